@@ -9,9 +9,9 @@ import traceback
 import typing
 from pathlib import Path
 
-from kapps._values import SettingsError, did_you_mean, type_name
+from kapps._values import did_you_mean, type_name
 from kapps._words import flag
-from kapps.errors import KappsError
+from kapps.errors import KappsError, SettingsError
 
 BACKENDS = ("tensorflow", "jax", "torch")
 EXTRAS = {  # module that may be missing -> the extra of setup.py that brings it

@@ -5,14 +5,8 @@ import math
 import types
 import typing
 
-from kapps.errors import KappsError
-
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 NONE_WORDS = ("none", "null")
-
-
-class SettingsError(KappsError, ValueError, TypeError):
-    """A setting is unknown, missing, of the wrong type or not among its choices."""
 
 
 def alternatives(hint: object) -> tuple:

@@ -4,7 +4,8 @@ import dataclasses
 import re
 import typing
 
-from kapps._values import SettingsError, alternatives, did_you_mean, is_list
+from kapps._values import alternatives, did_you_mean, is_list
+from kapps.errors import SettingsError
 
 KEY_VALUE = re.compile(r"^([A-Za-z_][\w-]*)=(.*)$", re.DOTALL)
 

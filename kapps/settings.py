@@ -18,8 +18,9 @@ import sys
 import typing
 from pathlib import Path
 
-from kapps._values import SettingsError, alternatives, convert, did_you_mean, type_name
+from kapps._values import alternatives, convert, did_you_mean, type_name
 from kapps._words import HelpRequested, Words, flag, unknown
+from kapps.errors import SettingsError
 
 
 def setting(

