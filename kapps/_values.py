@@ -71,9 +71,9 @@ def convert(value: object, hint: object, is_text: bool) -> object:
         ValueError: no type of the hint takes this value.
     """
     kinds = alternatives(hint)
-    if types.NoneType in kinds:
-        if value is None or (isinstance(value, str) and value.lower() in NONE_WORDS):
-            return None
+    is_none = value is None or (isinstance(value, str) and value.lower() in NONE_WORDS)
+    if is_none and types.NoneType in kinds:
+        return None
     # A string is tried last, or "3" would never become the number of `int | str`.
     for kind in sorted(kinds, key=lambda kind: kind is str):
         try:
@@ -89,7 +89,7 @@ def is_list(hint: object) -> bool:
     return any(typing.get_origin(kind) is tuple for kind in alternatives(hint))
 
 
-def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
-    """The words `; did you mean 'epochs'?` when a known word is close, else an empty string."""
+def did_you_mean(word: str, known: typing.Iterable[str], otherwise: str = ".") -> str:
+    """How a sentence about an unknown word ends: with the close known one, else with `otherwise`."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {close[0]!r}?" if close else otherwise

@@ -22,8 +22,8 @@ def flag(name: str) -> str:
 def unknown(name: object, known: typing.Iterable[str]) -> str:
     """How the sentence about an unknown setting ends: the closest name, or all names."""
     known = list(known)
-    guess = did_you_mean(str(name).replace("-", "_"), known)
-    return guess or "; the settings are " + ", ".join(known) + "."
+    names = f"; the settings are {', '.join(known)}."
+    return did_you_mean(str(name).replace("-", "_"), known, otherwise=names)
 
 
 class Words:

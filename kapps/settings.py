@@ -18,6 +18,8 @@ import sys
 import typing
 from pathlib import Path
 
+from kapps import _console
+from kapps._quiet import quiet
 from kapps._values import alternatives, convert, did_you_mean, type_name
 from kapps._words import HelpRequested, Words, flag, unknown
 from kapps.errors import SettingsError
@@ -154,7 +156,7 @@ def _checked(field: dataclasses.Field, hint: object, value: object, is_text: boo
             names = ", ".join(map(str, choices))
             raise SettingsError(
                 f"{field.name}={item!r} is not a choice; expected one of {names}"
-                f"{did_you_mean(str(item), map(str, choices))}."
+                f"{did_you_mean(str(item), map(str, choices))}"
             )
     return result
 
@@ -180,8 +182,6 @@ def parse(cls: type, argv: list[str], *, extra: tuple[str, ...] = ()):
 
 def main(cls: type, run: typing.Callable, argv: list[str] | None = None, *, prog: str = "") -> int:
     """Run a job from command-line words; returns 0, 2 after an error, 130 after Ctrl-C."""
-    from kapps import _console
-
     argv = sys.argv[1:] if argv is None else argv
     if not prog:  # `python -m kapps.recipes.train` too is called `kapps train`
         spec = getattr(sys.modules[run.__module__], "__spec__", None)
@@ -194,6 +194,7 @@ def main(cls: type, run: typing.Callable, argv: list[str] | None = None, *, prog
             print(_console.job_help(cls, run, prog), end="")
             return
         _console.choose_backend(others.get("backend") or getattr(settings, "backend", None))
-        run(settings)
+        with quiet():
+            run(settings)
 
     return _console.guarded(job)
