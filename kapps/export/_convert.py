@@ -1,0 +1,143 @@
+"""The child process of every export: load a .keras file on TensorFlow and write another format.
+
+Started by `kapps.export.child` as `python -m kapps.export._convert job.json` with
+KERAS_BACKEND=tensorflow, so that it does not matter which backend trained the model. What it has
+to say goes into the job's result file; stdout and stderr belong to TensorFlow.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from kapps.errors import ExportError, KappsError
+
+
+def main(job_path: str) -> int:
+    """Run one conversion; returns the exit status (0 done, 3 refused with a sentence)."""
+    job = json.loads(Path(job_path).read_text(encoding="utf-8"))
+    try:
+        result = convert(job)
+    except KappsError as error:
+        result = {"error": str(error)}
+    Path(job["result"]).write_text(json.dumps(result), encoding="utf-8")
+    return 3 if "error" in result else 0
+
+
+def convert(job: dict) -> dict:
+    """Convert as the job says.
+
+    Args:
+        job: "model" (.keras path), "out" (path to write), "format", "quantize", "batch_size",
+            "size" ([height, width]), "calibration" (path of a .npy with uint8 NHWC images, or
+            None) and "result".
+
+    Returns:
+        Facts for the report: "rebuilt" (what was changed in the model and why) and, for LiteRT,
+        "input" (how the normalisation of the image is done).
+    """
+    from kapps.export import _rebuild
+
+    model = _rebuild.load(job["model"])
+    model, notes = _rebuild.prepare(model)
+    shape = _rebuild.input_shape(model, job["size"], job["batch_size"])
+    if job["format"] == "saved_model":
+        return {"rebuilt": notes, **_saved_model(model, shape, job["out"])}
+    if job["format"] == "onnx":
+        from kapps.export import _onnx
+
+        return {"rebuilt": notes, **_onnx.write(model, shape, job["out"])}
+    return {"rebuilt": notes, **_litert(model, shape, job)}
+
+
+def _saved_model(model, shape: tuple[int | None, ...], out: str) -> dict:
+    """Write a SavedModel with one signature; the batch stays free, height and width are fixed."""
+    import keras
+
+    signature = [keras.InputSpec(shape=(None, *shape[1:]), dtype="float32", name="image")]
+    model.export(out, format="tf_saved_model", input_signature=signature, verbose=False)
+    return {}
+
+
+def _litert(model, shape: tuple[int, ...], job: dict) -> dict:
+    """Write a .tflite file with static shapes and builtin operators only."""
+    import tensorflow as tf
+
+    from kapps.export import _rebuild
+
+    whole = job["quantize"] == "int8"
+    model, scaling = _rebuild.fold_normalization(model, into_input=whole)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen_call(model, shape)])
+    if job["quantize"] == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    elif job["quantize"] == "dynamic_int8":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    elif whole:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: calibration(job, scaling)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.uint8
+    try:
+        content = converter.convert()
+    except Exception as error:  # the converter raises many types, all with an MLIR dump
+        raise ExportError(_reason(error)) from error
+    Path(job["out"]).write_bytes(content)
+    return {"input": scaling.to_dict()}
+
+
+def frozen_call(model, shape: tuple[int, ...]):
+    """A concrete function of the model in which every variable is a constant of the graph.
+
+    The converter cannot fold or quantise variables (of a Keras 3 model it would leave a file of
+    resource reads), and a SavedModel in between takes four times as long.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    trainable = [np.asarray(v) for v in model.trainable_variables]
+    others = [np.asarray(v) for v in model.non_trainable_variables]
+
+    @tf.function(autograph=False)
+    def call(image):
+        values = [tf.constant(v) for v in trainable], [tf.constant(v) for v in others]
+        outputs, _ = model.stateless_call(*values, image, training=False)
+        return outputs
+
+    return call.get_concrete_function(tf.TensorSpec(shape, tf.float32, name="image"))
+
+
+def calibration(job: dict, scaling):
+    """Yield batches of what the converted graph takes, from images in 0..255.
+
+    The very first pixels are set to 0 and 255, so that the range which the converter observes is
+    exactly the range of a uint8 pixel and its input scale and zero point come out exact.
+    """
+    import numpy as np
+
+    images = np.load(job["calibration"])
+    images[0, 0, 0], images[0, -1, -1] = 0, 255
+    size = job["batch_size"]
+    for start in range(0, len(images), size):
+        batch = images[start : start + size]
+        if len(batch) < size:
+            batch = np.resize(batch, (size, *batch.shape[1:]))
+        yield [scaling.apply(batch.astype("float32"))]
+
+
+def _reason(error: Exception) -> str:
+    """One sentence from what the converter threw."""
+    text = str(error)
+    if "custom ops" in text.lower() or "flex" in text.lower():
+        names = sorted({w.strip("'\"") for w in text.split() if w.strip("'\"").startswith("tf.")})
+        return (
+            f"this model needs operators that LiteRT does not have as builtins"
+            f" ({', '.join(names) or 'see the log'}); replace these layers."
+        )
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    first = next((line for line in lines if "error:" in line), lines[0] if lines else repr(error))
+    return f"the LiteRT converter refused this model: {first[-300:]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

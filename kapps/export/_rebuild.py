@@ -1,0 +1,277 @@
+"""What is done to a Keras model before conversion: float32, channels last, cheap normalisation.
+
+Runs in the child process, on TensorFlow.
+"""
+
+import dataclasses
+
+from kapps.errors import ExportError
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaling:
+    """How an image in 0..255 becomes what the converted graph takes: (x - zero_point) * scale."""
+
+    scale: float = 1.0
+    zero_point: float = 0.0
+    how: str = "as the model has it"
+
+    def apply(self, images):
+        """The same, in numpy (float32)."""
+        return (images - self.zero_point) * self.scale
+
+    def to_dict(self) -> dict:
+        return dataclasses.asdict(self)
+
+
+def load(path: str):
+    """Load a .keras file without its optimizer.
+
+    Raises:
+        ExportError: the file needs a layer that this process cannot import.
+    """
+    import keras
+
+    import kapps.layers  # noqa: F401  registers the layers of kapps
+
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (TypeError, ValueError, OSError) as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        reason = lines[0] if lines else type(error).__name__
+        raise ExportError(f"{path} could not be loaded on TensorFlow: {reason}") from error
+
+
+def prepare(model):
+    """The model in float32 and channels_last; rebuilt only where it is not.
+
+    Returns:
+        (model, notes): the notes name what was rebuilt.
+
+    Raises:
+        ExportError: the model is already quantised, or cannot be rebuilt.
+    """
+    layers = list(all_layers(model))
+    policies = {layer.dtype_policy.name: layer.dtype_policy for layer in layers}.values()
+    quantised = [p.name for p in policies if getattr(p, "quantization_mode", None)]
+    if quantised:
+        raise ExportError(
+            f"this model was quantised by Keras ({quantised[0]}); export the model from before"
+            " `model.quantize` and let `--quantize` do it."
+        )
+    notes, edits = [], []
+    if any(p.compute_dtype != "float32" or p.variable_dtype != "float32" for p in policies):
+        names = sorted({p.name for p in policies} - {"float32"})
+        notes.append(f"rebuilt in float32 from {', '.join(names)}")
+        edits.append(_float32)
+    if any(getattr(layer, "data_format", None) == "channels_first" for layer in layers):
+        notes.append("rebuilt in channels_last from channels_first")
+        edits.append(_channels_last)
+    return (_rebuilt(model, edits), notes) if edits else (model, notes)
+
+
+def all_layers(model):
+    """Every layer, those of nested models included."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from all_layers(layer)
+
+
+def _rebuilt(model, edits):
+    """The model made again from its own configuration after edits, with the same weights."""
+    import keras
+
+    config = keras.saving.serialize_keras_object(model)
+    for edit in edits:
+        config = edit(config)
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_image_data_format("channels_last")
+    try:
+        result = keras.saving.deserialize_keras_object(config)
+        result.set_weights(model.get_weights())
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ExportError(
+            "this model cannot be rebuilt in float32 with channels_last"
+            f" ({first}); build it so, load its weights, and export that."
+        ) from error
+    return result
+
+
+def _float32(config):
+    """The configuration with every dtype policy and floating cast replaced by float32."""
+    low = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16", "float64")
+    if isinstance(config, list | tuple):
+        return [_float32(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return "float32"
+    return {
+        key: "float32" if key == "dtype" and value in low else _float32(value)
+        for key, value in config.items()
+    }
+
+
+def _channels_last(config):
+    """The configuration with images as height, width, channels.
+
+    Layers that name an axis or a shape (concatenate, normalisation, reshape, padding) are
+    translated too. What cannot be is found by verification: the outputs would differ.
+    """
+    if isinstance(config, list | tuple):
+        return [_channels_last(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    result = {key: _channels_last(value) for key, value in config.items()}
+    if result.get("data_format") == "channels_first":
+        result["data_format"] = "channels_last"
+    kind, inner = config.get("class_name"), result.get("config")
+    if isinstance(inner, dict):
+        if kind == "InputLayer":
+            for key in ("batch_shape", "shape"):
+                if len(inner.get(key) or ()) == 4:
+                    batch, channels, *space = inner[key]
+                    inner[key] = [batch, *space, channels]
+        axis = inner.get("axis")
+        if kind in ("BatchNormalization", "Concatenate", "GroupNormalization", "Softmax"):
+            inner["axis"] = -1 if axis in (1, [1], -3, [-3]) else axis
+    if "build_config" in result:
+        del result["build_config"]
+    return result
+
+
+def input_shape(model, size: list[int] | None, batch_size: int) -> tuple[int, ...]:
+    """(batch, height, width, channels) of the converted model.
+
+    Raises:
+        ExportError: more than one input, not an image, or no size known.
+    """
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4:
+        raise ExportError(
+            f"this model takes {shape}; expected one image input (batch, height, width, channels)."
+        )
+    height, width = shape[1] or (size and size[0]), shape[2] or (size and size[1])
+    if not height or not width or not shape[3]:
+        raise ExportError(
+            f"the input shape {shape} leaves the image size open; build the model with a fixed"
+            " input_shape, for example (224, 224, 3)."
+        )
+    return (batch_size, height, width, shape[3])
+
+
+def fold_normalization(model, into_input: bool):
+    """Take the image normalisation out of the graph as far as that is exact.
+
+    A division before a convolution is the same as dividing its kernel, zero padding included, so
+    a float model keeps one subtraction. With `into_input` (integer model) the subtraction goes
+    too: the affine quantisation of the input is (x - zero_point) * scale already. A mean such as
+    127.5 is no zero point; 127 is used and the half level left over, a constant, is added to what
+    follows the convolution, which is exact except where its window overlaps zero padding.
+
+    Returns:
+        (model, Scaling): the model to convert, and what an image goes through before it.
+    """
+    import numpy as np
+
+    layer = _first_rescaling(model)
+    if layer is None:
+        return model, Scaling()
+    channels = model.input_shape[-1]
+    scale = np.broadcast_to(np.asarray(layer.scale, "float64").ravel(), (channels,))
+    offset = np.broadcast_to(np.asarray(layer.offset, "float64").ravel(), (channels,))
+    if np.any(scale == 0):
+        return model, Scaling()
+    mean = -offset / scale
+    follower, norm = _first_conv(layer)
+    zero = float(np.floor(mean[0]))
+    shift = (zero - mean) * scale  # what the zero point leaves over, in normalised units
+    one_scale = np.ptp(scale) <= 1e-9 * abs(scale[0]) and scale[0] > 0
+    near = np.all((np.abs(zero - mean) <= 0.5 + 1e-6)) and 0 <= zero <= 255
+    exact = np.allclose(shift, 0, atol=1e-7)
+    if into_input and near and one_scale and (exact or _can_shift(follower, norm)):
+        if not exact:
+            _add_after(follower, norm, shift)
+        how = f"none in the graph: scale {scale[0]:.6g}, zero point {zero:g} of the uint8 input"
+        return _without(model, layer, None), Scaling(float(scale[0]), zero, how)
+    if follower is None:
+        return model, Scaling()
+    kernel = np.asarray(follower.kernel)
+    follower.kernel.assign(kernel * scale.astype("float32")[None, None, :, None])
+    if np.allclose(mean, 0):
+        return _without(model, layer, None), Scaling(how="the kernel of the first convolution")
+    how = "one subtraction; the division is in the kernel of the first convolution"
+    return _without(model, layer, (-mean).tolist()), Scaling(how=how)
+
+
+def _first_rescaling(model):
+    """The Rescaling layer right after the only input, if it is the input's only reader."""
+    import keras
+
+    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+        return None
+    if len(model.inputs) != 1:
+        return None
+    readers = [
+        layer
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+        and any(x is model.inputs[0] for node in layer._inbound_nodes for x in node.input_tensors)
+    ]
+    if len(readers) == 1 and isinstance(readers[0], keras.layers.Rescaling):
+        return readers[0] if len(readers[0]._inbound_nodes) == 1 else None
+    return None
+
+
+def _readers(layer) -> list:
+    """The layers that read the only output of `layer`."""
+    return [node.operation for node in layer._outbound_nodes]
+
+
+def _first_conv(layer):
+    """(convolution, normalisation or None) when a plain convolution is all that reads `layer`."""
+    import keras
+
+    readers = _readers(layer)
+    while len(readers) == 1 and isinstance(readers[0], keras.layers.ZeroPadding2D):
+        readers = _readers(readers[0])
+    if len(readers) != 1 or type(readers[0]) is not keras.layers.Conv2D:
+        return None, None
+    conv = readers[0]
+    if conv.groups != 1 or conv.data_format != "channels_last":
+        return None, None
+    after = _readers(conv)
+    norm = after[0] if len(after) == 1 else None
+    linear = conv.activation is keras.activations.linear
+    if not linear or not isinstance(norm, keras.layers.BatchNormalization):
+        norm = None
+    return conv, norm
+
+
+def _can_shift(conv, norm) -> bool:
+    """Whether a constant can be added to what the convolution gives."""
+    return conv is not None and (conv.use_bias or norm is not None)
+
+
+def _add_after(conv, norm, shift) -> None:
+    """Add to the output of `conv` what a constant `shift` of its input channels would give."""
+    import numpy as np
+
+    constant = np.einsum("hwio,i->o", np.asarray(conv.kernel, "float64"), shift)
+    if conv.use_bias:
+        conv.bias.assign(np.asarray(conv.bias) + constant)
+    else:
+        norm.moving_mean.assign(np.asarray(norm.moving_mean) - constant)
+
+
+def _without(model, layer, offset: list[float] | None):
+    """The model without its first layer, or with that layer replaced by adding `offset`."""
+    import keras
+
+    rest = keras.Model(layer.output, model.outputs[0] if len(model.outputs) == 1 else model.outputs)
+    if offset is None:
+        return rest
+    image = keras.Input(batch_shape=model.input_shape, name="image")
+    return keras.Model(image, rest(keras.layers.Rescaling(1.0, offset, dtype="float32")(image)))

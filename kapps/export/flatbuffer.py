@@ -1,0 +1,169 @@
+"""Read what is inside a .tflite file: operators, their versions, tensor types, multiply-adds."""
+
+import dataclasses
+from collections import Counter
+
+import numpy as np
+
+from kapps.errors import MissingPackageError
+
+# Operators whose second input is a weight that every quantised mode must have quantised.
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorFacts:
+    """One tensor of the file."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dynamic: bool
+    dtype: str
+    constant: bool
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Operator:
+    """One operator with its inputs and outputs (None where an optional input is missing)."""
+
+    name: str
+    version: int
+    inputs: tuple[TensorFacts | None, ...]
+    outputs: tuple[TensorFacts, ...]
+
+    @property
+    def label(self) -> str:
+        """The operator and the last part of what it computes, for messages."""
+        return f"{self.name} ({short(self.outputs[0].name)})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """A .tflite file, read.
+
+    Attributes:
+        operators: in execution order.
+        inputs, outputs: of the model.
+        min_runtime: the oldest TensorFlow Lite version with all these operators, or "".
+        bytes: size of the file.
+    """
+
+    operators: tuple[Operator, ...]
+    inputs: tuple[TensorFacts, ...]
+    outputs: tuple[TensorFacts, ...]
+    min_runtime: str
+    bytes: int
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """{"CONV_2D": {"version": 3, "count": 35}, ...} by name, with the highest version."""
+        counts = Counter(op.name for op in self.operators)
+        versions: dict[str, int] = {}
+        for op in self.operators:
+            versions[op.name] = max(op.version, versions.get(op.name, 0))
+        return {name: {"version": versions[name], "count": counts[name]} for name in sorted(counts)}
+
+    def macs(self) -> int:
+        """Multiply-adds of one inference in convolutions and matrix products."""
+        return sum(_macs(op) for op in self.operators)
+
+
+def schema():
+    """The generated module for the .tflite schema."""
+    try:
+        from ai_edge_litert import schema_py_generated
+    except ImportError:
+        try:
+            from tensorflow.lite.python import schema_py_generated
+        except ImportError:
+            raise MissingPackageError(
+                "reading .tflite files needs ai-edge-litert or tensorflow;"
+                " `pip install 'kapps[litert]'`."
+            ) from None
+    return schema_py_generated
+
+
+def parse(content: bytes) -> Contents:
+    """Read a .tflite file; the weights themselves are not copied."""
+    fb = schema()
+    model = fb.Model.GetRootAs(content, 0)
+    types = {v: k.lower() for k, v in vars(fb.TensorType).items() if not k.startswith("_")}
+    names = {v: k for k, v in vars(fb.BuiltinOperator).items() if not k.startswith("_")}
+    graph = model.Subgraphs(0)
+    tensors = [_tensor(model, graph, i, types) for i in range(graph.TensorsLength())]
+
+    def pick(indices) -> tuple:
+        return tuple(tensors[i] if i >= 0 else None for i in indices)
+
+    operators = []
+    for i in range(graph.OperatorsLength()):
+        op = graph.Operators(i)
+        code = model.OperatorCodes(op.OpcodeIndex())
+        # Codes above 126 do not fit the older one-byte field; readers take the larger of the two.
+        name = names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        if name == "CUSTOM":
+            name = f"CUSTOM:{(code.CustomCode() or b'?').decode()}"
+        operators.append(
+            Operator(name, code.Version(), pick(op.InputsAsNumpy()), pick(op.OutputsAsNumpy()))
+        )
+    return Contents(
+        tuple(operators),
+        pick(graph.InputsAsNumpy()),
+        pick(graph.OutputsAsNumpy()),
+        metadata(model, "min_runtime_version").rstrip(b"\0").decode(),
+        len(content),
+    )
+
+
+def metadata(model, name: str) -> bytes:
+    """The buffer of one metadata entry of a `Model`, empty if there is none."""
+    for i in range(model.MetadataLength()):
+        entry = model.Metadata(i)
+        if entry.Name() == name.encode():
+            return bytes(model.Buffers(entry.Buffer()).DataAsNumpy())
+    return b""
+
+
+def short(name: str) -> str:
+    """The readable part of a tensor name, which lists all Keras layers fused into an operator."""
+    parts = [part for part in name.split(";") if part]
+    words = [w for w in (parts[0] if parts else name).split("/") if w]
+    return "/".join(words[-2:])
+
+
+def _tensor(model, graph, index: int, types: dict) -> TensorFacts:
+    tensor = graph.Tensors(index)
+    quantization = tensor.Quantization()
+    scales, zeros = (), ()
+    if quantization is not None and quantization.ScaleLength():
+        scales = tuple(float(v) for v in quantization.ScaleAsNumpy())
+        zeros = tuple(int(v) for v in np.atleast_1d(quantization.ZeroPointAsNumpy()))
+    signature = tensor.ShapeSignatureAsNumpy() if tensor.ShapeSignatureLength() else ()
+    buffer = model.Buffers(tensor.Buffer())
+    return TensorFacts(
+        index,
+        (tensor.Name() or b"").decode("utf-8", "replace"),
+        tuple(int(n) for n in tensor.ShapeAsNumpy()) if tensor.ShapeLength() else (),
+        any(n < 0 for n in signature),
+        types[tensor.Type()],
+        bool(buffer.DataLength() or buffer.Size()),
+        scales,
+        zeros,
+    )
+
+
+def _macs(op: Operator) -> int:
+    """Multiply-adds of one operator; 0 for what is neither a convolution nor a product."""
+    out = int(np.prod(op.outputs[0].shape, dtype=np.int64))
+    if op.name in ("CONV_2D", "FULLY_CONNECTED"):  # (out, height, width, in) and (out, in)
+        return out * int(np.prod(op.inputs[1].shape[1:], dtype=np.int64))
+    if op.name == "DEPTHWISE_CONV_2D":  # (1, height, width, channels)
+        return out * int(np.prod(op.inputs[1].shape[1:3], dtype=np.int64))
+    if op.name == "TRANSPOSE_CONV":  # (out, height, width, in), data in the third input
+        pixels = int(np.prod(op.inputs[2].shape[:-1], dtype=np.int64))
+        return pixels * int(np.prod(op.inputs[1].shape, dtype=np.int64))
+    if op.name == "BATCH_MATMUL":
+        return out * op.inputs[0].shape[-1]
+    return 0
