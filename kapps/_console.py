@@ -79,7 +79,7 @@ def choose_backend(name: str | None = None) -> None:
     if asked:
         if asked not in BACKENDS:
             choices = ", ".join(BACKENDS)
-            guess = did_you_mean(asked, BACKENDS)
+            guess = did_you_mean(asked, BACKENDS, otherwise=".")
             raise SettingsError(f"backend {asked!r} is not one of {choices}{guess}")
         if not _installed(asked):
             fix = f"pip install 'kapps[{asked}]'"

@@ -89,7 +89,7 @@ def is_list(hint: object) -> bool:
     return any(typing.get_origin(kind) is tuple for kind in alternatives(hint))
 
 
-def did_you_mean(word: str, known: typing.Iterable[str], otherwise: str = ".") -> str:
-    """How a sentence about an unknown word ends: with the close known one, else with `otherwise`."""
+def did_you_mean(word: str, known: typing.Iterable[str], otherwise: str = "") -> str:
+    """How a sentence about an unknown word ends: the close known one, else `otherwise`."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else otherwise

@@ -154,9 +154,9 @@ def _checked(field: dataclasses.Field, hint: object, value: object, is_text: boo
     for item in result if isinstance(result, tuple) else (result,):
         if choices and item is not None and item not in choices:
             names = ", ".join(map(str, choices))
+            guess = did_you_mean(str(item), map(str, choices), otherwise=".")
             raise SettingsError(
-                f"{field.name}={item!r} is not a choice; expected one of {names}"
-                f"{did_you_mean(str(item), map(str, choices))}"
+                f"{field.name}={item!r} is not a choice; expected one of {names}{guess}"
             )
     return result
 

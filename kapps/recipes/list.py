@@ -1,0 +1,87 @@
+"""Print the applications: size, parameters, operations, published weights; imports no Keras."""
+
+import json
+import sys
+from dataclasses import dataclass
+
+from kapps.recipes import _tables
+from kapps.settings import main, setting
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to list."""
+
+    pattern: str | None = setting(None, "names with wildcards, e.g. 'Mobile*'", positional=True)
+    family: str | None = setting(None, "only this family, e.g. mobilenet_v2")
+    weights: str | None = setting(None, "only with these weights: a tag, any")
+    max_params: float | None = setting(None, "at most so many parameters, e.g. 5e6")
+    max_macs: float | None = setting(None, "at most so many multiply-adds an image, e.g. 3e8")
+    json: bool = setting(False, "print JSON instead of a table")
+
+
+def run(settings: Settings) -> list[dict]:
+    """Print the applications that match and return them.
+
+    Returns:
+        One dict an application: name, family, size (pixels), params, macs, top1 (share in [0, 1] of
+        the best published weights or None), flavors, weights (tags), references.
+
+    Raises:
+        ValueError: the family does not exist.
+    """
+    from kapps import applications
+    from kapps.weights import catalog
+
+    names = applications.list_models(
+        settings.pattern,
+        family=settings.family,
+        weights=True if settings.weights == "any" else settings.weights,
+        max_params=settings.max_params,
+        max_macs=settings.max_macs,
+    )
+    rows = [_row(applications.facts(name), catalog.CHECKPOINTS) for name in names]
+    if settings.json:
+        print(json.dumps(rows, indent=2))
+        return rows
+    if not rows:
+        print("no application matches; `kapps list` shows all of them", file=sys.stderr)
+        return rows
+    _tables.print_table(
+        ("name", "family", ">size", ">params", ">MACs", ">top-1 %", "flavors", ">weights"),
+        [
+            (
+                row["name"],
+                row["family"],
+                row["size"],
+                _tables.count(row["params"]),
+                _tables.count(row["macs"]),
+                _tables.percent(row["top1"]),
+                ", ".join(row["flavors"]),
+                len(row["weights"]) or "-",
+            )
+            for row in rows
+        ],
+    )
+    models = "application" if len(rows) == 1 else "applications"
+    print(f"{len(rows)} {models}; `kapps info NAME` tells everything about one")
+    return rows
+
+
+def _row(facts: dict, checkpoints: tuple) -> dict:
+    own = [c for c in checkpoints if c.application == facts["name"]]
+    return {
+        "name": facts["name"],
+        "family": facts["family"],
+        "size": facts["size"],
+        "params": facts["params"],
+        "macs": facts["macs"],
+        "top1": max((c.top1 for c in own if c.top1 is not None), default=None),
+        "flavors": list(facts["flavors"]),
+        "weights": list(dict.fromkeys(c.tag for c in own)),
+        "references": facts["references"],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(Settings, run))
