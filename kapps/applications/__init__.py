@@ -1,0 +1,27 @@
+"""Every architecture, called the same way; Keras is imported with the first one that is used."""
+
+from importlib import import_module
+
+from kapps.applications import _registry
+from kapps.applications._registry import (
+    APPLICATIONS,
+    FAMILIES,
+    facts,
+    find_application,
+    get,
+    list_models,
+)
+
+__all__ = ["FAMILIES", "facts", "find_application", "get", "list_models", *APPLICATIONS]
+
+
+def __getattr__(name: str):
+    if name in APPLICATIONS:
+        return get(name)
+    if name in FAMILIES:
+        return import_module(f"kapps.applications.{name}")
+    raise AttributeError(f"module 'kapps.applications' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *FAMILIES, *globals()})

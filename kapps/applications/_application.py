@@ -1,0 +1,314 @@
+"""Application: an architecture that is called like a function of `keras.applications`."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from kapps.applications import _graph, _loading, _registry
+from kapps.layers import PREPROCESSING
+from kapps.weights import catalog
+
+COMMON = {  # the arguments of every application, with the defaults that do not vary
+    "include_top": True,
+    "weights": "imagenet",
+    "input_tensor": None,
+    "input_shape": None,
+    "pooling": None,
+    "classes": 1000,
+    "classifier_activation": "softmax",
+    "name": None,
+    "include_preprocessing": True,
+    "dropout": None,
+    "drop_path": None,
+    "flavor": "keras",
+}
+
+DOC = """{signature}
+
+{summary}
+
+Args:
+    include_top: whether the classifier is there; without it the last feature map is the output.
+    weights: "imagenet", a tag of the catalog, a path to a file of weights, or None (random).
+    input_tensor: a Keras tensor to build on, in place of a new input.
+    input_shape: (height, width, channels) in the data format of Keras; {size}x{size}x{channels} by
+        default. Other than three channels adapt the stem of pretrained weights.
+    pooling: "avg", "max" or None: what follows the last feature map when include_top is False.
+    classes: outputs of the classifier; other than the checkpoint's makes a new head.
+    classifier_activation: of the classifier; None for logits.
+    name: of the model.
+    include_preprocessing: True normalises RGB in [0, 255] inside the model as the flavor was
+        trained; False gives the bare network; one of {preprocessings} says it explicitly.
+    dropout: rate before the classifier; None for the recipe's own ({dropout}).
+    drop_path: highest rate of stochastic depth; None for the recipe's own ({drop_path}).
+    flavor: {flavors}: whose conventions (padding, epsilon, preprocessing) to follow.{arguments}
+
+Returns:
+    A functional keras.Model. Input: RGB images in [0, 255], uint8 or float, of shape
+    (batch, height, width, channels). Output: (batch, classes), float32. `model.load_report` says
+    what was loaded.
+
+Raises:
+    ValueError: an argument has no meaning or no effect here, or the weights do not fit.
+    kapps.errors.KappsError: the weights are missing, damaged, or could not be fetched.
+"""
+
+
+@dataclass(frozen=True)
+class Flavor:
+    """One reference's conventions for an architecture: "keras" or "torch".
+
+    Attributes:
+        preprocessing: a name in `kapps.layers.PREPROCESSING`.
+        padding, norm_epsilon, norm_momentum: see `kapps.layers.Blocks`.
+        crop_pct, interpolation: how its evaluation resizes: shorter side to size / crop_pct.
+        config: arguments of the backbone that differ between flavors.
+    """
+
+    preprocessing: str
+    padding: str = "same"
+    norm_epsilon: float = 1e-3
+    norm_momentum: float = 0.99
+    crop_pct: float = 0.875
+    interpolation: str = "bilinear"
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The same network elsewhere: "timm/mobilenetv2_050" is flavor "torch" with alpha=0.5."""
+
+    name: str
+    flavor: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+
+def reference(name: str, flavor: str, **arguments) -> Reference:
+    """A `Reference` whose arguments are written as keywords."""
+    return Reference(name, flavor, tuple(arguments.items()))
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What machines need to know about an application with its default arguments.
+
+    Sizes in pixels; mean and std in units of [0, 255]; `references` maps a library to the name
+    that the same network, flavor and arguments has there.
+    """
+
+    application: str
+    family: str
+    flavor: str
+    arguments: dict[str, Any]
+    size: int
+    channels: int
+    classes: int
+    crop_pct: float
+    interpolation: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    references: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON-able values."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Application:
+    """A backbone, its head, its preprocessing and its published weights, called like a function.
+
+    Attributes:
+        name: as users call it.
+        backbone: `backbone(x, nn, *, ...) -> tensor`; its keywords are `config`, `arguments`, the
+            flavor's config, and `drop_path` where it takes one.
+        size, min_size: default and smallest height and width in pixels.
+        flavors: the conventions by name, the default one first.
+        top: `top(x, nn) -> features (batch, n)` between the backbone and the classifier; a global
+            average where None. `top_layers` names its layers that have weights.
+        fixed_size: whether the top has weights for each pixel, so that pretrained ones need `size`.
+        activation: of its blocks. `blocks`: further fields of `kapps.layers.Blocks`.
+        config: fixed arguments of the backbone. `arguments`: those that users may set, with their
+            defaults.
+        dropout, drop_path: the recipe's own rates.
+        stages: pyramid level (of stride 2**level) -> the stage whose last layer is that level.
+        references: the same network elsewhere.
+        defaults: what `bind` changed of the signature.
+    """
+
+    name: str
+    backbone: Callable
+    size: int
+    flavors: Mapping[str, Flavor]
+    stages: Mapping[int, int]
+    top: Callable | None = None
+    top_layers: tuple[str, ...] = ()
+    fixed_size: bool = False
+    activation: str = "relu"
+    blocks: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    dropout: float = 0.0
+    drop_path: float = 0.0
+    references: tuple[Reference, ...] = ()
+    min_size: int = 32
+    channels: int = 3
+    classes: int = 1000
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self):
+        """Look like a function: name, module, signature and documentation."""
+        first_flavor = next(iter(self.flavors))
+        has_weights = bool(catalog.tags(self.name))
+        own = {
+            "classes": self.classes,
+            "flavor": first_flavor,
+            "weights": "imagenet" if has_weights else None,
+        }
+        defaults = COMMON | own | dict(self.arguments) | dict(self.defaults)
+        signature = inspect.Signature(
+            [
+                inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=v)
+                for k, v in defaults.items()
+            ],
+            return_annotation=keras.Model,
+        )
+        module = self.backbone.__module__
+        for attribute, value in (
+            ("__name__", self.name),
+            ("__qualname__", self.name),
+            ("__module__", module),
+            ("__signature__", signature),
+            ("__doc__", _document(self, signature)),
+        ):
+            object.__setattr__(self, attribute, value)
+
+    def __repr__(self) -> str:
+        return f"<application {self.__module__}.{self.name}>"
+
+    def __call__(self, *args, **kwargs) -> keras.Model:
+        a = self._bound(args, kwargs)
+        checkpoint = _loading.find_checkpoint(self, a) if a["weights"] is not None else None
+        model = _graph.build(self, a)
+        if checkpoint is not None:
+            model.load_report = _loading.load(self, model, checkpoint, a)
+        return model
+
+    def features(self, *args, levels: tuple[int, ...] | None = None, **kwargs) -> keras.Model:
+        """The backbone as a pyramid of feature maps.
+
+        Args:
+            levels: which ones, level n having stride 2**n; 2 to 5 by default, as far as they exist.
+            **kwargs: as of the application itself, without those of its head.
+
+        Returns:
+            A functional model whose outputs are a list, one tensor for each level in the order given.
+
+        Raises:
+            ValueError: a level that this architecture does not have, or an argument of the head.
+        """
+        if levels is None:
+            levels = [level for level in (2, 3, 4, 5) if level in self.stages] or list(self.stages)
+        for argument in ("include_top", "pooling", "classes", "classifier_activation", "dropout"):
+            if argument in kwargs:
+                raise ValueError(
+                    f"{argument}={kwargs[argument]!r} has no effect in {self.name}.features, which "
+                    "has no head; drop it"
+                )
+        unknown = [level for level in levels if level not in self.stages]
+        if unknown or not levels:
+            raise ValueError(
+                f"levels={tuple(levels)}: {self.name} has the levels {tuple(self.stages)}; choose "
+                "some of them"
+            )
+        model = self(*args, include_top=False, **kwargs)
+        names = _graph.level_layers(model, self.stages)
+        outputs = [model.get_layer(names[level]).output for level in levels]
+        pyramid = keras.Model(model.inputs, outputs, name=f"{model.name}_features")
+        if hasattr(model, "load_report"):
+            pyramid.load_report = model.load_report
+        return pyramid
+
+    @property
+    def family(self) -> str:
+        """The module that defines it, such as "mobilenet_v2"."""
+        return self.backbone.__module__.rpartition(".")[2]
+
+    @property
+    def levels(self) -> dict[int, str]:
+        """Pyramid level -> the name of its layer, as in `features`."""
+        return {int(level): name for level, name in _registry.facts(self.name)["levels"].items()}
+
+    @property
+    def spec(self) -> Spec:
+        """What machines need to know about this application with its default arguments."""
+        a = {name: p.default for name, p in self.__signature__.parameters.items()}
+        flavor = self.flavors[a["flavor"]]
+        mean, std = _graph.preprocessing_of(self, a).for_channels(self.channels)
+        arguments = {name: a[name] for name in self.arguments}
+        references = {}
+        for row in self.references:
+            library, _, name = row.name.partition("/")
+            own = arguments | {k: v for k, v in row.arguments if k in arguments}
+            if row.flavor == a["flavor"] and own == arguments:
+                references.setdefault(library, name)
+        return Spec(
+            application=self.name,
+            family=self.family,
+            flavor=a["flavor"],
+            arguments=arguments,
+            size=self.size,
+            channels=self.channels,
+            classes=self.classes,
+            crop_pct=flavor.crop_pct,
+            interpolation=flavor.interpolation,
+            mean=mean,
+            std=std,
+            references=references,
+        )
+
+    def bind(self, **arguments) -> "Application":
+        """The same application with other defaults: `MobileNetV2.bind(flavor="torch", alpha=0.5)`."""
+        self._bound((), arguments)
+        return dataclasses.replace(self, defaults=dict(self.defaults) | arguments)
+
+    def _bound(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """All arguments with their defaults, checked."""
+        if args:
+            raise TypeError(
+                f"{self.name}({args[0]!r}, ...): arguments are given by name only; write "
+                f"{self.name}(input_shape=...) or whichever you meant"
+            )
+        parameters = self.__signature__.parameters
+        for name in kwargs:
+            if name not in parameters:
+                raise TypeError(
+                    f"{self.name}() has no argument {name!r}{did_you_mean(name, parameters)}; it has "
+                    f"{', '.join(parameters)}"
+                )
+        bound = {name: p.default for name, p in parameters.items()} | kwargs
+        _graph.check(self, bound, given=dict(self.defaults) | kwargs)
+        return bound
+
+
+def _document(app: Application, signature: inspect.Signature) -> str:
+    summary = inspect.getdoc(inspect.getmodule(app.backbone)) or app.name
+    arguments = "".join(
+        f"\n    {name}: an argument of the family, {value!r} by default."
+        for name, value in app.arguments.items()
+    )
+    return DOC.format(
+        signature=f"{app.name}{signature}".replace(" -> keras.src.models.model.Model", ""),
+        summary=summary,
+        size=app.size,
+        channels=app.channels,
+        preprocessings=", ".join(map(repr, PREPROCESSING)),
+        dropout=app.dropout,
+        drop_path=app.drop_path,
+        flavors=" or ".join(map(repr, app.flavors)),
+        arguments=arguments,
+    )

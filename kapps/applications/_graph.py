@@ -1,0 +1,181 @@
+"""From the arguments of an application to its functional graph."""
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from kapps._values import did_you_mean
+from kapps.layers import PREPROCESSING, Blocks, Preprocessing, normalize
+from kapps.weights.port import CLASSIFIER
+
+if TYPE_CHECKING:
+    from kapps.applications._application import Application
+
+STAGE = re.compile(r"stage(\d+)_")
+
+
+def check(app: "Application", a: dict[str, Any], given: dict[str, Any]) -> None:
+    """Refuse arguments that mean nothing.
+
+    Args:
+        a: every argument. given: those that the user gave.
+
+    Raises:
+        ValueError: one sentence with the value, what was expected and the fix.
+    """
+    _choice(a, "flavor", tuple(app.flavors), f"{app.name} exists in")
+    _choice(a, "pooling", ("avg", "max", None), "expected one of")
+    if not isinstance(a["include_preprocessing"], bool):
+        _choice(a, "include_preprocessing", (True, False, *PREPROCESSING), "expected one of")
+    if not isinstance(a["classes"], int) or a["classes"] < 1:
+        raise ValueError(f"classes={a['classes']!r}: expected a whole number of at least 1")
+    for rate in ("dropout", "drop_path"):
+        if a[rate] is not None and not 0 <= a[rate] < 1:
+            raise ValueError(f"{rate}={a[rate]!r}: expected a rate in [0, 1)")
+    if not a["include_top"]:
+        for name in ("classes", "dropout"):
+            if given.get(name) is not None and given[name] != app.classes:
+                raise ValueError(
+                    f"{name}={given[name]!r} with include_top=False has no effect; drop one of them"
+                )
+    if a["drop_path"] and not _takes(app.backbone, "drop_path"):
+        raise ValueError(
+            f"drop_path={a['drop_path']!r} has no effect: {app.name} has no stochastic depth; drop it"
+        )
+    if a["input_tensor"] is not None and not keras.utils.is_keras_tensor(a["input_tensor"]):
+        raise ValueError(
+            f"input_tensor is of type {type(a['input_tensor']).__name__}; expected a Keras tensor "
+            "such as keras.Input(shape=(224, 224, 3))"
+        )
+
+
+def build(app: "Application", a: dict[str, Any]) -> keras.Model:
+    """The functional model for checked arguments, with fresh weights."""
+    data_format = keras.config.image_data_format()
+    flavor = app.flavors[a["flavor"]]
+    nn = Blocks(
+        data_format=data_format,
+        padding=flavor.padding,
+        norm_epsilon=flavor.norm_epsilon,
+        norm_momentum=flavor.norm_momentum,
+        activation=app.activation,
+        **app.blocks,
+    )
+    x = image = _image(app, a, data_format)
+    if preprocessing := preprocessing_of(app, a):
+        x = normalize(x, preprocessing, data_format, _spec(app, a, preprocessing, x))
+
+    config = {**app.config, **flavor.config, **{name: a[name] for name in app.arguments}}
+    if _takes(app.backbone, "drop_path"):
+        config["drop_path"] = app.drop_path if a["drop_path"] is None else a["drop_path"]
+    x = app.backbone(x, nn, **config)
+
+    if a["include_top"]:
+        x = app.top(x, nn) if app.top else nn.global_avg_pool(x, name="avg_pool")
+        dropout = app.dropout if a["dropout"] is None else a["dropout"]
+        x = classifier(nn, x, a["classes"], a["classifier_activation"], dropout)
+    elif a["pooling"] == "avg":
+        x = nn.global_avg_pool(x, name="avg_pool")
+    elif a["pooling"] == "max":
+        x = nn.global_max_pool(x, name="max_pool")
+
+    given = a["input_tensor"]
+    inputs = image if given is None else keras.utils.get_source_inputs(given)
+    return keras.Model(inputs, x, name=a["name"] or app.name.lower())
+
+
+def classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: float):
+    """The head of every classifier: dropout and the layer `predictions`.
+
+    The output is float32 whatever the policy: half precision is too coarse for a softmax.
+    """
+    x = nn.dropout(x, dropout, name="head_dropout")
+    return nn.dense(x, classes, activation, dtype="float32", name=CLASSIFIER)
+
+
+def preprocessing_of(app: "Application", a: dict[str, Any]) -> Preprocessing | None:
+    """The normalisation that these arguments ask for, or None for the bare network."""
+    choice = a["include_preprocessing"]
+    if choice is False:
+        return None
+    return PREPROCESSING[app.flavors[a["flavor"]].preprocessing if choice is True else choice]
+
+
+def level_layers(model: keras.Model, stages: dict[int, int]) -> dict[int, str]:
+    """Pyramid level -> name of the last layer of its stage, in the order of the graph."""
+    last = {}
+    for layer in model.layers:
+        if match := STAGE.match(layer.name):
+            last[int(match[1])] = layer.name
+    return {level: last[stage] for level, stage in stages.items()}
+
+
+def _image(app, a, data_format):
+    """The tensor that the network starts from: a new input, or the user's own."""
+    if a["input_tensor"] is not None:
+        shape = tuple(a["input_tensor"].shape[1:])
+        if a["input_shape"] is not None and tuple(a["input_shape"]) != shape:
+            raise ValueError(
+                f"input_shape={tuple(a['input_shape'])} does not agree with the shape {shape} of "
+                "input_tensor; drop input_shape"
+            )
+        _check_shape(app, a, shape, data_format)
+        return a["input_tensor"]
+    if a["input_shape"] is not None:
+        shape = tuple(a["input_shape"])
+    else:
+        side = app.size if a["include_top"] else None
+        shape = (side, side, app.channels)
+        shape = shape if data_format == "channels_last" else (shape[2], *shape[:2])
+    _check_shape(app, a, shape, data_format)
+    return keras.Input(shape, name="image")
+
+
+def _check_shape(app, a, shape, data_format):
+    order = (
+        "height, width, channels" if data_format == "channels_last" else "channels, height, width"
+    )
+    if len(shape) != 3 or not all(side is None or isinstance(side, int) for side in shape):
+        raise ValueError(f"input_shape={shape}: expected three whole numbers ({order})")
+    *sides, channels = shape if data_format == "channels_last" else (*shape[1:], shape[0])
+    if not channels or channels < 1:
+        raise ValueError(f"input_shape={shape}: expected a known number of channels ({order})")
+    if any(side is not None and side < app.min_size for side in sides):
+        raise ValueError(
+            f"input_shape={shape}: {app.name} needs at least {app.min_size}x{app.min_size} pixels"
+        )
+    if a["include_top"] and None in sides:
+        raise ValueError(
+            f"input_shape={shape}: include_top=True needs a static height and width; give them, or "
+            "use include_top=False with pooling='avg'"
+        )
+
+
+def _spec(app, a, preprocessing, x) -> dict[str, Any]:
+    """What the `Normalize` layer carries; see `kapps.layers.spec_of`."""
+    flavor = app.flavors[a["flavor"]]
+    channels = x.shape[-1 if keras.config.image_data_format() == "channels_last" else 1]
+    mean, std = preprocessing.for_channels(channels)
+    return {
+        "application": app.name,
+        "flavor": a["flavor"],
+        "arguments": {name: a[name] for name in app.arguments},
+        "size": app.size,
+        "crop_pct": flavor.crop_pct,
+        "interpolation": flavor.interpolation,
+        "mean": list(mean),
+        "std": list(std),
+    }
+
+
+def _takes(function, name: str) -> bool:
+    return name in inspect.signature(function).parameters
+
+
+def _choice(a, name, choices, sentence):
+    if a[name] not in choices:
+        known = ", ".join(map(repr, choices))
+        hint = did_you_mean(str(a[name]), [c for c in choices if isinstance(c, str)])
+        raise ValueError(f"{name}={a[name]!r}: {sentence} {known}{hint}")

@@ -1,0 +1,135 @@
+"""From the argument `weights` to a model that holds them."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from kapps.applications import _graph
+from kapps.errors import MissingFileError, WeightsError
+from kapps.layers import PREPROCESSING
+from kapps.weights import catalog, dialects, port, readers, sources
+
+if TYPE_CHECKING:
+    from kapps.applications._application import Application
+
+KINDS = (
+    (keras.layers.DepthwiseConv2D, "depthwise"),
+    (keras.layers.Conv2D, "conv"),
+    (keras.layers.Dense, "dense"),
+    (keras.layers.BatchNormalization, "norm"),
+    (keras.layers.LayerNormalization, "norm"),
+    (keras.layers.GroupNormalization, "norm"),
+)
+
+
+def find_checkpoint(app: "Application", a: dict[str, Any]) -> catalog.Checkpoint | Path:
+    """What `weights=` names: a row of the catalog, or a file. Nothing is fetched yet.
+
+    Raises:
+        kapps.errors.KappsError: there is no such tag or file, or it belongs to other arguments.
+    """
+    weights = a["weights"]
+    if isinstance(weights, os.PathLike) or Path(str(weights)).suffix in readers.SUFFIXES:
+        path = Path(weights).expanduser()
+        if not path.is_file():
+            raise MissingFileError(
+                f"weights={str(weights)!r}: there is no such file; give a file of weights, a tag "
+                f"({', '.join(catalog.tags(app.name)) or 'there is none'}) or None"
+            )
+        return path
+    arguments = {name: a[name] for name in app.arguments}
+    row = catalog.find(
+        app.name,
+        weights,
+        include_top=a["include_top"],
+        flavor=a["flavor"],
+        arguments=arguments,
+        input_size=_side(a),
+    )
+    used = _graph.preprocessing_of(app, a)
+    if used not in (None, PREPROCESSING[row.preprocessing]):
+        raise WeightsError(
+            f"weights={weights!r} were trained with the preprocessing {row.preprocessing!r}; add "
+            f"include_preprocessing={row.preprocessing!r}"
+        )
+    if a["include_top"] and a["classes"] == row.classes:
+        _check_activation(a)
+    return row
+
+
+def load(
+    app: "Application", model: keras.Model, checkpoint: catalog.Checkpoint | Path, a: dict[str, Any]
+) -> port.LoadReport:
+    """Fetch, read, translate and assign; strict but for a head of other classes.
+
+    Raises:
+        kapps.errors.KappsError: the file could not be fetched or read, or does not fit.
+    """
+    if isinstance(checkpoint, Path):
+        source, path = str(checkpoint), checkpoint
+    else:
+        source, path = f"{app.name} {checkpoint.tag}", sources.fetch(checkpoint)
+    arrays = readers.read(path)
+    layers = targets_of(model)
+    if isinstance(checkpoint, Path):
+        names = {*layers, port.CLASSIFIER, *app.top_layers}
+        dialect = dialects.detect(app.family, list(arrays), names, source)
+    else:
+        dialect = dialects.find(app.family, checkpoint.dialect)
+    arrays = dialect.translate(arrays, layers)
+    head = arrays.get(f"{port.CLASSIFIER}/kernel")
+    new_head = head is None or (a["include_top"] and head.shape[-1] != a["classes"])
+    return port.assign(
+        model,
+        arrays,
+        source=source,
+        new_layers=(port.CLASSIFIER,) if new_head else (),
+        head_layers=(port.CLASSIFIER, *app.top_layers),
+        stem=_stem(model),
+        # Without preprocessing the network takes what the reference's own preprocessing returns.
+        bgr=dialect.bgr and a["include_preprocessing"] is not False,
+    )
+
+
+def targets_of(model: keras.Model) -> dict[str, dialects.Target]:
+    """The layers of a model that weights go to, by name."""
+    targets = {}
+    for layer in model.layers:
+        if layer.variables:
+            kind = next((kind for cls, kind in KINDS if isinstance(layer, cls)), "other")
+            shapes = {
+                v.path.removeprefix(f"{layer.name}/"): tuple(v.shape) for v in layer.variables
+            }
+            targets[layer.name] = dialects.Target(kind, shapes)
+    return targets
+
+
+def _stem(model: keras.Model) -> str | None:
+    """The first convolution: the one that sees the image's channels."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            return layer.name
+    return None
+
+
+def _side(a: dict[str, Any]) -> int | None:
+    """The side of a square input, by which some references chose their file."""
+    if a["input_tensor"] is not None:
+        shape = tuple(a["input_tensor"].shape[1:])
+    elif a["input_shape"] is not None:
+        shape = tuple(a["input_shape"])
+    else:
+        return None
+    sides = shape[1:] if keras.config.image_data_format() == "channels_first" else shape[:2]
+    return sides[0] if sides[0] == sides[1] else None
+
+
+def _check_activation(a: dict[str, Any]) -> None:
+    """A pretrained classifier was trained for a softmax over its logits."""
+    if a["classifier_activation"] not in ("softmax", None):
+        raise ValueError(
+            f"classifier_activation={a['classifier_activation']!r} with pretrained weights; expected "
+            "'softmax', or None for logits"
+        )

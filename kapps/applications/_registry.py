@@ -1,0 +1,128 @@
+"""Which applications exist and what is known of them, without importing Keras."""
+
+import fnmatch
+import json
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from kapps._values import did_you_mean
+from kapps.weights import catalog
+
+if TYPE_CHECKING:
+    from kapps.applications._application import Application
+
+FAMILIES = {  # module -> applications, in the order of the documentation
+    "lenet": ("LeNet5",),
+    "mobilenet_v2": ("MobileNetV2",),
+    "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
+}
+APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
+
+
+def get(name: str) -> "Application":
+    """The application of that name.
+
+    Raises:
+        ValueError: there is none; the sentence names the closest ones.
+    """
+    if name not in APPLICATIONS:
+        lower = {known.lower(): known for known in APPLICATIONS}
+        hint = did_you_mean(lower.get(str(name).lower(), str(name)), APPLICATIONS)
+        raise ValueError(f"there is no application {name!r}{hint or '; see kapps list'}")
+    return getattr(import_module(f"kapps.applications.{APPLICATIONS[name]}"), name)
+
+
+@cache
+def _table() -> dict[str, dict[str, Any]]:
+    """The generated facts; `tools/update_tables.py` writes them, a test recomputes them."""
+    rows = json.loads(files("kapps.applications").joinpath("_facts.json").read_text("utf-8"))
+    return {row["name"]: row for row in rows}
+
+
+def facts(name: str) -> dict[str, Any]:
+    """What is known of an application without building it.
+
+    Returns:
+        {"name", "family", "size", "params", "macs", "flavors", "levels", "references", "paper"};
+        params and macs with the default arguments and size, macs in multiply-accumulates.
+    """
+    return _table()[name]
+
+
+def list_models(
+    pattern: str | None = None,
+    *,
+    family: str | None = None,
+    weights: bool | str | None = None,
+    max_params: int | None = None,
+    max_macs: int | None = None,
+    min_size: int | None = None,
+    max_size: int | None = None,
+) -> list[str]:
+    """Names of the applications that match every condition given, in the order of the families.
+
+    Args:
+        pattern: shell wildcards, case-insensitive: "mobilenet*", "*lite*".
+        family: a module of `kapps.applications`.
+        weights: True for any published weights, False for none, or a tag such as "imagenet".
+        max_params, max_macs: limits with the default arguments.
+        min_size, max_size: limits of the default input size in pixels.
+
+    Raises:
+        ValueError: no such family.
+    """
+    if family is not None and family not in FAMILIES:
+        raise ValueError(
+            f"family={family!r} does not exist{did_you_mean(family, FAMILIES)}; the families are "
+            f"{', '.join(FAMILIES)}"
+        )
+    found = []
+    for row in _table().values():
+        tags = catalog.tags(row["name"])
+        if (
+            (pattern is None or fnmatch.fnmatch(row["name"].lower(), pattern.lower()))
+            and (family is None or row["family"] == family)
+            and (
+                weights is None
+                or (weights in tags if isinstance(weights, str) else weights == bool(tags))
+            )
+            and (max_params is None or row["params"] <= max_params)
+            and (max_macs is None or row["macs"] <= max_macs)
+            and (min_size is None or row["size"] >= min_size)
+            and (max_size is None or row["size"] <= max_size)
+        ):
+            found.append(row["name"])
+    return found
+
+
+def find_application(name: str) -> "Application":
+    """The application that is called `name` elsewhere, with the arguments that make it the same.
+
+    Args:
+        name: "library/model", such as "timm/mobilenetv2_100", "keras/MobileNetV2" or
+            "torchvision/mobilenet_v2"; a tag may follow, as in "timm/mobilenetv2_100.ra_in1k",
+            and is then bound as `weights`.
+
+    Returns:
+        The application with flavor and arguments bound as defaults.
+
+    Raises:
+        ValueError: no application refers to that name; the sentence names the closest ones.
+    """
+    model, _, tag = name.partition(".")
+    known = {}
+    for row in _table().values():
+        for reference in row["references"]:
+            known[reference["name"]] = (row["name"], reference)
+    if model not in known:
+        raise ValueError(
+            f"no application is the same as {name!r}{did_you_mean(model, known)}; names are written "
+            "library/model, such as 'timm/mobilenetv2_100'"
+        )
+    application, reference = known[model]
+    bound = {"flavor": reference["flavor"], **reference["arguments"]}
+    if tag:
+        bound["weights"] = name
+    return get(application).bind(**bound)

@@ -1,0 +1,52 @@
+"""The 1000 classes of ImageNet, and the two helpers that every family module of Keras has."""
+
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+
+@cache
+def class_names() -> tuple[tuple[str, str], ...]:
+    """The (wnid, label) of each of the 1000 classes of ILSVRC 2012, in the order of the outputs."""
+    table = files("kapps.applications").joinpath("imagenet_classes.tsv").read_text("utf-8")
+    rows = (line.split("\t") for line in table.splitlines()[1:])
+    return tuple((wnid, label) for _, wnid, label in rows)
+
+
+def preprocess_input(x, data_format: str | None = None, mode: str = "caffe"):
+    """Return `x` unchanged: kapps applications take RGB in [0, 255] and normalise inside.
+
+    It is here so that code written for `keras.applications` keeps working; `data_format` and `mode`
+    are accepted for the same reason and change nothing.
+    """
+    return x
+
+
+def decode_predictions(preds, top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """Name the `top` classes of each row.
+
+    Args:
+        preds: scores of shape (images, 1000).
+        top: how many classes to name.
+
+    Returns:
+        For each image a list of (wnid, label, score), best first.
+
+    Raises:
+        ValueError: `preds` does not have the shape (images, 1000).
+    """
+    preds = np.asarray(preds)
+    if preds.ndim != 2 or preds.shape[1] != 1000:
+        raise ValueError(
+            f"preds has shape {preds.shape}; expected (images, 1000): decode_predictions names the "
+            "classes of ImageNet, use your own class names for other models"
+        )
+    names = class_names()
+    best = np.argsort(-preds, axis=1, kind="stable")[:, :top]
+    return [
+        [(*names[i], float(row[i])) for i in order] for row, order in zip(preds, best, strict=True)
+    ]
+
+
+__all__ = ["class_names", "decode_predictions", "preprocess_input"]

@@ -1,0 +1,17 @@
+"""Blocks that families share, and the few real Keras layers of the package."""
+
+from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
+from kapps.layers.initializers import initializer
+from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
+
+__all__ = [
+    "PREPROCESSING",
+    "Blocks",
+    "Normalize",
+    "Preprocessing",
+    "drop_path_rates",
+    "initializer",
+    "make_divisible",
+    "normalize",
+    "spec_of",
+]

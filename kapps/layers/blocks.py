@@ -1,0 +1,275 @@
+"""The blocks that convolutional families share, under one set of conventions.
+
+References differ in how they pad, normalise and order channels; papers do not say. `Blocks` holds
+those conventions, and a family writes its network with it: `nn.conv_norm_act(x, 32, 3, strides=2,
+name="stem")` adds the layers `stem_conv`, `stem_norm` and `stem_act`.
+"""
+
+from dataclasses import dataclass
+
+from keras import layers
+
+from kapps.layers.initializers import initializer
+
+CHANNELS_LAST = "channels_last"
+
+
+def make_divisible(value: float, divisor: int = 8, min_value: int | None = None) -> int:
+    """Round a number of channels to a multiple of `divisor`, never down by more than 10 %.
+
+    Source: the reference implementation of MobileNet; used by every mobile family since.
+    """
+    rounded = max(min_value or divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Conventions of one network.
+
+    Attributes:
+        data_format: "channels_last" or "channels_first".
+        padding: "same" (TensorFlow: a strided layer pads more at the end) or
+            "symmetric" (torch: `kernel_size // 2` zeros on every side).
+        norm_epsilon, norm_momentum: of batch normalisation; Keras's meaning of momentum.
+        norm_scale: whether batch normalisation has a gamma.
+        activation: used where a block names none; a Keras activation's name.
+        use_bias: whether convolutions that are followed by a normalisation have a bias.
+        kernel_initializer: a name in `kapps.layers.initializers.NAMED`.
+    """
+
+    data_format: str = CHANNELS_LAST
+    padding: str = "same"
+    norm_epsilon: float = 1e-3
+    norm_momentum: float = 0.99
+    norm_scale: bool = True
+    activation: str = "relu"
+    use_bias: bool = False
+    kernel_initializer: str = "glorot_uniform"
+
+    @property
+    def axis(self) -> int:
+        """The channel axis of an image tensor."""
+        return -1 if self.data_format == CHANNELS_LAST else 1
+
+    def channels(self, x) -> int:
+        """The number of channels of `x`, known even where height and width are not."""
+        return x.shape[self.axis]
+
+    def pad(self, x, padding, name: str):
+        """Zeros around the image: one number for all sides, or ((top, bottom), (left, right))."""
+        return layers.ZeroPadding2D(padding, data_format=self.data_format, name=f"{name}_pad")(x)
+
+    def _padded(self, x, kernel_size, strides, padding, dilation, name):
+        """`x`, padded where Keras has no word for it, and the padding that Keras shall apply."""
+        padding = padding or self.padding
+        if padding != "symmetric":
+            return x, padding
+        if strides == 1:  # an odd kernel that does not stride: "same" is symmetric, and cheaper
+            return x, "same"
+        size = dilation * (kernel_size - 1) // 2
+        return (self.pad(x, size, name) if size else x), "valid"
+
+    def conv(
+        self,
+        x,
+        filters,
+        kernel_size=1,
+        strides=1,
+        groups=1,
+        dilation=1,
+        padding=None,
+        use_bias=True,
+        *,
+        name,
+    ):
+        """The layer `name`, a convolution alone; `padding` overrides the network's."""
+        x, padding = self._padded(x, kernel_size, strides, padding, dilation, name)
+        return layers.Conv2D(
+            filters,
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            dilation_rate=dilation,
+            groups=groups,
+            use_bias=use_bias,
+            data_format=self.data_format,
+            kernel_initializer=initializer(self.kernel_initializer),
+            bias_initializer=initializer("zeros"),
+            name=name,
+        )(x)
+
+    def depthwise_conv(
+        self,
+        x,
+        kernel_size=3,
+        strides=1,
+        depth_multiplier=1,
+        dilation=1,
+        padding=None,
+        use_bias=False,
+        *,
+        name,
+    ):
+        """The layer `name`, a filter for each channel."""
+        x, padding = self._padded(x, kernel_size, strides, padding, dilation, name)
+        return layers.DepthwiseConv2D(
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            depth_multiplier=depth_multiplier,
+            dilation_rate=dilation,
+            use_bias=use_bias,
+            data_format=self.data_format,
+            depthwise_initializer=initializer(self.kernel_initializer),
+            bias_initializer=initializer("zeros"),
+            name=name,
+        )(x)
+
+    def norm(self, x, *, name):
+        """The layer `name`, batch normalisation."""
+        return layers.BatchNormalization(
+            axis=self.axis,
+            epsilon=self.norm_epsilon,
+            momentum=self.norm_momentum,
+            scale=self.norm_scale,
+            beta_initializer=initializer("zeros"),
+            gamma_initializer=initializer("ones"),
+            moving_mean_initializer=initializer("zeros"),
+            moving_variance_initializer=initializer("ones"),
+            name=name,
+        )(x)
+
+    def act(self, x, activation=None, *, name):
+        """The layer `name`, an activation: the network's where none is given."""
+        return layers.Activation(activation or self.activation, name=name)(x)
+
+    def conv_norm_act(
+        self,
+        x,
+        filters,
+        kernel_size=1,
+        strides=1,
+        groups=1,
+        dilation=1,
+        padding=None,
+        activation=None,
+        *,
+        name,
+    ):
+        """Convolution, normalisation, activation; `activation=False` leaves the last one out."""
+        x = self.conv(
+            x,
+            filters,
+            kernel_size,
+            strides,
+            groups,
+            dilation,
+            padding,
+            self.use_bias,
+            name=f"{name}_conv",
+        )
+        x = self.norm(x, name=f"{name}_norm")
+        return x if activation is False else self.act(x, activation, name=f"{name}_act")
+
+    def depthwise_norm_act(
+        self,
+        x,
+        kernel_size=3,
+        strides=1,
+        depth_multiplier=1,
+        padding=None,
+        activation=None,
+        *,
+        name,
+    ):
+        """Depthwise convolution, normalisation, activation; `activation=False` leaves it out."""
+        x = self.depthwise_conv(
+            x,
+            kernel_size,
+            strides,
+            depth_multiplier,
+            1,
+            padding,
+            self.use_bias,
+            name=f"{name}_conv",
+        )
+        x = self.norm(x, name=f"{name}_norm")
+        return x if activation is False else self.act(x, activation, name=f"{name}_act")
+
+    def max_pool(self, x, pool_size, strides, padding=None, *, name):
+        """The layer `name`. "symmetric" pads with zeros, which is right only after a ReLU."""
+        x, padding = self._padded(x, pool_size, strides, padding, 1, name)
+        return layers.MaxPooling2D(pool_size, strides, padding, self.data_format, name=name)(x)
+
+    def avg_pool(self, x, pool_size, strides, padding="valid", *, name):
+        """The layer `name`. Where "same" pads, the padding is not counted."""
+        return layers.AveragePooling2D(pool_size, strides, padding, self.data_format, name=name)(x)
+
+    def global_avg_pool(self, x, keepdims=False, *, name):
+        """The layer `name`: the mean of each channel."""
+        return layers.GlobalAveragePooling2D(self.data_format, keepdims=keepdims, name=name)(x)
+
+    def global_max_pool(self, x, *, name):
+        """The layer `name`: the maximum of each channel."""
+        return layers.GlobalMaxPooling2D(self.data_format, name=name)(x)
+
+    def concat(self, tensors, *, name):
+        """The layer `name`: channels side by side."""
+        return layers.Concatenate(axis=self.axis, name=name)(tensors)
+
+    def dense(self, x, units, activation=None, use_bias=True, dtype=None, *, name):
+        """The layer `name`, fully connected; `dtype` overrides the policy of Keras."""
+        return layers.Dense(
+            units,
+            activation=activation,
+            use_bias=use_bias,
+            dtype=dtype,
+            kernel_initializer=initializer(self.kernel_initializer),
+            bias_initializer=initializer("zeros"),
+            name=name,
+        )(x)
+
+    def dropout(self, x, rate, *, name):
+        """The layer `name`, or `x` itself where the rate is zero."""
+        return layers.Dropout(rate, name=name)(x) if rate else x
+
+    def residual(self, shortcut, x, drop_path=0.0, *, name):
+        """`shortcut + x`, where training drops the whole branch of a sample at rate `drop_path`.
+
+        Source: Deep Networks with Stochastic Depth (Huang et al., 2016), scaled at training time.
+        """
+        if drop_path:
+            x = layers.Dropout(drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
+        return layers.Add(name=f"{name}_add")([shortcut, x])
+
+    def squeeze_excite(self, x, filters, activation="relu", gate="sigmoid", *, name):
+        """Scale each channel by a number in [0, 1] computed from the means of all channels.
+
+        Source: Squeeze-and-Excitation Networks (Hu et al., 2018), figure 2. `filters` is the width
+        of the bottleneck. Both products are 1x1 convolutions with a bias, as phones like them.
+        """
+        channels = self.channels(x)
+        s = self.global_avg_pool(x, keepdims=True, name=f"{name}_squeeze")
+        s = self.conv(s, filters, name=f"{name}_reduce_conv")
+        s = self.act(s, activation, name=f"{name}_reduce_act")
+        s = self.conv(s, channels, name=f"{name}_expand_conv")
+        s = self.act(s, gate, name=f"{name}_gate")
+        return layers.Multiply(name=f"{name}_scale")([x, s])
+
+    def flatten(self, x, *, name):
+        """The layer `name`: height, width, channels in one axis, in that order in either format.
+
+        The order does not depend on the data format, so neither do the weights that follow.
+        """
+        if self.data_format != CHANNELS_LAST:
+            x = layers.Permute((2, 3, 1), name=f"{name}_permute")(x)
+        return layers.Flatten(data_format=CHANNELS_LAST, name=name)(x)
+
+
+def drop_path_rates(rate: float, blocks: int) -> list[float]:
+    """`rate * index / blocks` for each block: the last one stays just below `rate`."""
+    return [rate * index / blocks for index in range(blocks)]
+
+
+__all__ = ["Blocks", "drop_path_rates", "make_divisible"]

@@ -1,0 +1,95 @@
+"""Initialisers that draw on the host, in numpy.
+
+A Keras initialiser runs on the backend; on JAX that compiles one program per weight shape, which is
+most of the time that a network takes to build. These give the same distributions, seeded the same
+way, as numpy arrays that the backend only has to copy. They travel with the model's configuration,
+so a saved model is quick to load as well.
+"""
+
+import keras
+import numpy as np
+
+_register = keras.saving.register_keras_serializable(package="kapps")
+
+
+@_register
+class Zeros(keras.initializers.Zeros):
+    """All zeros."""
+
+    def __call__(self, shape, dtype=None):
+        return np.zeros(shape, "float32")
+
+
+@_register
+class Ones(keras.initializers.Ones):
+    """All ones."""
+
+    def __call__(self, shape, dtype=None):
+        return np.ones(shape, "float32")
+
+
+@_register
+class Constant(keras.initializers.Constant):
+    """One value everywhere."""
+
+    def __call__(self, shape, dtype=None):
+        return np.full(shape, self.value, "float32")
+
+
+@_register
+class TruncatedNormal(keras.initializers.TruncatedNormal):
+    """Normal values, redrawn while further than two deviations from the mean."""
+
+    def __call__(self, shape, dtype=None):
+        values = _truncated_normal(np.random.default_rng(self.seed), shape)
+        return self.mean + self.stddev * values
+
+
+@_register
+class VarianceScaling(keras.initializers.VarianceScaling):
+    """Values with variance `scale / fan` (Glorot and Bengio 2010, He et al. 2015)."""
+
+    def __call__(self, shape, dtype=None):
+        fan_in, fan_out = _fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        rng = np.random.default_rng(self.seed)
+        if self.distribution == "uniform":
+            limit = np.float32(np.sqrt(3.0 * variance))
+            return rng.random(shape, dtype="float32") * (2 * limit) - limit
+        if self.distribution == "untruncated_normal":
+            return rng.standard_normal(shape, dtype="float32") * np.float32(np.sqrt(variance))
+        # Cutting a normal distribution at two deviations leaves 0.8796 of its deviation.
+        return _truncated_normal(rng, shape) * np.float32(np.sqrt(variance) / 0.87962566103423978)
+
+
+NAMED = {
+    "zeros": lambda: Zeros(),
+    "ones": lambda: Ones(),
+    "glorot_uniform": lambda: VarianceScaling(1.0, "fan_avg", "uniform"),
+    "he_normal": lambda: VarianceScaling(2.0, "fan_in", "truncated_normal"),
+    "he_normal_fan_out": lambda: VarianceScaling(2.0, "fan_out", "untruncated_normal"),
+    "lecun_normal": lambda: VarianceScaling(1.0, "fan_in", "truncated_normal"),
+    "truncated_normal": lambda: TruncatedNormal(stddev=0.02),
+}
+
+
+def initializer(name: str) -> keras.initializers.Initializer:
+    """A fresh host initialiser by name, each with a seed of its own."""
+    return NAMED[name]()
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
+    """Inputs and outputs of one unit: the last two axes times the receptive field before them."""
+    if len(shape) < 2:
+        size = float(shape[0]) if shape else 1.0
+        return size, size
+    field = float(np.prod(shape[:-2]))
+    return shape[-2] * field, shape[-1] * field
+
+
+def _truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    values = rng.standard_normal(shape, dtype="float32")
+    while (outside := np.abs(values) > 2.0).any():
+        values[outside] = rng.standard_normal(int(outside.sum()), dtype="float32")
+    return values

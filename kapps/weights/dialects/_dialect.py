@@ -1,0 +1,156 @@
+"""What a dialect is, and how it turns a file's tensors into ours."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+TORCH_LEAVES = {  # state-dict leaf -> our variable, in a normalisation and elsewhere
+    "weight": ("gamma", "kernel"),
+    "bias": ("beta", "bias"),
+    "running_mean": ("moving_mean", "moving_mean"),
+    "running_var": ("moving_variance", "moving_variance"),
+}
+KERAS_LEAVES = {"depthwise_kernel": "kernel"}  # Keras 2 called a DepthwiseConv2D's kernel so
+BLOCK = re.compile(r"(stage\d+_block\d+)_")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A layer of the model that weights go to: its kind and the shapes of its variables."""
+
+    kind: str  # "depthwise", "conv", "dense", "norm" or "other"
+    shapes: Mapping[str, tuple[int, ...]]
+
+
+class _Group(int):
+    """A number in a source name; its format says how it becomes one of ours."""
+
+    blocks: list[str]
+
+    def __format__(self, spec: str) -> str:
+        if spec.startswith("block"):
+            return self.blocks[int(self) + int(spec.removeprefix("block") or 0)]
+        return str(int(self) + int(spec or 0))
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The names of one source for one family.
+
+    Attributes:
+        name: "keras", "timm", "torchvision", ...
+        layout: "keras" (HWIO, groups "layer/variable") or "torch" (OIHW, names "module.leaf").
+        rows: (regular expression, template) or (regular expression, template, transform), where
+            `transform(array, shape)` returns the array in Keras's layout for a variable of `shape`.
+        ignore: regular expressions of tensors that carry nothing for us.
+        bgr: whether its networks take blue first.
+        prepare: a last resort, `arrays -> arrays`, for files whose names need work beforehand.
+    """
+
+    name: str
+    layout: str
+    rows: tuple[tuple, ...] = ()
+    ignore: tuple[str, ...] = ()
+    bgr: bool = False
+    prepare: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
+
+    @cached_property
+    def _separator(self) -> str:
+        return "." if self.layout == "torch" else "/"
+
+    @cached_property
+    def _compiled(self) -> list[tuple[re.Pattern, str, Callable | None]]:
+        return [(re.compile(row[0]), row[1], row[2] if len(row) > 2 else None) for row in self.rows]
+
+    def knows(self, name: str, layers: set[str]) -> bool:
+        """Whether a name of the file means something in this dialect."""
+        if self is KAPPS:
+            return name.rpartition("/")[0] in layers
+        return self._ignored(name) or self._row(name) is not None
+
+    def translate(
+        self, arrays: dict[str, np.ndarray], targets: Mapping[str, Target]
+    ) -> dict[str, np.ndarray]:
+        """The file's tensors under our names and in Keras's layout.
+
+        Args:
+            arrays: as `readers.read` returns them.
+            targets: the layers of the model by name. Tensors of layers that it does not have keep
+                their own shape.
+
+        Raises:
+            KeyError: a name that `knows` would refuse.
+        """
+        blocks = sorted(
+            {match[1] for name in targets if (match := BLOCK.match(name))},
+            key=lambda block: [int(number) for number in re.findall(r"\d+", block)],
+        )
+        translated = {}
+        for name, array in (self.prepare(arrays) if self.prepare else arrays).items():
+            if self._ignored(name):
+                continue
+            target, transform = self._target(name, targets, blocks)
+            layer, _, variable = target.rpartition("/")
+            kind = targets[layer].kind if layer in targets else "other"
+            shape = targets[layer].shapes.get(variable) if layer in targets else None
+            if transform:
+                array = transform(array, shape)
+            elif variable == "kernel":
+                array = self._kernel(array, kind, shape)
+            translated[target] = array
+        return translated
+
+    def _ignored(self, name: str) -> bool:
+        if self.layout == "torch" and name.endswith("num_batches_tracked"):
+            return True
+        return any(re.fullmatch(pattern, name) for pattern in self.ignore)
+
+    def _row(self, name: str):
+        module = name.rpartition(self._separator)[0]
+        for pattern, template, transform in self._compiled:
+            if match := pattern.fullmatch(name if "/" in template else module):
+                return match, template, transform
+        return None
+
+    def _target(self, name, targets, blocks) -> tuple[str, Callable | None]:
+        if self is KAPPS:
+            return name, None
+        match, template, transform = self._row(name)
+        groups = []
+        for text in match.groups(default=""):
+            group = _Group(text) if text.isdigit() else text
+            if isinstance(group, _Group):
+                group.blocks = blocks
+            groups.append(group)
+        target = template.format(*groups)
+        if "/" in template:
+            return target, transform
+        leaf = name.rpartition(self._separator)[2]
+        if self.layout == "torch":
+            norm = target in targets and targets[target].kind == "norm"
+            leaf = TORCH_LEAVES[leaf][0 if norm else 1] if leaf in TORCH_LEAVES else leaf
+        else:
+            leaf = KERAS_LEAVES.get(leaf, leaf)
+        return f"{target}/{leaf}", transform
+
+    def _kernel(self, array: np.ndarray, kind: str, shape: tuple[int, ...] | None) -> np.ndarray:
+        if self.layout == "torch":
+            if array.ndim == 2:
+                array = array.T
+            elif array.ndim == 4 and kind == "depthwise":  # (C * m, 1, k, k), one input a group
+                array = array.transpose(2, 3, 0, 1)
+                if shape[3] > 1 and array.size == np.prod(shape):
+                    array = array.reshape(shape)
+            elif array.ndim == 4:
+                array = array.transpose(2, 3, 1, 0)
+        if kind == "dense" and array.ndim == 4:  # a 1x1 convolution by another name
+            array = array.reshape(array.shape[2:])
+        if kind == "conv" and array.ndim == 2:
+            array = array.reshape(1, 1, *array.shape)
+        return array
+
+
+KAPPS = Dialect("kapps", "keras")

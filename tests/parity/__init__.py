@@ -1,0 +1,1 @@
+"""Reference outputs of timm and torchvision for deterministic checkpoints (see fill.py)."""

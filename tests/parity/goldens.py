@@ -1,0 +1,71 @@
+"""Golden outputs: which there are, and how far a model is from one."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+import kapps
+from kapps.applications import _loading
+from kapps.layers import PREPROCESSING
+from kapps.weights import dialects, port
+from tests.parity.fill import fill, golden_input
+
+FOLDER = Path(__file__).parent / "golden"
+
+
+def names(family: str | None = None) -> list[str]:
+    """Names of the goldens in this repository, such as "timm/mobilenetv2_100"."""
+    found = sorted(
+        path.name.removesuffix(".json").replace("__", "/") for path in FOLDER.glob("*.json")
+    )
+    if family is None:
+        return found
+    return [name for name in found if kapps.find_application(name).family == family]
+
+
+def relative_error(name: str) -> float:
+    """max |ours - reference| / max |reference| of the logits, for the two golden images."""
+    golden = json.loads((FOLDER / f"{name.replace('/', '__')}.json").read_text())
+    expected = np.load(FOLDER / f"{name.replace('/', '__')}.logits.npy")
+    size = golden["input_size"]
+    model = kapps.find_application(name)(
+        weights=None,
+        classifier_activation=None,
+        input_shape=_shape(size),
+        classes=expected.shape[-1],
+        include_preprocessing=_preprocessing(golden),
+    )
+    assert sum(int(np.prod(v.shape)) for v in model.trainable_variables) == golden["parameters"]
+    arrays = {
+        tensor: fill(tensor, shape, golden["salt"], golden["norm_scale"])
+        for tensor, shape in golden["tensors"]
+    }
+    family = kapps.find_application(name).family
+    targets = _loading.targets_of(model)
+    dialect = dialects.detect(family, list(arrays), set(targets), name)
+    port.assign(model, dialect.translate(arrays, targets), source=name)
+    images = np.concatenate([golden_input(size, 0), golden_input(size, 1)])
+    if _channels_first():
+        images = images.transpose(0, 3, 1, 2)
+    ours = model.predict(images, verbose=0, batch_size=1)
+    return float(np.abs(ours - expected).max() / np.abs(expected).max())
+
+
+def _preprocessing(golden: dict) -> str:
+    """The name of the golden's normalisation."""
+    mean, std = (255 * np.array(golden[key]) for key in ("mean", "std"))
+    for name, candidate in PREPROCESSING.items():
+        if np.allclose(candidate.mean, mean) and np.allclose(candidate.std, std):
+            return name
+    raise ValueError(f"{golden['reference']}: no preprocessing has mean {mean} and std {std}")
+
+
+def _channels_first() -> bool:
+    import keras
+
+    return keras.config.image_data_format() == "channels_first"
+
+
+def _shape(size: int) -> tuple[int, int, int]:
+    return (3, size, size) if _channels_first() else (size, size, 3)
