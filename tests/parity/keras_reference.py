@@ -1,0 +1,123 @@
+"""Our applications against keras.applications: the same random weights, through a legacy .h5 file."""
+
+import zlib
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+from keras.src.legacy.saving import legacy_h5_format
+
+import kapps
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def relative_error(
+    name: str,
+    folder: Path,
+    *,
+    size: int,
+    include_top: bool = True,
+    include_preprocessing: bool = True,
+    norm_scale: float = 1.0,
+    **arguments,
+) -> float:
+    """max |ours - Keras's| / max |Keras's| for two images, our model having read Keras's file.
+
+    Args:
+        name: in keras.applications and in kapps.applications.
+        folder: where the file is written.
+        size: height and width of the images in pixels.
+        include_top, include_preprocessing: as of the applications. Without preprocessing both
+            networks are fed what Keras's own `preprocess_input` returns.
+        norm_scale: multiplies the scales of normalisations; below 1 keeps deep networks in range.
+        **arguments: of both applications, such as alpha.
+    """
+    reference = keras_model(name, size, include_top, include_preprocessing, norm_scale, arguments)
+    path = folder / f"{name}.h5"
+    write_legacy_h5(reference, path)
+    logits = {"classifier_activation": None} if include_top else {}
+    ours = getattr(kapps.applications, name)(
+        weights=path,
+        include_top=include_top,
+        include_preprocessing=include_preprocessing,
+        input_shape=image_shape(size),
+        **logits,
+        **arguments,
+    )
+    assert ours.load_report.new == (), str(ours.load_report)
+    x = images(size)
+    fed = _module(name).preprocess_input(x.copy())
+    expected = reference.predict(fed, verbose=0, batch_size=1)
+    got = ours.predict(x if include_preprocessing else fed, verbose=0, batch_size=1)
+    return float(np.abs(got - expected).max() / np.abs(expected).max())
+
+
+def keras_model(name, size, include_top, include_preprocessing, norm_scale, arguments):
+    """The model of keras.applications with every variable filled."""
+    function = getattr(keras.applications, name)
+    takes_preprocessing = "include_preprocessing" in function.__code__.co_varnames
+    own = {"include_preprocessing": include_preprocessing} if takes_preprocessing else {}
+    logits = {"classifier_activation": None} if include_top else {}
+    model = function(
+        weights=None,
+        include_top=include_top,
+        input_shape=image_shape(size),
+        **logits,
+        **own,
+        **arguments,
+    )
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.set_weights([np.array(IMAGENET_MEAN), np.square(IMAGENET_STD), np.array(0)])
+            layer.finalize_state()
+            continue
+        for variable in layer.variables:
+            if "seed_generator" not in variable.path:
+                variable.assign(_values(variable.path, variable.shape, norm_scale))
+    return model
+
+
+def write_legacy_h5(model: keras.Model, path: Path) -> None:
+    """Save the weights as the published files of keras.applications are laid out."""
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, model)
+
+
+def images(size: int) -> np.ndarray:
+    """Two float32 RGB images in [0, 255]: noise over a slope, in the data format of Keras."""
+    rng = np.random.default_rng(7)
+    slope = np.linspace(0, 120, size)[None, :, None, None] + np.array([0.0, 40.0, 80.0])
+    x = np.clip(slope + rng.uniform(0, 80, (2, size, size, 3)), 0, 255).astype("float32")
+    return x.transpose(0, 3, 1, 2).copy() if _channels_first() else x
+
+
+def image_shape(size: int) -> tuple[int, int, int]:
+    """The shape of one RGB image in the data format of Keras."""
+    return (3, size, size) if _channels_first() else (size, size, 3)
+
+
+def _channels_first() -> bool:
+    return keras.config.image_data_format() == "channels_first"
+
+
+def _module(name: str):
+    """The submodule of keras.applications that has the model's `preprocess_input`."""
+    modules = [m for m in vars(keras.applications).values() if hasattr(m, "preprocess_input")]
+    return next(m for m in modules if hasattr(m, name))
+
+
+def _values(path: str, shape: tuple[int, ...], norm_scale: float) -> np.ndarray:
+    """Well-conditioned values that depend on the variable's name alone."""
+    rng = np.random.default_rng(zlib.crc32(path.encode()))
+    leaf = path.rpartition("/")[2]
+    if leaf == "moving_variance":
+        return rng.uniform(0.5, 1.5, shape)
+    if leaf == "gamma" and "layer_scale" not in path:
+        return rng.uniform(0.7, 1.3, shape) * norm_scale
+    if len(shape) <= 1:
+        return rng.uniform(-0.1, 0.1, shape)
+    depthwise = leaf == "depthwise_kernel" or (len(shape) == 4 and shape[-1] == 1)
+    fan_in = np.prod(shape[:2]) if depthwise else np.prod(shape[:-1])
+    return rng.uniform(-1, 1, shape) * np.sqrt(3 * 1.6 / fan_in)
