@@ -1,0 +1,184 @@
+"""Augmentation policies: a random piece of the picture, then Keras layers inside tf.data.
+
+Keras has no antialiased random crop, so the crop and the flip are part of `Transform` (Pillow,
+uint8, per picture). All else is Keras's own layers, which switch to TensorFlow inside tf.data on
+every backend, or KerasCV's, which need the TensorFlow backend.
+
+What a batch gets depends on the seed, the epoch and the step alone: before each batch the layers'
+random state is set from them. An interrupted run that goes on sees the same pictures.
+"""
+
+import ast
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kapps.errors import DataError, MissingPackageError
+
+DEGREES = 1 / 360  # keras.layers.RandomRotation counts in turns
+LIBRARIES = ("keras", "keras_cv")
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """What is done to training pictures.
+
+    Attributes:
+        piece: cut a random piece and flip it (`Transform(training=True)`); otherwise the rule for
+            evaluation.
+        layers: makes the Keras layers that follow, applied to float32 [B, H, W, C] in [0, 255].
+    """
+
+    piece: bool
+    layers: Callable[[], list[Any]] = list
+
+
+def _digits() -> list[Any]:
+    import keras
+
+    # No flip: a mirrored 2 is none. The border repeats, whatever the colour of the paper.
+    return [
+        keras.layers.RandomTranslation(0.08, 0.08, fill_mode="nearest"),
+        keras.layers.RandomRotation(10 * DEGREES, fill_mode="nearest"),
+    ]
+
+
+def _randaugment() -> list[Any]:
+    import keras
+
+    return [keras.layers.RandAugment(value_range=(0, 255), num_ops=2, factor=0.3)]
+
+
+POLICIES = {
+    "none": Policy(piece=False),
+    "default": Policy(piece=True),
+    "digits": Policy(piece=False, layers=_digits),
+    "randaugment": Policy(piece=True, layers=_randaugment),
+}
+
+
+def policy(augment: Any) -> Policy:
+    """Find a policy.
+
+    Args:
+        augment: "none"; "default": random piece and flip; "digits": small shifts and rotations;
+            "randaugment": "default" and keras.layers.RandAugment; "keras:LAYER" or
+            "keras_cv:LAYER": "default" and that layer, with arguments if needed, as in
+            "keras:RandomBrightness(factor=0.2)"; or a Keras layer itself.
+
+    Raises:
+        ValueError: unknown name or arguments.
+        MissingPackageError: keras-cv is not installed.
+        DataError: keras-cv on another backend than TensorFlow.
+    """
+    if callable(augment):
+        return Policy(piece=True, layers=lambda: [augment])
+    if augment in POLICIES:
+        return POLICIES[augment]
+    library, colon, call = str(augment).partition(":")
+    if not colon or library not in LIBRARIES:
+        known = ", ".join(POLICIES)
+        raise ValueError(
+            f"augment={augment!r} is not one of {known}, keras:LAYER or keras_cv:LAYER."
+        )
+    layer = _layer(library, call)
+    return Policy(piece=True, layers=lambda: [layer])
+
+
+def _layer(library: str, call: str) -> Any:
+    name, _, _ = call.partition("(")
+    try:
+        parsed = ast.parse(call if "(" in call else f"{call}()", mode="eval").body
+        arguments = {word.arg: ast.literal_eval(word.value) for word in parsed.keywords}
+        if parsed.args or None in arguments or not isinstance(parsed.func, ast.Name):
+            raise ValueError
+    except (SyntaxError, ValueError, AttributeError):
+        raise ValueError(
+            f"augment={library}:{call} is not understood; write LAYER or LAYER(name=value, ...)."
+        ) from None
+    layers = _library(library)
+    cls = getattr(layers, name, None)
+    if not inspect.isclass(cls):
+        raise ValueError(f"augment={library}:{call}: {library}.layers has no layer {name!r}.")
+    if "value_range" in inspect.signature(cls).parameters:
+        arguments.setdefault("value_range", (0, 255))
+    try:
+        return cls(**arguments)
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"augment={library}:{call}: {reason}") from error
+
+
+def _library(name: str) -> Any:
+    import keras
+
+    if name == "keras":
+        return keras.layers
+    if keras.config.backend() != "tensorflow":
+        raise DataError(
+            f"keras_cv layers need the TensorFlow backend, not {keras.config.backend()}; "
+            "use keras:LAYER or randaugment, or set KERAS_BACKEND=tensorflow."
+        )
+    try:
+        import keras_cv
+    except ModuleNotFoundError:
+        raise MissingPackageError("keras_cv: layers need KerasCV; pip install keras-cv.") from None
+    return keras_cv.layers
+
+
+def batch_key(seed: int, epoch: int, step: int) -> int:
+    """A number in [0, 2**31) for the random state of one batch."""
+    return int(np.random.SeedSequence([seed, epoch, step]).generate_state(1)[0] >> 1)
+
+
+class Augmenter:
+    """Applies Keras layers inside tf.data, with random numbers that depend on a key.
+
+    Args:
+        layers: applied one after the other with training=True.
+        shape: (height, width, channels) of the pictures.
+    """
+
+    def __init__(self, layers: list[Any], shape: tuple[int, int, int]):
+        import tensorflow as tf
+
+        self.layers = layers
+        # The layers make their TensorFlow random state at their first call; it must exist before
+        # the pipeline, which then sets it for each batch.
+        spec = tf.TensorSpec((None, *shape), tf.float32)
+        tf.function(self._call).get_concrete_function(spec)
+        self.states = _random_states(layers)
+
+    def _call(self, images: Any) -> Any:
+        for layer in self.layers:
+            images = layer(images, training=True)
+        return images
+
+    def __call__(self, images: Any, key: Any) -> Any:
+        """uint8 [B, H, W, C] and an int64 key -> uint8 [B, H, W, C]. For `Dataset.map`."""
+        import tensorflow as tf
+
+        for i, state in enumerate(self.states):
+            state.assign(tf.cast(tf.stack([key, tf.constant(i, tf.int64)]), state.dtype))
+        shape = images.shape
+        images = self._call(tf.cast(images, tf.float32))
+        images = tf.clip_by_value(tf.round(images), 0, 255)
+        return tf.ensure_shape(tf.cast(images, tf.uint8), shape)
+
+
+def _random_states(layers: list[Any]) -> list[Any]:
+    """The TensorFlow variables of all seed generators in these layers and their sublayers."""
+    import keras
+    import tensorflow as tf
+
+    generators: list[Any] = []
+    for layer in layers:
+        for part in layer._flatten_layers() if isinstance(layer, keras.Layer) else ():
+            for value in vars(part).values():
+                inner = value.values() if isinstance(value, dict) else [value]
+                generators += [v for v in inner if isinstance(v, keras.random.SeedGenerator)]
+    states = {id(g): getattr(g.state, "value", g.state) for g in generators}
+    return [state for state in states.values() if isinstance(state, tf.Variable)]

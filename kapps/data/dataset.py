@@ -1,0 +1,155 @@
+"""The data set that training, evaluation and export read: batches for every backend."""
+
+import threading
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from kapps.data import augment as augmentation
+from kapps.data import mixing
+from kapps.data.reading import Reader
+from kapps.data.transforms import Transform
+
+PARALLEL_BATCHES = 2  # one decodes while the last pictures of the other finish
+PREFETCH = 2
+
+
+class Dataset:
+    """Pictures and labels in batches, the same on TensorFlow, JAX and torch.
+
+    `dataset.batches` goes into `model.fit`, `evaluate` and `predict`. Each time that it is
+    iterated it is the next epoch, in a new order and with new random pieces if it is for training;
+    `set_epoch(n)` chooses the epoch that comes next. An epoch depends on the seed and its number
+    alone.
+
+    Attributes:
+        batches: tf.data.Dataset of (images, labels): uint8 [B, H, W, C] in 0..255, and int32 [B]
+            or, with one_hot or mix, float32 [B, classes].
+        class_names: in index order.
+        images: how many there are.
+        steps: batches in an epoch.
+        labels: int32 [images], in the order of `names`; also that of `batches` unless training.
+        names: what each picture is called: its path below the folder, or "digits[3]".
+        skipped: (name, reason) of pictures that were left out.
+        transform: how a picture becomes pixels.
+        training: whether the batches are shuffled and augmented.
+        cached: whether the decoded pictures are kept in memory.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        class_names: tuple[str, ...],
+        batch_size: int,
+        seed: int,
+        policy: augmentation.Policy,
+        mix: str | None,
+        one_hot: bool,
+        drop_remainder: bool,
+        training: bool,
+    ):
+        self._reader, self._seed, self._mix = reader, seed, mix
+        self.class_names, self.batch_size, self.training = class_names, batch_size, training
+        self.one_hot = one_hot
+        self.images = len(reader.source)
+        whole, rest = divmod(self.images, batch_size)
+        self.steps = whole if drop_remainder else whole + bool(rest)
+        self._epoch, self._lock = 0, threading.Lock()
+        self._order = lru_cache(maxsize=2)(self._make_order)
+        self.batches = self._pipeline(policy.layers())
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self._reader.source.labels.astype(np.int32)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._reader.source.names)
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        return self._reader.skipped
+
+    @property
+    def transform(self) -> Transform:
+        return self._reader.transform
+
+    @property
+    def cached(self) -> bool:
+        return self._reader.cached
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """One epoch as numpy arrays."""
+        return iter(self.batches.as_numpy_iterator())
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make `epoch` (from 0) the next one that `batches` gives; call it to resume a run."""
+        with self._lock:
+            self._epoch = int(epoch)
+
+    def _next_epoch(self) -> np.int64:
+        with self._lock:
+            epoch, self._epoch = self._epoch, self._epoch + 1
+        return np.int64(epoch)
+
+    def _make_order(self, epoch: int) -> np.ndarray:
+        if not self.training:
+            return np.arange(self.images)
+        return np.random.default_rng([self._seed, epoch]).permutation(self.images)
+
+    def _batch(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray, np.int64]:
+        epoch, step = int(epoch), int(step)
+        chosen = self._order(epoch)[step * self.batch_size : (step + 1) * self.batch_size]
+        images, chosen = self._reader.batch(chosen, epoch)
+        labels = self._reader.source.labels[chosen].astype(np.int32)
+        if self.one_hot:
+            labels = mixing.one_hot(labels, len(self.class_names))
+        return images, labels, np.int64(augmentation.batch_key(self._seed, epoch, step))
+
+    def _mixed(
+        self, images: np.ndarray, labels: np.ndarray, key: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        # The key alone would repeat the numbers that the layers drew from it.
+        return mixing.mix(self._mix, images, labels, np.random.default_rng([int(key), 1]))
+
+    def _pipeline(self, layers: list[Any]) -> Any:
+        import tensorflow as tf
+
+        shape = (*self.transform.size, self.transform.channels)
+        label_shape = (None, len(self.class_names)) if self.one_hot else (None,)
+        label_type = tf.float32 if self.one_hot else tf.int32
+
+        def shaped(images: Any, labels: Any) -> tuple[Any, Any]:
+            return tf.ensure_shape(images, (None, *shape)), tf.ensure_shape(labels, label_shape)
+
+        def load(epoch: Any, step: Any) -> tuple[Any, Any, Any]:
+            types = [tf.uint8, label_type, tf.int64]
+            images, labels, key = tf.numpy_function(self._batch, [epoch, step], types)
+            return *shaped(images, labels), tf.ensure_shape(key, ())
+
+        def mix(images: Any, labels: Any, key: Any) -> tuple[Any, Any, Any]:
+            types = [tf.uint8, label_type]
+            return *shaped(*tf.numpy_function(self._mixed, [images, labels, key], types)), key
+
+        def epoch_steps(_: Any) -> Any:
+            epoch = tf.ensure_shape(tf.numpy_function(self._next_epoch, [], tf.int64), ())
+            return tf.data.Dataset.range(self.steps).map(lambda step: (epoch, step))
+
+        # tf.data is host work: kept off the GPU, where TensorFlow would put variables.
+        with tf.device("CPU"):
+            batches = tf.data.Dataset.from_tensors(0).flat_map(epoch_steps)
+            batches = batches.map(load, num_parallel_calls=PARALLEL_BATCHES, deterministic=True)
+            if layers:
+                augmenter = augmentation.Augmenter(layers, shape)
+                # One after the other: the layers' random state is set for each batch.
+                batches = batches.map(lambda x, y, key: (augmenter(x, key), y, key))
+            if self._mix:
+                batches = batches.map(mix)
+            batches = batches.map(lambda images, labels, _: (images, labels))
+            batches = batches.apply(tf.data.experimental.assert_cardinality(self.steps))
+            return batches.prefetch(PREFETCH)

@@ -1,0 +1,282 @@
+"""`load`: from an address of data to batches."""
+
+import difflib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kapps.data import augment as augmentation
+from kapps.data import mixing, names, splits
+from kapps.data.arrays import open_digits, open_npz
+from kapps.data.dataset import Dataset
+from kapps.data.folders import open_folder
+from kapps.data.reading import Reader
+from kapps.data.sources import Collection, Source
+from kapps.data.tables import open_csv
+from kapps.data.tfrecords import open_tfds
+from kapps.data.transforms import Transform
+from kapps.errors import DataError, MissingFileError
+
+KINDS: dict[str, Callable[[str, str], Collection]] = {
+    "folder": open_folder,
+    "tfds": open_tfds,
+    "csv": open_csv,
+    "npz": open_npz,
+}
+FORMS = "digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH or the path of a folder"
+
+
+def find(uri: str) -> Collection:
+    """List what an address of data holds, without reading a picture.
+
+    Args:
+        uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", or a bare path.
+
+    Raises:
+        DataError, MissingFileError, MissingPackageError: see the function of each kind.
+    """
+    uri = os.fspath(uri)
+    if uri == "digits":
+        return open_digits(uri)
+    kind, colon, rest = uri.partition(":")
+    if colon and kind in KINDS:
+        if not rest:
+            raise DataError(f"{uri!r} names no data after the colon; give {FORMS}.")
+        return KINDS[kind](rest, uri)
+    path = Path(uri).expanduser()
+    if path.is_dir():
+        return open_folder(uri, uri)
+    suffix = path.suffix.casefold().lstrip(".")
+    if suffix in ("csv", "npz") and path.is_file():
+        return KINDS[suffix](uri, uri)
+    word = kind if colon else uri
+    near = difflib.get_close_matches(word, ["digits", *KINDS], n=1)
+    guess = f"did you mean {near[0] if near[0] == 'digits' else near[0] + ':'}? " if near else ""
+    raise MissingFileError(f"{uri!r} is no data and no folder; {guess}give {FORMS}.")
+
+
+def load(
+    uri: str,
+    *,
+    size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    split: str = "train",
+    validation: float = 0.2,
+    batch_size: int = 32,
+    training: bool = False,
+    seed: int = 0,
+    transform: Transform | None = None,
+    augment: Any = None,
+    mix: str | None = None,
+    class_names: names.ClassNames | None = None,
+    cache: str = "auto",
+    one_hot: bool = False,
+    drop_remainder: bool = False,
+    limit: int | None = None,
+    progress: bool = True,
+) -> Dataset:
+    """Open a data set as batches for any backend.
+
+    Args:
+        uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", or a bare path.
+        size: pixels of the network's input, a number or (height, width); may be left out if
+            `transform` has it, and wins over it.
+        channels: 3 (default) or 1; wins over `transform`.
+        split: "train", "val", "test" or "all".
+        validation: share set aside for "val" where the data has no such part; see
+            `kapps.data.splits.select`.
+        batch_size: pictures a batch; the last batch may be smaller.
+        training: shuffle and augment. Otherwise the order is fixed and nothing is random.
+        seed: of order, augmentation and mixing.
+        transform: the preprocessing of the network; by default a bicubic resize and a centre crop
+            of 0.875 (digits: no crop).
+        augment: a policy of `kapps.data.augment.policy`; "default" when training.
+        mix: "mixup", "cutmix" or "mixup+cutmix", when training; labels become one-hot.
+        class_names: the classes of a model, labels or (wnid, label) pairs: the data's classes are
+            found among them by name, and labels are the model's indices.
+        cache: "auto" keeps decoded pictures in memory where they fit, "memory" always, "none"
+            never.
+        one_hot: labels as float32 [B, classes].
+        drop_remainder: leave out a last, smaller batch.
+        limit: keep this many pictures, evenly spread over the list and so over the classes.
+        progress: show a bar on stderr while many pictures are read.
+
+    Raises:
+        DataError: the data cannot be used; the sentence says why and what to do.
+        MissingFileError: a path that does not exist.
+        MissingPackageError: an optional package is missing.
+        ValueError: an argument out of range.
+    """
+    collection = find(uri)
+    source, labels = _choose(collection, split, validation, class_names)
+    return _dataset(
+        collection, source, labels,
+        size=size, channels=channels, batch_size=batch_size, training=training, seed=seed,
+        transform=transform, augment=augment, mix=mix, cache=cache, one_hot=one_hot,
+        drop_remainder=drop_remainder, limit=limit, progress=progress,
+    )  # fmt: skip
+
+
+def load_splits(
+    uri: str,
+    *,
+    size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    validation: float = 0.2,
+    batch_size: int = 32,
+    seed: int = 0,
+    transform: Transform | None = None,
+    augment: Any = "default",
+    mix: str | None = None,
+    class_names: names.ClassNames | None = None,
+    cache: str = "auto",
+    one_hot: bool = False,
+    drop_remainder: bool = False,
+    progress: bool = True,
+) -> tuple[Dataset, Dataset]:
+    """Open the part to train on, shuffled and augmented, and the part to validate on, as it is.
+
+    Arguments and errors are those of `load`; with `mix` the labels of both are one-hot.
+    """
+    collection = find(uri)
+    one_hot = one_hot or mix is not None
+    datasets = []
+    for split, training in (("train", True), ("val", False)):
+        source, labels = _choose(collection, split, validation, class_names)
+        datasets.append(
+            _dataset(
+                collection,
+                source,
+                labels,
+                size=size,
+                channels=channels,
+                batch_size=batch_size,
+                training=training,
+                seed=seed,
+                transform=transform,
+                augment=augment if training else None,
+                mix=mix if training else None,
+                cache=cache,
+                one_hot=one_hot,
+                drop_remainder=drop_remainder and training,
+                limit=None,
+                progress=progress,
+            )  # fmt: skip
+        )
+    return datasets[0], datasets[1]
+
+
+def _choose(
+    collection: Collection, split: str, validation: float, class_names: names.ClassNames | None
+) -> tuple[Source, tuple[str, ...]]:
+    """The pictures of a split and the names of the classes that their labels count."""
+    source = splits.select(collection, split, validation)
+    found = collection.classes
+    if class_names is None:
+        if len(found) < 2:
+            raise DataError(
+                f"{collection.uri} has one class, {found[0]!r}; a classifier needs two or more."
+            )
+        return source, found
+    labels = names.labels_of(class_names)
+    if collection.named:
+        what = f"{collection.uri}: the class"
+        indices = np.array(names.match(found, class_names, what))
+    else:
+        indices = np.array([int(name) for name in found])
+        if (worst := int(indices.max())) >= len(labels):
+            raise DataError(
+                f"{collection.uri} has label {worst}, but there are only {len(labels)} classes, "
+                f"0 to {len(labels) - 1}."
+            )
+    moved = Source(source.items, indices[source.labels], source.names, source.skipped)
+    return moved, labels
+
+
+def _dataset(
+    collection: Collection,
+    source: Source,
+    class_names: tuple[str, ...],
+    *,
+    size: int | tuple[int, int] | None,
+    channels: int | None,
+    batch_size: int,
+    training: bool,
+    seed: int,
+    transform: Transform | None,
+    augment: Any,
+    mix: str | None,
+    cache: str,
+    one_hot: bool,
+    drop_remainder: bool,
+    limit: int | None,
+    progress: bool,
+) -> Dataset:
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size={batch_size!r} is not a whole number above 0.")
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed={seed!r} is not a whole number from 0.")
+    if mix is not None and mix not in mixing.MIXES:
+        raise ValueError(f"mix={mix!r} is not one of {', '.join(mixing.MIXES)}.")
+    if not training and (mix is not None or augment not in (None, "none")):
+        raise ValueError(
+            f"augment={augment!r}, mix={mix!r} have no effect with training=False; drop them."
+        )
+    if limit is not None:
+        if limit < 1:
+            raise ValueError(f"limit={limit!r} is not a whole number above 0.")
+        count = min(limit, len(source))
+        source = source.take(np.linspace(0, len(source) - 1, count).round().astype(int))
+    policy = augmentation.policy(augment or ("default" if training else "none"))
+    rule = _transform(transform, size, channels, collection.crop_pct)
+    reader = Reader(source, rule.replace(training=training and policy.piece), seed, cache, progress)
+    if training:
+        _check_classes(collection, reader, class_names)
+    if drop_remainder and len(reader.source) < batch_size:
+        raise ValueError(
+            f"drop_remainder=True with batch_size={batch_size} leaves nothing of "
+            f"{len(reader.source)} pictures; use a smaller batch."
+        )
+    return Dataset(
+        reader,
+        class_names,
+        batch_size,
+        seed,
+        policy,
+        mix,
+        one_hot or mix is not None,
+        drop_remainder,
+        training,
+    )
+
+
+def _transform(
+    transform: Transform | None,
+    size: int | tuple[int, int] | None,
+    channels: int | None,
+    crop_pct: float,
+) -> Transform:
+    if transform is None:
+        if size is None:
+            raise ValueError("size=None without a transform; give size= or transform=.")
+        return Transform(size=size, crop_pct=crop_pct, channels=channels or 3)
+    changes: dict[str, Any] = {}
+    if size is not None:
+        changes["size"] = size
+    if channels is not None:
+        changes["channels"] = channels
+    return transform.replace(**changes)
+
+
+def _check_classes(collection: Collection, reader: Reader, class_names: tuple[str, ...]) -> None:
+    if class_names != collection.classes:
+        return  # a model may well have classes that this data lacks
+    counts = np.bincount(reader.source.labels, minlength=len(class_names))
+    if empty := [name for name, count in zip(class_names, counts, strict=True) if not count]:
+        raise DataError(
+            f"{collection.uri}: no readable picture of class {empty[0]!r} to train on "
+            f"({len(reader.skipped)} skipped); add some or remove the class."
+        )

@@ -1,0 +1,179 @@
+"""Decode the pictures of a data set in parallel threads, keep them in memory, list the bad ones.
+
+A picture that cannot be read is found before training starts, not in epoch 30:
+
+- A data set that fits in memory is decoded whole when it is opened; the next epochs cost nothing.
+- A larger one is checked by header and ending (`images.check`), which finds empty, foreign and
+  truncated files in a hundredth of the time that decoding takes. Damage in the middle of a file,
+  and files that vanish later, show at the first decode: such a picture is left out of its batch
+  and listed.
+
+Pillow releases Python's lock while it decodes and resizes, so plain threads use every core.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from kapps.data import images
+from kapps.data.sources import Source
+from kapps.data.transforms import Transform
+from kapps.errors import DataError, MissingFileError
+
+UNREADABLE = (images.ImageError, MissingFileError)
+CACHE_LIMIT = 2 << 30  # bytes; never more than a quarter of the machine's memory
+PILLOW_PIXEL = {1: 1, 3: 4}  # bytes a pixel by channels: Pillow pads RGB
+SHOW_PROGRESS_FROM = 500  # pictures
+SAMPLE = 32  # pictures whose size is looked up to estimate the whole
+
+
+@cache
+def pool() -> ThreadPoolExecutor:
+    """The threads that decode, one for each core this process may use."""
+    return ThreadPoolExecutor(cores(), thread_name_prefix="kapps-data")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_limit() -> int:
+    """Bytes that `cache="auto"` may take."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return CACHE_LIMIT
+    return min(CACHE_LIMIT, memory // 4)
+
+
+class Reader:
+    """Gives batches of one source, transformed.
+
+    Args:
+        source: the pictures.
+        transform: how each becomes pixels.
+        seed: of the random pieces.
+        cache: "memory", "none", or "auto" by the estimated size.
+        progress: show a bar while many pictures are decoded.
+
+    Attributes:
+        source: the pictures that can be read.
+        skipped: (name, reason) of the others; grows if a picture turns out bad later.
+
+    Raises:
+        DataError: no picture can be read.
+    """
+
+    def __init__(self, source: Source, transform: Transform, seed: int, cache: str, progress: bool):
+        if cache not in ("auto", "memory", "none"):
+            raise ValueError(f"cache={cache!r} is not one of auto, memory, none.")
+        self.transform, self.seed = transform, seed
+        self.skipped = list(source.skipped)
+        keep = cache == "memory" or (cache == "auto" and self._bytes(source) <= memory_limit())
+        decode = transform.shrink if transform.training else transform
+        work = decode if keep else images.check
+        results = list(_run(_guarded(work), source.items, progress))
+        good = [i for i, result in enumerate(results) if not isinstance(result, Exception)]
+        for i, result in enumerate(results):
+            if isinstance(result, Exception):
+                self.skipped.append((source.names[i], str(result)))
+        if not good:
+            name, reason = self.skipped[-1]
+            raise DataError(f"none of {len(results)} pictures can be read; {name}: {reason}")
+        self.source = source if len(good) == len(source) else source.take(np.array(good))
+        self._decoded: Sequence[Any] | None = None
+        if keep and transform.training:
+            self._decoded = [results[i] for i in good]
+        elif keep:
+            self._decoded = np.stack([results[i] for i in good])
+
+    @property
+    def cached(self) -> bool:
+        """Whether the decoded pictures are in memory."""
+        return self._decoded is not None
+
+    def batch(self, indices: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures by index.
+
+        Returns:
+            uint8 [B, H, W, C], and the indices that they have: one that has become unreadable is
+            missing.
+
+        Raises:
+            DataError: none of them can be read any more.
+        """
+        if isinstance(self._decoded, np.ndarray):
+            return self._decoded[indices], indices
+        items = self.source.items if self._decoded is None else self._decoded
+        results = list(pool().map(_guarded(lambda i: self._one(items[i], i, epoch)), indices))
+        good = [i for i, result in enumerate(results) if not isinstance(result, Exception)]
+        if len(good) < len(results):
+            self._note(indices, results)
+            if not good:
+                raise DataError(
+                    f"no picture of a batch can be read any more; {self.skipped[-1][1]}"
+                )
+        return np.stack([results[i] for i in good]), indices[good]
+
+    def _one(self, item: Any, index: int, epoch: int) -> np.ndarray:
+        if not self.transform.training:
+            return self.transform(item)
+        return self.transform(item, np.random.default_rng([self.seed, epoch, index]))
+
+    def _note(self, indices: np.ndarray, results: Sequence[Any]) -> None:
+        known = {name for name, _ in self.skipped}
+        for i, result in zip(indices, results, strict=True):
+            name = self.source.names[i]
+            if isinstance(result, Exception) and name not in known:
+                self.skipped.append((name, str(result)))
+
+    def _bytes(self, source: Source) -> int:
+        """Estimated memory of all decoded pictures."""
+        transform = self.transform
+        count, (height, width) = len(source), transform.size
+        if not transform.training:
+            return count * height * width * transform.channels
+        pixels = []
+        for i in np.linspace(0, count - 1, min(count, SAMPLE)).astype(int):
+            try:
+                full_width, full_height = images.size_of(images.peek(source.items[i]))
+            except UNREADABLE:
+                continue
+            share = min(1.0, max(2 * height / full_height, 2 * width / full_width))
+            pixels.append(full_width * full_height * share * share)
+        return int(count * np.mean(pixels or [0]) * PILLOW_PIXEL[transform.channels])
+
+
+def _guarded(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`work`, returning instead of raising what an unreadable picture raises."""
+
+    def guarded(item: Any) -> Any:
+        try:
+            return work(item)
+        except UNREADABLE as error:
+            return error
+
+    return guarded
+
+
+def _run(work: Callable[[Any], Any], items: Sequence[Any], progress: bool) -> Iterator[Any]:
+    """`work` on every item, in parallel and in order."""
+
+    def one(i: int) -> Any:
+        return work(items[i])  # items may be read from disk here, so in the threads
+
+    results: Iterable[Any] = pool().map(one, range(len(items)))
+    if progress and len(items) >= SHOW_PROGRESS_FROM:
+        from rich.console import Console
+        from rich.progress import track
+
+        console = Console(stderr=True)
+        results = track(results, "reading pictures", len(items), console=console, transient=True)
+    yield from results

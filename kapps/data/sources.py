@@ -1,0 +1,98 @@
+"""What every kind of data set looks like to the pipeline: a list of pictures with their classes."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One part of a data set, with random access.
+
+    Attributes:
+        items: the pictures, each a path, the bytes of a file, or a uint8 array.
+        labels: int64 array [N], indices into the classes.
+        names: what each picture is called in messages; also decides which validate.
+        skipped: (name, reason) of what was left out while listing.
+    """
+
+    items: Sequence[Any]
+    labels: np.ndarray
+    names: Sequence[str]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Source":
+        """The chosen pictures, in that order; `skipped` stays."""
+        return Source(
+            Picked(self.items, indices),
+            self.labels[indices],
+            [self.names[i] for i in indices],
+            self.skipped,
+        )
+
+
+class Picked(Sequence):
+    """A sequence seen through a list of indices, without copying its items."""
+
+    def __init__(self, items: Sequence[Any], indices: np.ndarray):
+        self.items, self.indices = items, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, i: int) -> Any:
+        return self.items[self.indices[i]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Collection:
+    """A data set as found: its parts by split, and its classes.
+
+    Attributes:
+        uri: as the user wrote it, for messages.
+        parts: "train", "val", "test" as far as the data set has them, or only "all".
+        classes: class names in index order.
+        named: whether `classes` are names that mean something; False for bare numbers, which are
+            then indices already.
+        crop_pct: of the transform used when the caller names none.
+    """
+
+    uri: str
+    parts: dict[str, Source]
+    classes: tuple[str, ...]
+    named: bool = True
+    crop_pct: float = 0.875
+
+
+def concatenate(sources: Sequence[Source]) -> Source:
+    """All pictures of several parts, one after the other."""
+    if len(sources) == 1:
+        return sources[0]
+    return Source(
+        Chained([source.items for source in sources]),
+        np.concatenate([source.labels for source in sources]),
+        [name for source in sources for name in source.names],
+        tuple(row for source in sources for row in source.skipped),
+    )
+
+
+class Chained(Sequence):
+    """Several sequences one after the other, without copying their items."""
+
+    def __init__(self, parts: Sequence[Sequence[Any]]):
+        self.parts = parts
+        self.ends = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, i: int) -> Any:
+        part = int(np.searchsorted(self.ends, i, side="right"))
+        return self.parts[part][i - (int(self.ends[part - 1]) if part else 0)]

@@ -1,0 +1,234 @@
+"""How a picture becomes the pixels of a network's input: resize, crop, and for training a flip.
+
+The rule for evaluation is the one by which the published accuracies were measured (timm and
+torchvision, on Pillow images): resize the shorter side to floor(size / crop_pct), the longer one
+in proportion and rounded down, both with Pillow's antialiased filter; then cut out the centre, at
+round((side - size) / 2). EfficientNet-Lite's "resize 256, crop 224" is crop_pct 0.875.
+"""
+
+import dataclasses
+import json
+import math
+from typing import Any, Self
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from kapps.data import images
+
+INTERPOLATIONS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+CROP_MODES = ("center", "squash", "border")
+IMAGENET_MEAN = (124, 116, 104)
+
+
+@dataclasses.dataclass(frozen=True)
+class Transform:
+    """The preprocessing of one network, as a callable and as JSON.
+
+    Attributes:
+        size: (height, width) of the result in pixels; one number means a square.
+        crop_pct: share of the resized picture that the crop keeps, in (0, 1].
+        interpolation: "nearest", "bilinear", "bicubic" or "lanczos".
+        crop_mode: "center" crops the shorter side's square; "squash" resizes to the target's
+            shape first, losing the proportions; "border" fits the longer side and fills around.
+        channels: 3 for RGB, 1 for grey.
+        training: cut a random piece and flip it, instead of the rule for evaluation.
+        scale: least and largest share of the area that a random piece covers.
+        ratio: least and largest width / height of a random piece before it is resized.
+        flip: mirror half of the training pictures left to right.
+        fill: colour around the picture in crop_mode "border", 0..255.
+    """
+
+    size: tuple[int, int]
+    crop_pct: float = 0.875
+    interpolation: str = "bicubic"
+    crop_mode: str = "center"
+    channels: int = 3
+    training: bool = False
+    scale: tuple[float, float] = (0.25, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: bool = True
+    fill: tuple[int, int, int] = IMAGENET_MEAN
+
+    def __post_init__(self) -> None:
+        size = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
+        # A frozen dataclass sets its own fields this way; JSON gives lists where we keep tuples.
+        object.__setattr__(self, "size", size)
+        for name in ("scale", "ratio", "fill"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+            raise ValueError(f"size={self.size!r} is not a number of pixels or (height, width).")
+        if not 0 < self.crop_pct <= 1:
+            raise ValueError(f"crop_pct={self.crop_pct!r} is not in (0, 1].")
+        if self.interpolation not in INTERPOLATIONS:
+            known = ", ".join(INTERPOLATIONS)
+            raise ValueError(f"interpolation={self.interpolation!r} is not one of {known}.")
+        if self.crop_mode not in CROP_MODES:
+            known = ", ".join(CROP_MODES)
+            raise ValueError(f"crop_mode={self.crop_mode!r} is not one of {known}.")
+        if self.channels not in (1, 3):
+            raise ValueError(
+                f"channels={self.channels!r} is not possible for pictures; use 1 or 3."
+            )
+        if not (len(self.scale) == 2 and 0 < self.scale[0] <= self.scale[1] <= 1):
+            raise ValueError(f"scale={self.scale!r} is not a range within (0, 1].")
+        if not (len(self.ratio) == 2 and 0 < self.ratio[0] <= self.ratio[1]):
+            raise ValueError(f"ratio={self.ratio!r} is not a range above 0.")
+        if len(self.fill) != 3 or not all(0 <= value <= 255 for value in self.fill):
+            raise ValueError(f"fill={self.fill!r} is not a colour of three numbers in 0..255.")
+
+    @classmethod
+    def from_spec(cls, spec: dict[str, Any], training: bool = False, **changes: Any) -> Self:
+        """The transform that a model's `spec` names (see `kapps.layers.spec_of`).
+
+        Args:
+            spec: needs "size"; "crop_pct", "interpolation", "crop_mode", "channels" and "mean"
+                are used where present.
+            training: see the class.
+            **changes: fields of the class that win over the spec, such as `size=128`.
+
+        Raises:
+            ValueError: no "size", or a value that the class refuses.
+        """
+        if "size" not in spec and "size" not in changes:
+            raise ValueError("the spec has no 'size'; give size= or a spec written by kapps.")
+        names = ("size", "crop_pct", "interpolation", "crop_mode", "channels")
+        fields = {name: spec[name] for name in names if spec.get(name) is not None}
+        mean = spec.get("mean")
+        if mean is not None and len(mean) == 3:
+            fields["fill"] = tuple(round(value) for value in mean)
+        return cls(**{**fields, "training": training, **changes})
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`; ValueError names a key that is unknown or missing."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"{unknown[0]!r} is not part of a transform; known: {sorted(known)}.")
+        if "size" not in values:
+            raise ValueError("the transform has no 'size'.")
+        return cls(**values)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The inverse of `to_json`."""
+        return cls.from_dict(json.loads(text))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, of types that JSON knows."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    def to_json(self) -> str:
+        """All fields as one line of JSON."""
+        return json.dumps(self.to_dict())
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def resize(self) -> tuple[int, int]:
+        """(height, width) to which the rule for evaluation resizes: floor(size / crop_pct)."""
+        return tuple(math.floor(side / self.crop_pct) for side in self.size)
+
+    def __call__(
+        self, image: images.ImageSource, seed: int | np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Decode and transform one picture.
+
+        Args:
+            image: anything that `kapps.data.images.open_image` takes.
+            seed: for training, what the random numbers are drawn from; None differs each time.
+
+        Returns:
+            uint8 array of shape [height, width, channels], values 0..255.
+
+        Raises:
+            As `open_image`.
+        """
+        picture = images.peek(image)
+        if self.training:
+            picture = self._random_piece(picture, np.random.default_rng(seed))
+        else:
+            picture = self._evaluate(images.decode(picture, self.channels))
+        pixels = np.array(picture)
+        return pixels[..., None] if pixels.ndim == 2 else pixels
+
+    def shrink(self, image: images.ImageSource) -> Image.Image:
+        """Decode a picture only as large as training will need it, to be kept in memory.
+
+        The shorter side stays at least twice the network's: a random piece of a quarter of the
+        area (the least by default) is then still not enlarged. Smaller pictures stay as they are.
+        """
+        picture = images.peek(image)
+        width, height = images.size_of(picture)
+        share = max(2 * self.size[0] / height, 2 * self.size[1] / width)
+        if share >= 1:
+            return images.decode(picture, self.channels)
+        size = (max(1, round(width * share)), max(1, round(height * share)))
+        return self._resize(images.decode(picture, self.channels, at_least=size), size)
+
+    def _evaluate(self, image: Image.Image) -> Image.Image:
+        (height, width), (resize_height, resize_width) = self.size, self.resize
+        if self.crop_mode == "squash":
+            image = self._resize(image, (resize_width, resize_height))
+        elif self.crop_mode == "border":
+            share = min(resize_height / image.height, resize_width / image.width)
+            sides = (max(1, round(side * share)) for side in image.size)
+            image = self._resize(image, tuple(sides))
+        elif image.width * resize_height <= image.height * resize_width:
+            long = resize_width * image.height // image.width
+            image = self._resize(image, (resize_width, max(long, resize_height)))
+        else:
+            long = resize_height * image.width // image.height
+            image = self._resize(image, (max(long, resize_width), resize_height))
+        left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+        box = (left, top, left + width, top + height)
+        if left >= 0 and top >= 0:
+            return image.crop(box)
+        paper = Image.new("RGB", (width, height), self.fill).convert(image.mode)
+        paper.paste(image, (-left, -top))
+        return paper
+
+    def _resize(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        return image.resize(size, INTERPOLATIONS[self.interpolation])
+
+    def _random_piece(self, picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+        height, width = self.size
+        full_width, full_height = images.size_of(picture)
+        left, top, piece_width, piece_height = self._choose_piece(full_width, full_height, rng)
+        flip = self.flip and rng.random() < 0.5
+        # A JPEG may be decoded smaller as long as the piece itself is not enlarged for it.
+        share = max(width / piece_width, height / piece_height)
+        needed = (math.ceil(full_width * share), math.ceil(full_height * share))
+        image = images.decode(picture, self.channels, at_least=needed if share < 1 else None)
+        x, y = image.width / full_width, image.height / full_height
+        box = (left * x, top * y, (left + piece_width) * x, (top + piece_height) * y)
+        image = image.resize((width, height), INTERPOLATIONS[self.interpolation], box=box)
+        return ImageOps.mirror(image) if flip else image
+
+    def _choose_piece(
+        self, width: int, height: int, rng: np.random.Generator
+    ) -> tuple[int, int, int, int]:
+        """Left, top, width and height of a random piece (Inception, arXiv:1409.4842, section 6)."""
+        for _ in range(10):
+            area = width * height * rng.uniform(*self.scale)
+            ratio = math.exp(rng.uniform(math.log(self.ratio[0]), math.log(self.ratio[1])))
+            piece_width, piece_height = (
+                round(math.sqrt(area * ratio)),
+                round(math.sqrt(area / ratio)),
+            )
+            if 0 < piece_width <= width and 0 < piece_height <= height:
+                left = int(rng.integers(0, width - piece_width + 1))
+                top = int(rng.integers(0, height - piece_height + 1))
+                return left, top, piece_width, piece_height
+        # A panorama: the largest central piece of an allowed ratio.
+        ratio = min(max(width / height, self.ratio[0]), self.ratio[1])
+        piece_width = max(1, min(width, round(height * ratio)))
+        piece_height = max(1, min(height, round(width / ratio)))
+        return (width - piece_width) // 2, (height - piece_height) // 2, piece_width, piece_height
