@@ -43,9 +43,9 @@ svg text { font-family:inherit; fill:var(--soft); }
 svg .grid { stroke:var(--line); } .line { fill:none; stroke-width:2.2; stroke-linejoin:round; }
 .line.s1 { stroke:var(--one); } .line.s2 { stroke:var(--two); } .line.s3 { stroke:var(--three); }
 .dot.s1 { fill:var(--one); } .dot.s2 { fill:var(--two); } .dot.s3 { fill:var(--three); }
-rect.right { fill:var(--good); } rect.wrong { fill:var(--bad); }
-.photo img { width:100%; border-radius:8px; display:block; }
-.bars { display:grid; grid-template-columns:minmax(90px,max-content) 1fr auto; gap:8px 12px;
+rect.right { fill:var(--good); } rect.wrong { fill:var(--bad); } rect.none { fill:var(--soft); }
+.photo img { width:100%; aspect-ratio:3/2; object-fit:cover; border-radius:8px; display:block; }
+.bars { margin-top:16px; display:grid; grid-template-columns:minmax(90px,max-content) 1fr auto; gap:8px 12px;
   align-items:center; font-size:14.5px; }
 .bars i { display:block; height:10px; border-radius:5px; background:var(--one); min-width:2px; }
 .bars em { font-style:normal; color:var(--soft); font-variant-numeric:tabular-nums; }
@@ -197,8 +197,7 @@ def _photo(photo: Photo) -> str:
         for label, score in photo.predictions
     )
     image = f'<img alt="{html.escape(photo.name)}" src="{_data_url(photo.pixels, "JPEG")}">'
-    answer = f'<div class="card"><div class="bars">{bars}</div></div>'
-    return f'<div class="card photo">{image}</div>{answer}'
+    return f'<div class="card photo">{image}<div class="bars">{bars}</div></div>'
 
 
 def _story(story: Story) -> str:

@@ -96,7 +96,7 @@ def confusion(matrix: np.ndarray, labels: Sequence[str], *, size: int = 400) -> 
         )
     for i in range(count):
         for j in range(count):
-            kind = "right" if i == j else "wrong"
+            kind = ("right" if i == j else "wrong") if matrix[i, j] else "none"
             # The square root makes a single mistake visible beside thirty right answers.
             strength = math.sqrt(share[i, j])
             x, y = left + cell * j, top + cell * i
