@@ -31,8 +31,9 @@ ALLOWED = {
     "applications": LIGHT | {"layers", "weights"},
     "data": LIGHT,
     "inspect": LIGHT | {"layers"},
-    "export": LIGHT | {"layers", "data"},
-    "training": LIGHT | {"layers", "data"},
+    # These two find an application by its name; that they know no family is a test of its own.
+    "export": LIGHT | {"layers", "data", "applications"},
+    "training": LIGHT | {"layers", "data", "applications"},
     "recipes": LIGHT
     | {"applications", "layers", "weights", "data", "training", "export", "inspect"},
     "cli": LIGHT | {"recipes"},

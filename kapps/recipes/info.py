@@ -22,9 +22,8 @@ def run(settings: Settings) -> dict:
     """Print the facts of an application and return them.
 
     Returns:
-        name, family, size (pixels), params, macs, flavors, levels, references, paper and weights: a
-        list with tag, flavor, classes, input_size, preprocessing, top1, top5, protocol, licence,
-        source of each published checkpoint. With `layers` also layers.
+        name, family, size (pixels), channels, classes, params, macs, flavors, levels, references,
+        paper and weights: a list of KEYS of each published checkpoint. With `layers` also layers.
 
     Raises:
         ValueError: there is no such application.
@@ -73,7 +72,8 @@ def _layers(name: str) -> list[dict]:
     """The layer table of the model without weights, which need not be downloaded to count."""
     from kapps import applications, inspect
 
-    return inspect.layer_table(applications.get(name)(weights=None))
+    table = inspect.layer_table(applications.get(name)(weights=None))
+    return [dataclasses.asdict(row) for row in table]
 
 
 def _print(facts: dict) -> None:
@@ -81,8 +81,9 @@ def _print(facts: dict) -> None:
     if facts.get("paper"):
         print(facts["paper"])
     print()
+    size = f"{facts['size']} x {facts['size']} x {facts['channels']}"
     lines = {
-        "input": f"{facts['size']} x {facts['size']}, RGB in [0, 255], uint8 or float",
+        "input": f"{size}, {'gray' if facts['channels'] == 1 else 'RGB'} in [0, 255]",
         "parameters": f"{facts['params']:,}",
         "multiply-adds": f"{facts['macs']:,}",
         "flavors": ", ".join(facts["flavors"]),
