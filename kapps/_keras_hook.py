@@ -1,8 +1,8 @@
 """Registers the layers of kapps as soon as Keras is imported, whoever imports it.
 
 Keras loads a saved model's custom layers only from its registry, and `import kapps` must be enough
-for that; but it must not import Keras either. So a finder on `sys.meta_path` waits for the import of
-Keras, lets the real one do it, and imports `kapps.layers` right after.
+for that; but it must not import Keras either. So a finder on `sys.meta_path` waits for the import
+of Keras, lets the real one do it, and imports `kapps.layers` right after.
 """
 
 import importlib.abc

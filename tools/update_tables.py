@@ -1,8 +1,8 @@
 """Regenerate what is known of every application: `python -m tools.update_tables [--check]`.
 
 Writes kapps/applications/_facts.json (read by `kapps.list_models`), kapps/applications/__init__.pyi
-(completion in editors) and the table of models in README.md. `--check` writes nothing and fails when
-a file is out of date. `--family NAME ...` recomputes only those families.
+(completion in editors) and the table of models in README.md. `--check` writes nothing and fails
+when a file is out of date. `--family NAME ...` recomputes only those families.
 """
 
 import argparse
@@ -83,8 +83,9 @@ def readme_text(rows: list[dict]) -> str:
             default=None,
         )
         table.append(
-            f"| `{row['name']}` | {row['size']} | {row['params'] / 1e6:.2f} M | {row['macs'] / 1e9:.3f} G "
-            f"| {len(tags) or '-'} | {f'{best:.1f}' if best else '-'} | {row['paper']} |"
+            f"| `{row['name']}` | {row['size']} | {row['params'] / 1e6:.2f} M "
+            f"| {row['macs'] / 1e9:.3f} G | {len(tags) or '-'} "
+            f"| {f'{best:.1f}' if best else '-'} | {row['paper']} |"
         )
     text = README.read_text("utf-8")
     head, rest = text.split(BEGIN)

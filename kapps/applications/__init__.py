@@ -2,7 +2,6 @@
 
 from importlib import import_module
 
-from kapps.applications import _registry
 from kapps.applications._registry import (
     APPLICATIONS,
     FAMILIES,

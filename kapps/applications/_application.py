@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from kapps._values import did_you_mean
 from kapps.applications import _graph, _loading, _registry
 from kapps.layers import PREPROCESSING
 from kapps.weights import catalog
@@ -25,6 +26,12 @@ COMMON = {  # the arguments of every application, with the defaults that do not 
     "dropout": None,
     "drop_path": None,
     "flavor": "keras",
+}
+
+ARGUMENTS = {  # what the arguments of families mean, for their documentation
+    "alpha": "width multiplier, which scales the filters of every layer",
+    "depth_multiplier": "filters that a depthwise convolution has for each channel",
+    "minimalistic": "3x3 kernels, ReLU and no squeeze-and-excitation, for hardware without them",
 }
 
 DOC = """{signature}
@@ -206,7 +213,7 @@ class Application:
             **kwargs: as of the application itself, without those of its head.
 
         Returns:
-            A functional model whose outputs are a list, one tensor for each level in the order given.
+            A functional model whose outputs are a list, one tensor a level in the order given.
 
         Raises:
             ValueError: a level that this architecture does not have, or an argument of the head.
@@ -272,7 +279,7 @@ class Application:
         )
 
     def bind(self, **arguments) -> "Application":
-        """The same application with other defaults: `MobileNetV2.bind(flavor="torch", alpha=0.5)`."""
+        """The same application with other defaults, as in `MobileNetV2.bind(alpha=0.5)`."""
         self._bound((), arguments)
         return dataclasses.replace(self, defaults=dict(self.defaults) | arguments)
 
@@ -287,8 +294,8 @@ class Application:
         for name in kwargs:
             if name not in parameters:
                 raise TypeError(
-                    f"{self.name}() has no argument {name!r}{did_you_mean(name, parameters)}; it has "
-                    f"{', '.join(parameters)}"
+                    f"{self.name}() has no argument {name!r}{did_you_mean(name, parameters)}; "
+                    f"it has {', '.join(parameters)}"
                 )
         bound = {name: p.default for name, p in parameters.items()} | kwargs
         _graph.check(self, bound, given=dict(self.defaults) | kwargs)
@@ -298,7 +305,7 @@ class Application:
 def _document(app: Application, signature: inspect.Signature) -> str:
     summary = inspect.getdoc(inspect.getmodule(app.backbone)) or app.name
     arguments = "".join(
-        f"\n    {name}: an argument of the family, {value!r} by default."
+        f"\n    {name}: {ARGUMENTS[name]}; {value!r} by default."
         for name, value in app.arguments.items()
     )
     return DOC.format(

@@ -42,7 +42,8 @@ def check(app: "Application", a: dict[str, Any], given: dict[str, Any]) -> None:
                 )
     if a["drop_path"] and not _takes(app.backbone, "drop_path"):
         raise ValueError(
-            f"drop_path={a['drop_path']!r} has no effect: {app.name} has no stochastic depth; drop it"
+            f"drop_path={a['drop_path']!r} has no effect: {app.name} has no stochastic depth; "
+            "drop it"
         )
     if a["input_tensor"] is not None and not keras.utils.is_keras_tensor(a["input_tensor"]):
         raise ValueError(

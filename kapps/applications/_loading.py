@@ -9,7 +9,7 @@ import keras
 from kapps.applications import _graph
 from kapps.errors import MissingFileError, WeightsError
 from kapps.layers import PREPROCESSING
-from kapps.weights import catalog, dialects, port, readers, sources
+from kapps.weights import catalog, dialects, port
 
 if TYPE_CHECKING:
     from kapps.applications._application import Application
@@ -30,6 +30,8 @@ def find_checkpoint(app: "Application", a: dict[str, Any]) -> catalog.Checkpoint
     Raises:
         kapps.errors.KappsError: there is no such tag or file, or it belongs to other arguments.
     """
+    from kapps.weights import readers  # with h5py and its kin: only when weights are wanted
+
     weights = a["weights"]
     if isinstance(weights, os.PathLike) or Path(str(weights)).suffix in readers.SUFFIXES:
         path = Path(weights).expanduser()
@@ -67,6 +69,8 @@ def load(
     Raises:
         kapps.errors.KappsError: the file could not be fetched or read, or does not fit.
     """
+    from kapps.weights import readers, sources
+
     if isinstance(checkpoint, Path):
         source, path = str(checkpoint), checkpoint
     else:
@@ -130,6 +134,6 @@ def _check_activation(a: dict[str, Any]) -> None:
     """A pretrained classifier was trained for a softmax over its logits."""
     if a["classifier_activation"] not in ("softmax", None):
         raise ValueError(
-            f"classifier_activation={a['classifier_activation']!r} with pretrained weights; expected "
-            "'softmax', or None for logits"
+            f"classifier_activation={a['classifier_activation']!r} with pretrained weights; "
+            "expected 'softmax', or None for logits"
         )

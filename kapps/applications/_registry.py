@@ -118,8 +118,8 @@ def find_application(name: str) -> "Application":
             known[reference["name"]] = (row["name"], reference)
     if model not in known:
         raise ValueError(
-            f"no application is the same as {name!r}{did_you_mean(model, known)}; names are written "
-            "library/model, such as 'timm/mobilenetv2_100'"
+            f"no application is the same as {name!r}{did_you_mean(model, known)}; names are "
+            "written library/model, such as 'timm/mobilenetv2_100'"
         )
     application, reference = known[model]
     bound = {"flavor": reference["flavor"], **reference["arguments"]}

@@ -1,7 +1,8 @@
 """EfficientNet-Lite: EfficientNet without squeeze-and-excitation and with ReLU6, for phones.
 
-Source: the EfficientNet-Lite models of the TPU repository (Liu, 2020), derived from EfficientNet (Tan and Le, 2019,
-arXiv:1905.11946). The stem, the head and the depths of the first and last stage do not scale.
+Source: the EfficientNet-Lite models of the TPU repository (Liu, 2020), derived from EfficientNet
+(Tan and Le, 2019, arXiv:1905.11946). The stem, the head and the depths of the first and last stage
+do not scale.
 """
 
 import math

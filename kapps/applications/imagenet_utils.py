@@ -14,7 +14,7 @@ def class_names() -> tuple[tuple[str, str], ...]:
     return tuple((wnid, label) for _, wnid, label in rows)
 
 
-def preprocess_input(x, data_format: str | None = None, mode: str = "caffe"):
+def preprocess_input(x, data_format: str | None = None, mode: str = "caffe"):  # noqa: ARG001
     """Return `x` unchanged: kapps applications take RGB in [0, 255] and normalise inside.
 
     It is here so that code written for `keras.applications` keeps working; `data_format` and `mode`

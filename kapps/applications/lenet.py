@@ -1,8 +1,8 @@
 """LeNet-5: Gradient-Based Learning Applied to Document Recognition (LeCun et al., 1998).
 
-The form that everybody trains today: C3 is connected to all maps of S2, pooling has no weights, the
-output is a softmax. That makes 61,706 parameters; the paper's own, with a partly connected C3, learnt
-pooling and a fixed radial output, has 60,000.
+The form that everybody trains today: C3 is connected to all maps of S2, pooling has no weights,
+the output is a softmax. That makes 61,706 parameters; the paper's own, with a partly connected C3,
+learnt pooling and a fixed radial output, has 60,000.
 """
 
 from kapps.applications._application import Application, Flavor

@@ -9,7 +9,7 @@ from keras import layers
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer: its name, class, output shape (batch first), parameters and multiply-accumulates."""
+    """One layer: name, class, output shape (batch first), parameters, multiply-accumulates."""
 
     name: str
     kind: str

@@ -3,8 +3,10 @@
 A Keras initialiser runs on the backend; on JAX that compiles one program per weight shape, which is
 most of the time that a network takes to build. These give the same distributions, seeded the same
 way, as numpy arrays that the backend only has to copy. They travel with the model's configuration,
-so a saved model is quick to load as well.
+so a saved model is quick to load as well. The values are float32; Keras casts them to `dtype`.
 """
+
+# ruff: noqa: ARG002 (Keras calls every initialiser with a dtype)
 
 import keras
 import numpy as np

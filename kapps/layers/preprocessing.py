@@ -101,6 +101,6 @@ def spec_of(model: keras.Model) -> dict:
         if isinstance(layer, Normalize):
             return dict(layer.spec)
     raise ValueError(
-        f"model {model.name!r} does not carry its preprocessing; expected a kapps application built "
-        "with include_preprocessing=True: pass the application's name instead of the model"
+        f"model {model.name!r} does not carry its preprocessing; expected a kapps application "
+        "built with include_preprocessing=True: pass the application's name instead of the model"
     )

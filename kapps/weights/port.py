@@ -121,6 +121,6 @@ def _adapt_stem(kernel: np.ndarray, channels: int) -> np.ndarray:
 def _mismatch(source: str, model: str, problems: list[str], shown: int = 4) -> str:
     more = f" and {len(problems) - shown} more" if len(problems) > shown else ""
     return (
-        f"{source} does not fit {model}: {'; '.join(problems[:shown])}{more}; check the application, "
-        "its arguments and its flavor"
+        f"{source} does not fit {model}: {'; '.join(problems[:shown])}{more}; check the "
+        "application, its arguments and its flavor"
     )

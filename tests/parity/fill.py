@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (kept as its authors wrote it: the goldens depend on every character of it)
 """Deterministic checkpoint values, so that a whole reference checkpoint fits in a list of names and shapes.
 
 `fill(name, shape)` returns the float32 array that stands for the tensor `name` of a reference checkpoint

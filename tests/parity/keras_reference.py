@@ -1,4 +1,4 @@
-"""Our applications against keras.applications: the same random weights, through a legacy .h5 file."""
+"""Our applications against keras.applications, with the same weights from a legacy .h5 file."""
 
 import zlib
 from pathlib import Path

@@ -46,6 +46,6 @@ def detect(family: str, names: list[str], layers: set[str], source: str) -> Dial
     known = ", ".join(dialect.name for dialect in dialects_of(family))
     near = f" (closest: {closest.name})" if closest else ""
     raise WeightsError(
-        f"{source} does not belong to {family}: the tensor {unknown[0]!r} is in none of its dialects "
-        f"{known}{near}; check that it is the file of this architecture"
+        f"{source} does not belong to {family}: the tensor {unknown[0]!r} is in none of its "
+        f"dialects {known}{near}; check that it is the file of this architecture"
     )

@@ -1,0 +1,204 @@
+"""What every application keeps: one small member of each family, on every backend."""
+
+import inspect
+import os
+import pydoc
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kapps
+from kapps.applications import FAMILIES, facts
+from kapps.inspect import count_macs
+
+SMALLEST = [min(names, key=lambda name: facts(name)["params"]) for names in FAMILIES.values()]
+
+
+def app_of(name):
+    return getattr(kapps.applications, name)
+
+
+def side_of(app):
+    """A small side that every stage can halve."""
+    return app.size if app.fixed_size else max(64, app.min_size) if app.size > 64 else app.size
+
+
+def shape_of(app, channels=None):
+    return (side_of(app), side_of(app), channels or app.channels)
+
+
+def photo(app, count=2):
+    rng = np.random.default_rng(3)
+    return rng.integers(0, 256, (count, *shape_of(app)), dtype="uint8")
+
+
+@pytest.fixture(scope="module", params=SMALLEST)
+def app(request):
+    return app_of(request.param)
+
+
+@pytest.fixture(scope="module")
+def model(app):
+    return app(weights=None, input_shape=shape_of(app), classes=7, name="small")
+
+
+def test_it_looks_like_a_function(app):
+    parameters = inspect.signature(app).parameters
+    assert app.__name__ == app.name
+    assert app.__module__ == f"kapps.applications.{app.family}"
+    assert list(parameters)[:4] == ["include_top", "weights", "input_tensor", "input_shape"]
+    assert "include_preprocessing" in pydoc.render_doc(app)
+    assert repr(app) == f"<application {app.__module__}.{app.name}>"
+
+
+def test_the_head_is_a_dense_layer_called_predictions(model):
+    head = model.layers[-1]
+    assert (head.name, type(head)) == ("predictions", keras.layers.Dense)
+    assert model.output_shape == (None, 7)
+    assert model.name == "small"
+
+
+def test_scores_of_a_softmax_sum_to_one_for_uint8_and_float_alike(app, model):
+    x = photo(app)
+    scores = model.predict(x, verbose=0)
+    np.testing.assert_allclose(scores.sum(axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(scores, model.predict(x.astype("float32"), verbose=0))
+
+
+def test_normalisation_is_inside_and_is_the_one_that_spec_says(app, model):
+    bare = app(weights=None, input_shape=shape_of(app), classes=7, include_preprocessing=False)
+    bare.set_weights(model.get_weights())
+    x = photo(app)
+    spec = kapps.layers.spec_of(model)
+    normalised = (x - np.array(spec["mean"])) / np.array(spec["std"])
+    np.testing.assert_allclose(
+        bare.predict(normalised.astype("float32"), verbose=0),
+        model.predict(x, verbose=0),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def test_facts_agree_with_the_network(app):
+    row = facts(app.name)
+    full = app(weights=None)
+    assert sum(int(np.prod(v.shape)) for v in full.trainable_variables) == row["params"]
+    assert count_macs(full) == row["macs"]
+    assert app.levels == {int(level): name for level, name in row["levels"].items()}
+
+
+def test_features_halve_at_each_level(app):
+    shape = (128, 128, app.channels) if app.size > 64 else shape_of(app)
+    levels = tuple(app.stages)
+    pyramid = app.features(weights=None, input_shape=shape, levels=levels)
+    assert [layer.name for layer in pyramid.layers if layer.name == "predictions"] == []
+    for level, output in zip(levels, pyramid.outputs, strict=True):
+        assert abs(output.shape[1] - shape[0] / 2**level) <= 4, (level, output.shape)
+
+
+def test_saved_models_load_bit_for_bit_in_a_fresh_process(app, model, tmp_path):
+    x = photo(app)
+    model.save(tmp_path / "model.keras")
+    np.savez(tmp_path / "x.npz", x=x, y=model.predict(x, verbose=0))
+    code = (
+        "import sys, kapps, keras, numpy as np\n"
+        "folder = sys.argv[1]\n"
+        "model = keras.models.load_model(folder + '/model.keras')\n"
+        "data = np.load(folder + '/x.npz')\n"
+        "assert (model.predict(data['x'], verbose=0) == data['y']).all()\n"
+        "assert kapps.layers.spec_of(model)['application']\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, env=os.environ.copy(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_replace_head_is_flat_and_keeps_the_backbone(app, model):
+    other = kapps.replace_head(model, 3, dropout=0.1)
+    assert other.output_shape == (None, 3)
+    assert not any(isinstance(layer, keras.Model) for layer in other.layers)
+    assert other.layers[1] is model.layers[1]
+    assert kapps.layers.spec_of(other) == kapps.layers.spec_of(model)
+
+
+def test_weights_go_round_through_a_file_strictly(app, model, tmp_path):
+    path = tmp_path / "own.weights.h5"
+    model.save_weights(path)
+    again = app(weights=path, input_shape=shape_of(app), classes=7)
+    x = photo(app)
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+    assert again.load_report.new == ()
+    assert len(again.load_report.loaded) == len(model.get_weights()) - _seeds(model)
+
+
+def test_other_classes_make_a_new_head_and_the_report_says_so(app, model, tmp_path):
+    path = tmp_path / "own.weights.h5"
+    model.save_weights(path)
+    other = app(weights=path, input_shape=shape_of(app), classes=5)
+    assert set(other.load_report.new) == {"predictions/kernel", "predictions/bias"}
+    assert "new: predictions/kernel" in str(other.load_report)
+
+
+def test_other_channels_adapt_the_stem_and_the_report_says_so(app, model, tmp_path):
+    if app.channels != 3:
+        pytest.skip("the reference of this family is grayscale")
+    path = tmp_path / "own.weights.h5"
+    model.save_weights(path)
+    gray = app(weights=path, input_shape=shape_of(app, 1), classes=7)
+    ((name, how),) = gray.load_report.adapted
+    assert "from 3 to 1 input channels" in how
+    layer = name.rpartition("/")[0]
+    np.testing.assert_allclose(
+        np.asarray(gray.get_layer(layer).kernel).sum(axis=2),
+        np.asarray(model.get_layer(layer).kernel).sum(axis=2),
+        atol=1e-6,
+    )
+    five = app(weights=path, input_shape=shape_of(app, 5), classes=7)
+    assert five.get_layer(layer).kernel.shape[2] == 5
+
+
+def test_channels_first_gives_the_same_output(app, model):
+    if keras.backend.backend() == "tensorflow":
+        pytest.skip("TensorFlow has no channels-first convolutions on a CPU")
+    keras.config.set_image_data_format("channels_first")
+    try:
+        side, _, channels = shape_of(app)
+        first = app(weights=None, input_shape=(channels, side, side), classes=7)
+        first.set_weights(model.get_weights())
+        x = photo(app)
+        got = first.predict(x.transpose(0, 3, 1, 2), verbose=0)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    np.testing.assert_allclose(got, model.predict(x, verbose=0), rtol=2e-4, atol=1e-6)
+
+
+def test_mixed_precision_computes_in_half_and_answers_in_float32(app):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        half = app(weights=None, input_shape=shape_of(app), classes=7)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert half.layers[1].compute_dtype == "bfloat16"
+    assert half.output.dtype == "float32"
+
+
+def test_without_top_the_size_is_free(app):
+    bare = app(weights=None, include_top=False, pooling="avg")
+    assert bare.input_shape == (None, None, None, app.channels)
+    assert len(bare.output_shape) == 2
+
+
+def test_it_builds_on_a_tensor_of_the_user(app):
+    image = keras.Input(shape_of(app))
+    x = keras.layers.RandomFlip("horizontal")(image)
+    built = app(weights=None, input_tensor=x, classes=7)
+    assert built.inputs[0] is image
+    assert built.output_shape == (None, 7)
+
+
+def _seeds(model):
+    """Counters of random generators among the weights."""
+    return sum("seed_generator" in v.path for v in model.variables)
