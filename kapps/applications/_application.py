@@ -73,6 +73,8 @@ class Flavor:
         preprocessing: a name in `kapps.layers.PREPROCESSING`.
         padding, norm_epsilon, norm_momentum: see `kapps.layers.Blocks`.
         crop_pct, interpolation: how its evaluation resizes: shorter side to size / crop_pct.
+        dropout: the recipe's own rate, where it is not the application's.
+        blocks: further fields of `kapps.layers.Blocks` that differ between flavors.
         config: arguments of the backbone that differ between flavors.
     """
 
@@ -82,6 +84,8 @@ class Flavor:
     norm_momentum: float = 0.99
     crop_pct: float = 0.875
     interpolation: str = "bilinear"
+    dropout: float | None = None
+    blocks: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -136,7 +140,7 @@ class Application:
         size, min_size: default and smallest height and width in pixels.
         flavors: the conventions by name, the default one first.
         top: `top(x, nn) -> features (batch, n)` between the backbone and the classifier; a global
-            average where None. `top_layers` names its layers that have weights.
+            average where None; it may take `dropout`. `top_layers` names its layers with weights.
         fixed_size: whether the top has weights for each pixel, so that pretrained ones need `size`.
         activation: of its blocks. `blocks`: further fields of `kapps.layers.Blocks`.
         config: fixed arguments of the backbone. `arguments`: those that users may set, with their

@@ -62,7 +62,7 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
         norm_epsilon=flavor.norm_epsilon,
         norm_momentum=flavor.norm_momentum,
         activation=app.activation,
-        **app.blocks,
+        **{**app.blocks, **flavor.blocks},
     )
     x = image = _image(app, a, data_format)
     if preprocessing := preprocessing_of(app, a):
@@ -74,8 +74,12 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
     x = app.backbone(x, nn, **config)
 
     if a["include_top"]:
-        x = app.top(x, nn) if app.top else nn.global_avg_pool(x, name="avg_pool")
-        dropout = app.dropout if a["dropout"] is None else a["dropout"]
+        rates = (a["dropout"], flavor.dropout, app.dropout)
+        dropout = next(rate for rate in rates if rate is not None)
+        if app.top is None:
+            x = nn.global_avg_pool(x, name="avg_pool")
+        else:
+            x = app.top(x, nn, **({"dropout": dropout} if _takes(app.top, "dropout") else {}))
         x = classifier(nn, x, a["classes"], a["classifier_activation"], dropout)
     elif a["pooling"] == "avg":
         x = nn.global_avg_pool(x, name="avg_pool")
