@@ -32,7 +32,7 @@ ALLOWED = {
     "data": LIGHT,
     "inspect": LIGHT | {"layers"},
     # These two find an application by its name; that they know no family is a test of its own.
-    "export": LIGHT | {"layers", "data", "applications"},
+    "export": LIGHT | {"layers", "data", "applications", "training"},  # training: its run folders
     "training": LIGHT | {"layers", "data", "applications"},
     "recipes": LIGHT
     | {"applications", "layers", "weights", "data", "training", "export", "inspect"},
