@@ -1,0 +1,85 @@
+"""Many devices and half precision: the backend's own engines behind one flag each."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+
+from kapps.errors import SettingsError
+
+
+@contextlib.contextmanager
+def precision(name: str) -> Iterator[None]:
+    """Models built inside compute in `name`; weights stay float32 in all three.
+
+    Args:
+        name: "float32", "mixed_float16" (with dynamic loss scaling, by Keras) or "mixed_bfloat16".
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
+def distributed(wanted: bool, batch_size: int) -> Iterator[int]:
+    """Models built inside train on all devices of the backend, each on a share of every batch.
+
+    keras.distribution.DataParallel on JAX (several hosts too, after `jax.distribute.initialize`),
+    tf.distribute.MirroredStrategy on TensorFlow. Keras has neither for torch, whose
+    DistributedDataParallel wants a training loop and a launcher of its own.
+
+    Args:
+        wanted: False does nothing.
+        batch_size: of all devices together.
+
+    Yields:
+        The number of devices.
+
+    Raises:
+        SettingsError: one device only, the torch backend, or a batch that cannot be shared evenly.
+    """
+    if not wanted:
+        yield 1
+        return
+    backend = keras.config.backend()
+    if backend == "torch":
+        raise SettingsError(
+            "distribute=True is not available on the torch backend, for which Keras has no "
+            "multi-device training; use --backend jax or --backend tensorflow, or leave it out."
+        )
+    devices = _devices(backend)
+    if len(devices) < 2:
+        raise SettingsError(
+            f"distribute=True needs several devices and {backend} sees {devices[0]} only; "
+            "leave it out."
+        )
+    if batch_size % len(devices):
+        raise SettingsError(
+            f"batch_size={batch_size} cannot be shared by {len(devices)} devices; use a multiple."
+        )
+    if backend == "jax":
+        before = keras.distribution.distribution()
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+        try:
+            yield len(devices)
+        finally:
+            keras.distribution.set_distribution(before)
+        return
+    import tensorflow as tf
+
+    with tf.distribute.MirroredStrategy(devices).scope():
+        yield len(devices)
+
+
+def _devices(backend: str) -> list[str]:
+    """The accelerators, or the CPU devices where there are none."""
+    if backend == "jax":
+        return keras.distribution.list_devices()
+    import tensorflow as tf
+
+    # Logical ones: a test splits one CPU in two.
+    names = [d.name for d in tf.config.list_logical_devices("GPU")]
+    return names or [d.name for d in tf.config.list_logical_devices("CPU")]

@@ -1,0 +1,280 @@
+"""One training: compile, resume, fit, judge every epoch, record, stop early."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from kapps.errors import RunError
+from kapps.training import optimization, progress, runs, scoring, state
+from kapps.training.losses import CrossEntropy
+from kapps.training.tensorboard import ScalarWriter
+
+
+class EpochData(Protocol):
+    """Training data whose order and augmentation depend on a seed and the epoch's number only."""
+
+    steps: int  # batches an epoch, all of the same size
+
+    def epoch(self, number: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        """The (images, labels) batches of an epoch; labels are numbers or rows of probability."""
+
+
+class JudgeData(Protocol):
+    """Images to judge by, always in the same order."""
+
+    batch_size: int
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The (images, class numbers) batches."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How to train one stage; see `optimization.make_optimizer` for the numbers."""
+
+    stage: str  # names the rows of the history and the file of the backup
+    epochs: int
+    learning_rate: float
+    optimizer: str = "adamw"
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    warmup_epochs: float = 0.0
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    accumulate: int = 1
+    clip_norm: float | None = None
+    patience: int | None = None  # epochs without a better validation accuracy before stopping
+    seed: int = 0
+
+
+def ends_in_probabilities(model) -> bool:
+    """Whether the model's outputs are probabilities already (softmax at the end)."""
+    layer = model.layers[-1]
+    softmax = getattr(layer, "activation", None) is keras.activations.softmax
+    return softmax or isinstance(layer, keras.layers.Softmax)
+
+
+def probabilities(model, rows: np.ndarray) -> np.ndarray:
+    """Outputs (images, classes) of `model` as probabilities in float32."""
+    rows = np.asarray(rows, "float32")
+    if ends_in_probabilities(model):
+        return rows
+    rows = np.exp(rows - rows.max(axis=1, keepdims=True))
+    return rows / rows.sum(axis=1, keepdims=True)
+
+
+def compile_for(model, plan: Plan, steps: int) -> None:
+    """Give `model` the loss, the metric and the optimiser of `plan`.
+
+    Args:
+        model: a keras.Model with class probabilities or logits as output.
+        plan: the stage.
+        steps: batches an epoch.
+
+    Raises:
+        ValueError: the warm-up does not fit, or a number is out of range.
+    """
+    schedule = optimization.cosine(
+        plan.learning_rate, steps * plan.epochs, round(steps * plan.warmup_epochs)
+    )
+    optimizer = optimization.make_optimizer(
+        model,
+        schedule,
+        name=plan.optimizer,
+        weight_decay=plan.weight_decay,
+        momentum=plan.momentum,
+        ema=plan.ema,
+        accumulate=plan.accumulate,
+        clip_norm=plan.clip_norm,
+    )
+    loss = CrossEntropy(plan.label_smoothing, from_logits=not ends_in_probabilities(model))
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
+
+
+def judge(model, data: JudgeData, advance=None) -> dict:
+    """`val_loss` and `val_accuracy` (0..1) of `model` on `data`."""
+    rows, labels = scoring.predict_batches(
+        model.predict_on_batch, data, data.batch_size, advance=advance
+    )
+    answers = probabilities(model, rows)
+    return {
+        "val_loss": scoring.cross_entropy(answers, labels),
+        "val_accuracy": scoring.accuracy(answers, labels),
+    }
+
+
+def fit(
+    model,
+    train: EpochData,
+    validation: JudgeData | None,
+    plan: Plan,
+    *,
+    run: runs.Run | None = None,
+    history: list[dict] | None = None,
+    twin=None,
+) -> list[dict]:
+    """Train `model` by `plan`; afterwards it holds the (averaged) weights of the last epoch.
+
+    With `run`, every epoch ends in a backup from which the same call continues, and the run's
+    `best.keras`, `last.keras`, metrics and event files are kept up to date.
+
+    Args:
+        model: what to train; compiled here, inside the scope of its distribution.
+        train: the training batches.
+        validation: images to judge each epoch by; None for none.
+        plan: how.
+        run: where to record; None records nothing.
+        history: rows of the stages before this one.
+        twin: an uncompiled model on the same variables: it is judged and saved. None judges
+            `model` and saves none.
+
+    Returns:
+        The history: the given rows and one for each epoch, see `runs.COLUMNS`.
+
+    Raises:
+        RunError: the loss is no longer a number, or the backup cannot be used.
+        ValueError: the plan does not fit the data.
+    """
+    if train.steps < 1:
+        raise ValueError("there is no full batch of training images; lower batch_size.")
+    compile_for(model, plan, train.steps)
+    recorder = Recorder(train, validation, plan, run, list(history or []), twin or model)
+    recorder.saves = run is not None and twin is not None
+    start = recorder.resume(model)
+    if start < plan.epochs and not recorder.stopped:
+        try:
+            model.fit(
+                _chain(train, start, plan.epochs),
+                initial_epoch=start,
+                epochs=plan.epochs,
+                steps_per_epoch=train.steps,
+                callbacks=[recorder],
+                shuffle=False,
+                verbose=0,
+            )
+        finally:
+            recorder.close_bar()
+    else:
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    return recorder.history
+
+
+def _chain(train: EpochData, start: int, stop: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The batches of the epochs start..stop-1, one after the other."""
+    for number in range(start, stop):
+        yield from train.epoch(number)
+
+
+class Recorder(keras.callbacks.Callback):
+    """What happens at the end of an epoch, in the order that makes every moment safe to die in.
+
+    The backup is written last: what is on disk before it is written again, equal, by the resumed
+    run.
+    """
+
+    def __init__(self, train, validation, plan, run, history, twin):
+        super().__init__()
+        self.train, self.validation, self.plan = train, validation, plan
+        self.run, self.history, self.twin = run, history, twin
+        self.saves = False  # whether models are written
+        self.stopped = False
+        self.epoch, self.begun, self.looked = 0, 0.0, 0.0
+        self.bar = self.advance = self.writer = None
+
+    def resume(self, model) -> int:
+        """Restore the backup of this stage where there is one; returns the epochs done."""
+        path = self._state_path()
+        if path is None or not path.exists():
+            return 0
+        done = state.restore_state(path, model)
+        self.history, self.stopped = done["history"], done["stopped"]
+        self.run.write_history(self.history)
+        progress.say(f"continuing after epoch {done['epoch']} of {self.plan.stage}")
+        return done["epoch"]
+
+    def on_train_begin(self, _logs=None):
+        if self.run is not None and self.run.wants_tensorboard:
+            self.writer = ScalarWriter(self.run.tensorboard)
+
+    def on_epoch_begin(self, epoch, _logs=None):
+        self.epoch = epoch
+        self.begun = self.looked = time.perf_counter()
+        text = f"{self.plan.stage} {epoch + 1}/{self.plan.epochs}"
+        self.bar = progress.bar(text, self.train.steps, "batches", quiet=True)
+        self.advance = self.bar.__enter__()
+
+    def close_bar(self) -> None:
+        """Give the terminal back; also after Ctrl-C in the middle of an epoch."""
+        if self.bar is not None:
+            self.bar.__exit__(None, None, None)
+            self.bar = None
+
+    def on_train_batch_begin(self, batch, _logs=None):
+        if batch == 0:
+            # Dropout without a seed draws from torch's own stream, which a resumed process would
+            # begin anew. Not at the begin of the epoch: making the data iterator draws too.
+            keras.utils.set_random_seed((self.plan.seed * 1_000_003 + self.epoch) % 2**32)
+
+    def on_train_batch_end(self, _batch, logs=None):
+        now = time.perf_counter()
+        note = None
+        if now - self.looked > progress.INTERVAL:
+            self.looked = now
+            note = f"loss {float(logs['loss']):.4f}"
+        self.advance(1, note)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.close_bar()
+        row = {
+            "stage": self.plan.stage,
+            "epoch": epoch + 1,
+            "seconds": 0.0,
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "loss": float(logs["loss"]),
+            "accuracy": float(logs["accuracy"]),
+        }
+        if not math.isfinite(row["loss"]):
+            raise RunError(
+                f"the loss is {row['loss']} in epoch {epoch + 1}; lower learning_rate "
+                f"(it was {self.plan.learning_rate})."
+            )
+        with optimization.averaged_weights(self.model):
+            if self.validation is not None:
+                row |= judge(self.twin, self.validation)
+            row["seconds"] = round(time.perf_counter() - self.begun, 3)
+            self.history.append(row)
+            if self.saves:
+                self.run.save_model(self.twin, "last")
+                if runs.best_row(self.history) is row:
+                    self.run.save_model(self.twin, "best")
+        self.stopped = self._patience_is_over()
+        self.model.stop_training = self.stopped
+        progress.say(progress.epoch_line(row, self.plan.epochs))
+        if self.stopped:
+            progress.say(f"stopping: no better epoch in {self.plan.patience} epochs")
+        if self.run is not None:
+            self._record(row)
+
+    def _record(self, row: dict) -> None:
+        done = {"epoch": row["epoch"], "history": self.history, "stopped": self.stopped}
+        state.save_state(self._state_path(), self.model, done)
+        self.run.write_history(self.history)
+        if self.writer:
+            numbers = {k: v for k, v in row.items() if k not in ("stage", "epoch", "seconds")}
+            self.writer.add(row["epoch"], {f"{row['stage']}/{k}": v for k, v in numbers.items()})
+
+    def _state_path(self):
+        return None if self.run is None else self.run.backup / f"{self.plan.stage}.npz"
+
+    def _patience_is_over(self) -> bool:
+        if self.plan.patience is None:
+            return False
+        rows = [row for row in self.history if row["stage"] == self.plan.stage]
+        since = len(rows) - 1 - rows.index(runs.best_row(rows))
+        return since >= self.plan.patience

@@ -1,0 +1,223 @@
+"""Train a classifier on cached features: the frozen network below it sees every image once."""
+
+import dataclasses
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kapps.files import atomic_path, atomic_write
+from kapps.training import engine, progress, runs
+
+IN_MEMORY = 1 << 28  # bytes of features above which they stay on disk as a memory map
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """What a frozen network says about each image: rows (images, n) float32, labels (images,)."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+
+
+def backbone_of(model) -> keras.Model:
+    """The part of `model` below its classifier, and below the Dropout before it.
+
+    Args:
+        model: a functional model that ends in a Dense layer.
+
+    Returns:
+        A functional model, sharing the weights, with outputs (batch, n).
+
+    Raises:
+        ValueError: the last layer is no Dense.
+    """
+    layer = classifier_of(model)
+    while isinstance(before := layer.input._keras_history.operation, keras.layers.Dropout):
+        layer = before
+    return keras.Model(model.input, layer.input, name=f"{model.name}_backbone")
+
+
+def classifier_of(model) -> keras.layers.Dense:
+    """The last layer of `model`.
+
+    Raises:
+        ValueError: it is no Dense.
+    """
+    layer = model.layers[-1]
+    if not isinstance(layer, keras.layers.Dense):
+        raise ValueError(
+            f"model {model.name!r} ends in {layer.name!r} ({type(layer).__name__}), expected a "
+            "Dense classifier; give it one with kapps.replace_head."
+        )
+    return layer
+
+
+def extract(
+    backbone: keras.Model,
+    batches: Iterable[tuple[np.ndarray, np.ndarray]],
+    batch_size: int,
+    images: int,
+    *,
+    folder: Path | None = None,
+    key: dict | None = None,
+    text: str = "features",
+) -> Features:
+    """Run every image through `backbone` once, or read what an earlier call with `key` stored.
+
+    Args:
+        backbone: ends in (batch, n).
+        batches: (images, labels) pairs; not touched when the features are stored already.
+        batch_size: images a step; the last batch may be shorter.
+        images: how many there are.
+        folder: where to store features; None keeps them in memory only.
+        key: JSON-able facts that the images and their order depend on; with the backbone's
+            weights they name the file.
+        text: names the progress bar.
+
+    Raises:
+        ValueError: there are no images, or more than announced.
+        FileWriteError: the disk is full or the folder cannot be written.
+    """
+    if folder is None:
+        rows = np.empty((images, backbone.output_shape[-1]), "float32")
+        labels = _fill(rows, backbone, batches, batch_size, text)
+        return Features(rows[: len(labels)], labels)
+    path = folder / f"{_digest(backbone, key)}.npy"
+    labels_path = path.with_suffix(".labels.npy")
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            shape = (images, backbone.output_shape[-1])
+            rows = np.lib.format.open_memmap(temporary, "w+", "float32", shape)
+            labels = _fill(rows, backbone, batches, batch_size, text)
+            rows.flush()
+            with atomic_write(labels_path) as file:
+                np.save(file, labels)
+            # Only now does the file of features get its name: with it, both are there.
+    else:
+        progress.say(f"{text}: {images} images, stored before")
+    large = path.stat().st_size > IN_MEMORY
+    labels = np.load(labels_path)
+    return Features(np.load(path, mmap_mode="r" if large else None)[: len(labels)], labels)
+
+
+def _fill(rows: np.ndarray, backbone, batches, batch_size: int, text: str) -> np.ndarray:
+    """Write the features of all batches into `rows`; returns the labels.
+
+    There may be fewer images than announced: a file that turns out damaged is left out.
+    """
+    labels, done = [], 0
+    with progress.bar(text, len(rows)) as advance:
+        for pixels, numbers in batches:
+            pixels, count = np.asarray(pixels), len(pixels)
+            if done + count > len(rows):
+                raise ValueError(f"there are more than the {len(rows)} images announced.")
+            if count < batch_size:  # one shape, so that nothing is compiled twice
+                pixels = np.concatenate([pixels, np.repeat(pixels[-1:], batch_size - count, 0)])
+            rows[done : done + count] = backbone.predict_on_batch(pixels)[:count]
+            labels.append(np.asarray(numbers))
+            done += count
+            advance(count)
+    if not labels:
+        raise ValueError("there are no images to take features of; check the data setting.")
+    return np.concatenate(labels)
+
+
+def _digest(backbone, key: dict | None) -> str:
+    """A name for (images, network): 16 hexadecimal digits."""
+    weights = 0
+    for array in backbone.get_weights():
+        weights = zlib.crc32(np.ascontiguousarray(array), weights)
+    text = json.dumps([key, weights, backbone.output_shape, backbone.input_shape], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class FeatureBatches:
+    """Features as training and judging data of `engine.fit`, scaled to mean 0 and deviation 1."""
+
+    def __init__(self, features: Features, mean, std, batch_size: int, seed: int):
+        self.features, self.mean, self.std, self.seed = features, mean, std, seed
+        self.batch_size = min(batch_size, len(features.labels))
+        self.steps = len(features.labels) // self.batch_size
+
+    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Full batches in an order that depends on the seed and the epoch."""
+        order = np.random.default_rng((self.seed, number)).permutation(len(self.features.labels))
+        for start in range(0, self.steps * self.batch_size, self.batch_size):
+            yield self._batch(np.sort(order[start : start + self.batch_size]))
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, len(self.features.labels), self.batch_size):
+            yield self._batch(slice(start, start + self.batch_size))
+
+    def _batch(self, where) -> tuple[np.ndarray, np.ndarray]:
+        rows = (self.features.rows[where] - self.mean) / self.std
+        return rows.astype("float32"), self.features.labels[where]
+
+
+def train_head(
+    model: keras.Model,
+    train: Features,
+    validation: Features | None,
+    plan: engine.Plan,
+    batch_size: int = 64,
+    *,
+    run: runs.Run | None = None,
+) -> list[dict]:
+    """Train the classifier of `model` on features; its weights are set when the epochs are over.
+
+    The features are brought to mean 0 and deviation 1 first, which lets one learning rate fit every
+    network; the scale is then folded into the classifier, exactly.
+
+    Args:
+        model: the whole model; only its last layer, a Dense, changes.
+        train: features of the training images, from `extract(backbone_of(model), ...)`.
+        validation: of the images to judge by, or None.
+        plan: epochs, learning rate and the rest.
+        batch_size: features a step.
+        run: where the epochs are recorded and backed up; None records nothing.
+
+    Returns:
+        A row an epoch, see `runs.COLUMNS`.
+
+    Raises:
+        ValueError: the model does not end in a Dense classifier.
+    """
+    classifier = classifier_of(model)
+    mean, std = _moments(train.rows)
+    dropout = classifier.input._keras_history.operation
+    rate = dropout.rate if isinstance(dropout, keras.layers.Dropout) else 0.0
+
+    inputs = keras.Input(train.rows.shape[1:])
+    x = keras.layers.Dropout(rate)(inputs) if rate else inputs
+    dense = keras.layers.Dense.from_config(classifier.get_config() | {"trainable": True})
+    head = keras.Model(inputs, dense(x), name="head")
+    kernel, bias = (np.asarray(w) for w in classifier.get_weights())
+    dense.set_weights([kernel * std[:, None], bias + mean @ kernel])
+
+    rows = engine.fit(
+        head,
+        FeatureBatches(train, mean, std, batch_size, plan.seed),
+        validation and FeatureBatches(validation, mean, std, batch_size, plan.seed),
+        plan,
+        run=run,
+    )
+    kernel, bias = (np.asarray(w) for w in dense.get_weights())
+    kernel = kernel / std[:, None]
+    classifier.set_weights([kernel, bias - mean @ kernel])
+    return rows
+
+
+def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of each feature; a deviation near zero counts as the typical one."""
+    mean = rows.mean(axis=0, dtype="float64")
+    square = np.zeros_like(mean)
+    for start in range(0, len(rows), 4096):  # a memory map may be larger than memory
+        square += ((rows[start : start + 4096] - mean) ** 2).sum(axis=0)
+    std = np.sqrt(square / len(rows))
+    floor = 0.1 * np.median(std) + 1e-6
+    return mean.astype("float32"), np.maximum(std, floor).astype("float32")

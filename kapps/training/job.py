@@ -1,0 +1,45 @@
+"""What the two training jobs do alike around their stages."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+
+from kapps.training import engine, runs
+from kapps.training.progress import say
+
+
+def plan(options, stage: str, **changes) -> engine.Plan:
+    """The plan of a stage: the settings of the same names, and `changes`."""
+    names = {field.name for field in dataclasses.fields(engine.Plan)}
+    values = {name: value for name, value in vars(options).items() if name in names}
+    return engine.Plan(**{**values, "stage": stage, **changes})
+
+
+@contextlib.contextmanager
+def continuable(run: runs.Run, job: str) -> Iterator[None]:
+    """Say how to go on when the block is interrupted by Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"stopped; continue with: {runs.resume_command(run, job)}")
+        raise
+
+
+def finish(run: runs.Run, history: list[dict], began: float, **results) -> dict:
+    """Mark the run as finished, print its result; returns the data behind it.
+
+    Args:
+        run: the run.
+        history: all its rows.
+        began: `time.perf_counter()` at the start of this process's work.
+        **results: more entries for metrics.json and the returned dict.
+    """
+    results = {"seconds": round(time.perf_counter() - began, 1), **results}
+    run.write_history(history, finished=True, **results)
+    best = runs.best_row(history)
+    line = f"best: {best['stage']} epoch {best['epoch']}"
+    if "val_accuracy" in best:
+        line += f", val_accuracy {best['val_accuracy']:.2%}, val_loss {best['val_loss']:.4f}"
+    print(f"{line}, after {results['seconds']:.0f} s; the run is in {run.path}")
+    return {"run": str(run.path), "best": best, "epochs": len(history), **results}

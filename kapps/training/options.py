@@ -1,0 +1,88 @@
+"""The settings that `kapps train` and `kapps finetune` share."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from kapps.settings import setting
+from kapps.training.optimization import LEARNING_RATES, OPTIMIZERS
+
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+MIXES = ("mixup", "cutmix", "mixup+cutmix")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Data, optimisation and record of a training; each job adds its own fields."""
+
+    data: str = setting(
+        help="images: digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH", metavar="DATA"
+    )
+    size: int | None = setting(None, "height and width in pixels; the model's own", group="data")
+    validation: float = setting(
+        0.2, "share to judge by, where the data has no validation part; 0 for none", group="data"
+    )
+    augment: str = setting(
+        "auto",
+        "auto, none, default (crop and flip), digits, randaugment, keras:LAYER",
+        group="data",
+    )
+    mix: str | None = setting(None, "blend images and labels", choices=MIXES, group="data")
+    batch_size: int = setting(32, "images a step", group="data")
+
+    epochs: int = setting(20, "passes over the images", group="optimisation")
+    optimizer: str = setting(
+        "adamw", "AdamW or SGD with momentum", choices=OPTIMIZERS, group="optimisation"
+    )
+    learning_rate: float | None = setting(
+        None, "its peak; by optimizer 0.001 or 0.05", group="optimisation"
+    )
+    warmup_epochs: float = setting(0.5, "epochs of linear warm-up", group="optimisation")
+    weight_decay: float = setting(0.01, "of kernels, not of norms and biases", group="optimisation")
+    momentum: float = setting(0.9, "of sgd", group="optimisation")
+    label_smoothing: float = setting(0.1, "share of the label given to all", group="optimisation")
+    ema: float = setting(
+        0.0, "momentum of averaged weights, such as 0.99; 0 for none", group="optimisation"
+    )
+    accumulate: int = setting(1, "batches averaged into one update", group="optimisation")
+    clip_norm: float | None = setting(None, "bound on the gradients' norm", group="optimisation")
+    patience: int | None = setting(
+        None, "stop after so many epochs without a better one", group="optimisation"
+    )
+
+    out: str = setting(help="folder of the run", metavar="FOLDER", group="run")
+    resume: bool = setting(False, "continue the run in that folder", group="run")
+    seed: int = setting(0, "of weights, order, augmentation", group="run")
+    precision: str = setting("float32", "of the computation", choices=PRECISIONS, group="run")
+    distribute: bool = setting(False, "use all devices (JAX, TensorFlow)", group="run")
+    tensorboard: bool = setting(True, "write TensorBoard event files", group="run")
+
+
+def resolve(options: Options) -> Options:
+    """The same with every "by default" replaced by what it means, and the ranges checked.
+
+    Raises:
+        ValueError: a number out of range; the sentence names it.
+    """
+    for name, low, high in (
+        ("validation", 0, 1),
+        ("label_smoothing", 0, 1),
+        ("ema", 0, 1),
+        ("momentum", 0, 1),
+    ):
+        value = getattr(options, name)
+        if not low <= value < high:
+            raise ValueError(f"{name}={value} is out of range; use {low} up to below {high}.")
+    for name in ("epochs", "batch_size", "accumulate", "size", "patience", "learning_rate"):
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"{name}={value} is out of range; use more than 0.")
+    for name in ("warmup_epochs", "weight_decay", "seed"):
+        if getattr(options, name) < 0:
+            raise ValueError(f"{name}={getattr(options, name)} is out of range; use 0 or more.")
+    changes = {}
+    if options.learning_rate is None:
+        changes["learning_rate"] = LEARNING_RATES[options.optimizer]
+    if options.augment == "auto":
+        # A mirrored 2 is no digit.
+        changes["augment"] = "digits" if options.data == "digits" else "default"
+    return dataclasses.replace(options, **changes)

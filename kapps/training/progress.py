@@ -1,0 +1,73 @@
+"""Progress on stderr: a bar at a terminal, a line a step of interest elsewhere."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+INTERVAL = 1.0  # seconds between looks at the loss: each look waits for the device
+
+
+def say(text: str) -> None:
+    """One line on stderr, so that stdout holds results only."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def bar(text: str, total: int, unit: str = "images", quiet: bool = False) -> Iterator[Callable]:
+    """A progress bar on stderr.
+
+    Args:
+        text: what is being done.
+        total: how many units there are.
+        unit: their name.
+        quiet: print nothing where stderr is not a terminal; else one line at the end.
+
+    Yields:
+        advance(done, note=None): move by `done` units; show `note` behind the bar from now on.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        began = time.perf_counter()
+        yield _nothing
+        if quiet:
+            return
+        say(f"{text}: {total} {unit} in {time.perf_counter() - began:.1f} s")
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(text, total=total, note="")
+
+        def advance(done: int, note: str | None = None) -> None:
+            progress.update(task, advance=done, **({} if note is None else {"note": note}))
+
+        yield advance
+
+
+def _nothing(_done: int, _note: str | None = None) -> None:
+    """What advances no bar."""
+
+
+def epoch_line(row: dict, epochs: int) -> str:
+    """One epoch as a line of text."""
+    parts = [f"{row['stage']} {row['epoch']}/{epochs}", f"{row['seconds']:.1f} s"]
+    parts += [f"loss {row['loss']:.4f}", f"accuracy {row['accuracy']:.2%}"]
+    if "val_accuracy" in row:
+        parts += [f"val_loss {row['val_loss']:.4f}", f"val_accuracy {row['val_accuracy']:.2%}"]
+    return "  ".join(parts)

@@ -1,0 +1,283 @@
+"""The run folder: what a training leaves behind, and what the other jobs read.
+
+    settings.yaml      the resolved settings          best.keras    highest validation accuracy
+    environment.json   versions, devices, command     last.keras    after the last epoch
+    labels.txt         one class a line, in order     metrics.csv   one row an epoch
+    spec.json          input contract of the model    metrics.json  the same, and the best row
+    tensorboard/       event files                    backup/       what --resume needs
+
+Each file is written whole or not at all.
+"""
+
+import csv
+import io
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from kapps.errors import MissingFileError, RunError
+from kapps.files import atomic_folder, atomic_path, atomic_write
+
+SETTINGS = "settings.yaml"
+COLUMNS = (
+    "stage",
+    "epoch",
+    "seconds",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+)
+
+
+class Run:
+    """A run folder on disk; make one with `Run.create`, find one with `Run.open`."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+
+    @classmethod
+    def create(
+        cls, path: str | os.PathLike, settings, job: str, labels: list[str], spec: dict
+    ) -> "Run":
+        """A new run folder, holding all that is known before the first epoch.
+
+        Args:
+            path: must not exist yet, or be an empty folder.
+            settings: the settings dataclass of the job.
+            job: "train" or "finetune".
+            labels: class names in the order of the model's outputs.
+            spec: the model's input contract.
+
+        Raises:
+            RunError: there is something at `path`.
+            FileWriteError: the folder cannot be written.
+        """
+        from kapps.settings import to_yaml
+
+        refuse_existing(path)
+        with atomic_folder(path) as folder:
+            to_yaml(settings, folder / SETTINGS)
+            _write_json(folder / "environment.json", environment(job))
+            _write_json(folder / "spec.json", spec)
+            (folder / "labels.txt").write_text("".join(f"{name}\n" for name in labels), "utf-8")
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> "Run":
+        """The run folder at `path`.
+
+        Raises:
+            MissingFileError: there is nothing.
+            RunError: it is something else.
+        """
+        path = Path(path)
+        if not path.exists():
+            raise MissingFileError(f"there is no run folder {path}; check the path.")
+        if not (path / SETTINGS).is_file():
+            raise RunError(
+                f"{path} is not a run folder (it has no {SETTINGS}); give the --out of a training."
+            )
+        return cls(path)
+
+    @property
+    def best(self) -> Path:
+        """The model with the highest validation accuracy."""
+        return self._existing("best.keras")
+
+    @property
+    def last(self) -> Path:
+        """The model after the last finished epoch."""
+        return self._existing("last.keras")
+
+    @property
+    def backup(self) -> Path:
+        """The folder of what `--resume` needs."""
+        return self.path / "backup"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The folder of the event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def settings(self) -> dict:
+        """The resolved settings."""
+        import yaml
+
+        return yaml.safe_load((self.path / SETTINGS).read_text(encoding="utf-8"))
+
+    @property
+    def wants_tensorboard(self) -> bool:
+        """Whether event files are written; yes unless the settings say no."""
+        return self.settings.get("tensorboard", True)
+
+    @property
+    def environment(self) -> dict:
+        """Job, versions, backend and devices of the process that began the run."""
+        return json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+
+    @property
+    def labels(self) -> list[str]:
+        """Class names in the order of the model's outputs."""
+        return self._existing("labels.txt").read_text(encoding="utf-8").splitlines()
+
+    @property
+    def spec(self) -> dict:
+        """The model's input contract: `kapps.layers.spec_of`, with size, classes and backend."""
+        return json.loads(self._existing("spec.json").read_text(encoding="utf-8"))
+
+    @property
+    def metrics(self) -> dict:
+        """`history` (a row an epoch), `best` (one of them), `finished`, and the job's results."""
+        return json.loads(self._existing("metrics.json").read_text(encoding="utf-8"))
+
+    def load_model(self, which: str = "best"):
+        """The Keras model: which="best" or "last"."""
+        import keras
+
+        import kapps.layers  # noqa: F401  registers what the file may hold
+
+        return keras.saving.load_model(self.last if which == "last" else self.best)
+
+    def save_model(self, model, name: str) -> None:
+        """Write a model as `best.keras` or `last.keras`."""
+        with atomic_path(self.path / f"{name}.keras") as path:
+            model.save(path)
+
+    def write_history(self, history: list[dict], finished: bool = False, **results) -> None:
+        """Write metrics.csv and metrics.json.
+
+        Args:
+            history: a row an epoch, see COLUMNS.
+            finished: the training is over.
+            **results: more entries of metrics.json, such as the seconds of the stages.
+        """
+        text = io.StringIO()
+        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(history)
+        with atomic_write(self.path / "metrics.csv", "w") as file:
+            file.write(text.getvalue())
+        best = best_row(history)
+        values = {"best": best, "history": history, "finished": finished, **results}
+        _write_json(self.path / "metrics.json", values)
+
+    def _existing(self, name: str) -> Path:
+        path = self.path / name
+        if not path.is_file():
+            raise RunError(
+                f"the run {self.path} has no {name} yet; let its training finish an epoch: "
+                f"{resume_command(self, self.environment['job'])}"
+            )
+        return path
+
+
+def resume_command(run: Run, job: str) -> str:
+    """What to type to continue a run."""
+    return f"kapps {job} --config {run.path / SETTINGS} --resume"
+
+
+def refuse_existing(path: str | os.PathLike) -> None:
+    """Raise RunError where a new run at `path` would write over something."""
+    path = Path(path)
+    if path.is_file():
+        raise RunError(f"--out {path} is a file; choose another --out.")
+    if (path / SETTINGS).exists():
+        raise RunError(f"--out {path} holds a run; add --resume to continue it, or choose another.")
+    if path.is_dir() and any(path.iterdir()):
+        raise RunError(f"--out {path} is a folder with other files in it; choose another --out.")
+
+
+def resumable(settings, job: str) -> Run | None:
+    """The run that a job should continue; None when it should create one. Nothing is written.
+
+    Args:
+        settings: resolved settings with the fields `out` and `resume`.
+        job: "train" or "finetune".
+
+    Raises:
+        RunError: `out` exists without --resume; or it belongs to another job, to other settings or
+            to another backend.
+    """
+    path = Path(settings.out)
+    if not settings.resume or not (path / SETTINGS).exists():
+        # With --resume too: what restarts a job cannot know whether it died before its first file.
+        refuse_existing(path)
+        return None
+    run = Run.open(path)
+    began = run.environment
+    if began["job"] != job:
+        raise RunError(f"{path} is a run of `kapps {began['job']}`, not of `kapps {job}`.")
+    refuse_changes(run, settings)
+    backend = environment(job)["backend"]
+    if began["backend"] != backend:
+        raise RunError(
+            f"{path} was trained on {began['backend']} and this is {backend}; "
+            f"resume with --backend {began['backend']}."
+        )
+    return run
+
+
+def refuse_changes(run: Run, settings) -> None:
+    """Raise RunError, naming the key, where `settings` differ from the run's."""
+    from kapps.settings import to_dict
+
+    old = run.settings
+    for key, value in to_dict(settings).items():
+        if key != "resume" and old.get(key) != value:
+            raise RunError(
+                f"the run {run.path} was begun with {key}={old.get(key)!r}, not {value!r}; resume "
+                f"with its own settings ({resume_command(run, run.environment['job'])}) or choose "
+                "another --out."
+            )
+
+
+def best_row(history: list[dict]) -> dict | None:
+    """The first row with the highest validation accuracy, equal ones by lower loss.
+
+    Without validation images the last row is the best guess.
+    """
+    judged = [row for row in history if "val_accuracy" in row]
+    if not judged:
+        return history[-1] if history else None
+    return min(judged, key=lambda row: (-row["val_accuracy"], row["val_loss"]))
+
+
+def environment(job: str) -> dict:
+    """Job, command, versions, backend and devices of this process."""
+    import keras
+
+    backend = keras.config.backend()
+    if backend == "torch":  # for which Keras has no list of devices
+        devices = [str(keras.ops.zeros(()).device)]
+    else:
+        devices = keras.distribution.list_devices()
+    packages = ("kapps", "keras", "numpy", "pillow", "tensorflow", "jax", "torch")
+    versions = {name: _version(name) for name in packages}
+    return {
+        "job": job,
+        "command": sys.argv,
+        "backend": backend,
+        "devices": devices,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "versions": {name: version for name, version in versions.items() if version},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _write_json(path: Path, values: dict) -> None:
+    with atomic_write(path, "w") as file:
+        file.write(json.dumps(values, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,94 @@
+"""All that a training is at the end of an epoch, in one file that is written whole or not at all.
+
+Keras's BackupAndRestore does not serve here: it writes weights and epoch number as two files, in
+place, so a kill between or during the writes leaves a pair that does not belong together or a file
+that cannot be read; it does not save the seeds of Dropout, nor what the callbacks remember (best
+value, patience, history). Keras's `.weights.h5` leaves the seeds out too.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from kapps.errors import RunError
+from kapps.files import atomic_write
+
+PROGRESS = "progress"  # the JSON entry beside the arrays
+
+
+def save_state(path: Path, model, progress: dict) -> None:
+    """Write the variables of a compiled model and `progress` to one file.
+
+    Args:
+        path: the `.npz` file.
+        model: a compiled keras.Model; saved are its weights, random seeds, and the optimiser's
+            variables (moments, averaged weights, accumulated gradients, iteration count).
+        progress: JSON-able facts, such as the number of finished epochs.
+
+    Raises:
+        FileWriteError: the disk is full or the place cannot be written.
+    """
+    arrays = {name: _numpy(variable) for name, variable in _variables(model)}
+    arrays[PROGRESS] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
+    with atomic_write(path) as file:
+        np.savez(file, **arrays)
+
+
+def read_progress(path: Path) -> dict:
+    """The `progress` of a state file, without touching a model.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    try:
+        with np.load(path) as stored:
+            return json.loads(stored[PROGRESS].tobytes())
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError(
+            f"{path} cannot be read ({error}); delete it to start this stage anew."
+        ) from error
+
+
+def restore_state(path: Path, model) -> dict:
+    """Put the variables of a state file back into a compiled model; returns its `progress`.
+
+    Raises:
+        RunError: the file cannot be read, or holds the variables of another model.
+    """
+    progress = read_progress(path)
+    model.optimizer.build(model.trainable_variables)
+    variables = dict(_variables(model))
+    with np.load(path) as stored:
+        names = set(stored.files) - {PROGRESS}
+        strange = sorted(names ^ set(variables))
+        if strange:
+            raise RunError(
+                f"{path} was written for another model: variable {strange[0]!r} is in only one of "
+                "the two; choose another --out."
+            )
+        for name, variable in variables.items():
+            if tuple(variable.shape) != stored[name].shape:
+                raise RunError(
+                    f"{path} was written for another model: {name!r} has shape "
+                    f"{stored[name].shape}, expected {tuple(variable.shape)}; choose another --out."
+                )
+            variable.assign(stored[name])
+    return progress
+
+
+def _variables(model) -> list[tuple[str, object]]:
+    """(name, variable) of model and optimiser, by position.
+
+    Not by path: Keras numbers the layers that have no name of their own by what the process built
+    before, and a resumed process builds less.
+    """
+    rows = [(f"model/{i}", v) for i, v in enumerate(model.variables)]
+    return rows + [(f"optimizer/{i}", v) for i, v in enumerate(model.optimizer.variables)]
+
+
+def _numpy(variable) -> np.ndarray:
+    import keras
+
+    return keras.ops.convert_to_numpy(variable.value)
