@@ -85,8 +85,8 @@ def _unknown_tag(application: str, tag: str) -> str:
         )
     guess = did_you_mean(tag, known)
     return (
-        f"weights={tag!r} is neither a file nor a tag of {application}{guess or ';'} "
-        f"its tags are {', '.join(known)}."
+        f"weights={tag!r} is neither a file nor a tag of {application}{guess} "
+        f"(its tags are {', '.join(known)})."
     )
 
 

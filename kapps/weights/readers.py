@@ -1,0 +1,87 @@
+"""A file of weights, whatever wrote it, as named numpy arrays, without Keras and torch."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from kapps.errors import MissingFileError, WeightsError
+from kapps.weights import _safetensors
+
+SUFFIXES = (".h5", ".hdf5", ".keras", ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+HDF5 = b"\x89HDF\r\n\x1a\n"
+PICKLE = b"\x80"
+EXPECTED = "expected .h5, .weights.h5 or .keras (Keras), .safetensors, or .pth or .pt (torch)"
+# What people often have in place of the file they wanted.
+IMPOSTORS = (
+    (
+        b"version https://git-lfs",
+        "is a Git LFS pointer; run `git lfs pull` to get the file itself.",
+    ),
+    (b"<!doctype", "is a web page; download the file itself."),
+    (b"<html", "is a web page; download the file itself."),
+)
+
+
+def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Every weight of a file by name; the content decides the format, not the file's name.
+
+    Args:
+        path: a file.
+
+    Returns:
+        Arrays in the order of the file and with its types (bfloat16 as float32), to be treated as
+        read-only. Names: legacy Keras .h5 "layer/kernel", with the layers of a nested model in
+        between; .weights.h5 and .keras the same, with the variable's number where its name cannot
+        be told; torch and safetensors the names of the state dict, without "module." before all of
+        them. A torch checkpoint with one state dict among other things gives that state dict.
+
+    Raises:
+        MissingFileError: there is no such file.
+        WeightsError: empty, damaged, truncated, hostile, or of no format that kapps knows.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder; {EXPECTED}.")
+    if not path.exists():
+        raise MissingFileError(f"there is no file {path}; check the path.")
+    with open(path, "rb") as file:
+        start = file.read(32)
+    if not start:
+        raise WeightsError(f"{path} is empty; delete it and fetch it again.")
+    if start.startswith(HDF5):
+        from kapps.weights import _keras_h5
+
+        return _keras_h5.read_h5(path)
+    if start.startswith(b"PK"):
+        return _read_zip(path)
+    if start.startswith(PICKLE):
+        from kapps.weights import _torch
+
+        return _torch.read_legacy(path)
+    if _safetensors.is_safetensors(start):
+        return _safetensors.read(path)
+    for beginning, what in IMPOSTORS:
+        if start.lower().startswith(beginning):
+            raise WeightsError(f"{path} {what}")
+    raise WeightsError(f"{path} begins with {start[:8]!r}, so it is no known format; {EXPECTED}.")
+
+
+def _read_zip(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if "model.weights.h5" in names:
+                from kapps.weights import _keras_h5
+
+                return _keras_h5.read_keras(path, archive)
+            if any(name.endswith("/data.pkl") for name in names):
+                from kapps.weights import _torch
+
+                return _torch.read_zip(path, archive)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        raise WeightsError(
+            f"{path} is damaged or truncated ({error}); delete it and fetch it again."
+        ) from error
+    raise WeightsError(f"{path} is a zip without weights (it holds {names[:3]}); {EXPECTED}.")
