@@ -189,7 +189,7 @@ def fold_normalization(model, into_input: bool):
     zero = float(np.floor(mean[0]))
     shift = (zero - mean) * scale  # what the zero point leaves over, in normalised units
     one_scale = np.ptp(scale) <= 1e-9 * abs(scale[0]) and scale[0] > 0
-    near = np.all((np.abs(zero - mean) <= 0.5 + 1e-6)) and 0 <= zero <= 255
+    near = np.all(np.abs(zero - mean) <= 0.5 + 1e-6) and 0 <= zero <= 255
     exact = np.allclose(shift, 0, atol=1e-7)
     if into_input and near and one_scale and (exact or _can_shift(follower, norm)):
         if not exact:

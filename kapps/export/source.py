@@ -1,0 +1,194 @@
+"""What is exported: a Keras model with its labels and its input contract, wherever it came from."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kapps.errors import ExportError, MissingFileError
+
+
+@dataclasses.dataclass
+class Source:
+    """A model to export.
+
+    Attributes:
+        model: the Keras model, on this process's backend.
+        name: what the bundle calls it.
+        spec: input contract ("size", "crop_pct", "interpolation", ...); at least "size".
+        labels: class names in output order, or None when unknown.
+        class_names: the same for matching data by name: labels, or (wnid, label) pairs.
+        data: (uri, validation share) of the data that the run was trained on, or None.
+        origin: where it came from, for the report.
+        file: the .keras file that it was read from, or None.
+    """
+
+    model: Any
+    name: str
+    spec: dict
+    labels: list[str] | None
+    class_names: tuple | None
+    data: tuple[str, float] | None
+    origin: str
+    file: Path | None = None
+
+    @property
+    def channels_first(self) -> bool:
+        """Whether the model takes (channels, height, width)."""
+        layers = self.model.layers
+        first = next((x for x in layers if getattr(x, "data_format", None)), None)
+        return first is not None and first.data_format == "channels_first"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the converted model.
+
+        Raises:
+            ExportError: not a model of one image.
+        """
+        shape = getattr(self.model, "input_shape", None)
+        if not isinstance(shape, tuple) or len(shape) != 4:
+            raise ExportError(
+                f"{self.name} takes {shape}; expected one image (batch, height, width, channels)."
+            )
+        height, width, channels = shape[1:]
+        if self.channels_first:
+            channels, height, width = shape[1:]
+        size = self.spec.get("size")
+        default = (size, size) if isinstance(size, int) else tuple(size or (None, None))
+        height, width = height or default[0], width or default[1]
+        if not (height and width and channels):
+            raise ExportError(
+                f"{self.name} has the open input shape {shape}; build it with a fixed input_shape,"
+                " for example (224, 224, 3)."
+            )
+        return int(height), int(width), int(channels)
+
+    def predict(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
+        """Outputs of the Keras model.
+
+        Args:
+            images: (count, height, width, channels), RGB in 0..255.
+
+        Returns:
+            float32, (count, ...).
+        """
+        images = images.astype("float32")
+        if self.channels_first:
+            images = images.transpose(0, 3, 1, 2)
+        size = min(batch_size, len(images))
+        return np.asarray(self.model.predict(images, batch_size=size, verbose=0), "float32")
+
+
+def resolve(what: Any, *, labels: list[str] | None = None, name: str | None = None) -> Source:
+    """Find out what `what` is and load it.
+
+    Args:
+        what: a Keras model, a `kapps.training.runs.Run`, or the path of a run folder or .keras
+            file, or the name of an application (with its default weights).
+        labels: class names, where the model itself has none to tell.
+        name: what the bundle calls it.
+
+    Raises:
+        MissingFileError: no file, folder or application has that name.
+        ExportError: the labels do not fit the model's outputs, or the file is no Keras model.
+    """
+    if isinstance(what, str | os.PathLike):
+        source = _from_path(what)
+    elif hasattr(what, "load_model"):
+        source = _from_run(what)
+    elif hasattr(what, "layers") and hasattr(what, "save"):
+        source = _from_model(what, what.name, "a model in memory")
+    else:
+        raise TypeError(
+            f"{type(what).__name__} cannot be exported; give a Keras model, a run folder, a .keras"
+            " file or the name of an application."
+        )
+    if labels is not None:
+        source.labels, source.class_names = list(labels), tuple(labels)
+    outputs = source.model.output_shape[-1]
+    if source.labels is not None and len(source.labels) != outputs:
+        raise ExportError(
+            f"{len(source.labels)} labels do not fit the {outputs} outputs of {source.name};"
+            " give one label an output, in their order."
+        )
+    source.name = name or source.name
+    return source
+
+
+def _from_path(what: str | os.PathLike) -> Source:
+    path = Path(what)
+    if path.is_dir():
+        from kapps.training.runs import Run
+
+        return _from_run(Run.open(path))
+    if path.is_file():
+        return _from_file(path)
+    text = str(what)
+    if os.sep in text or "." in text:
+        raise MissingFileError(
+            f"{text} is not there; expected a run folder, a .keras file or the name of an"
+            " application (see `kapps list`)."
+        )
+    from kapps import applications
+
+    model = applications.get(text)()
+    return _from_model(model, text, f"the application {text} with its default weights")
+
+
+def _from_run(run) -> Source:
+    path, settings = Path(run.path), run.settings
+    model = _load(run.best)
+    source = _from_model(model, path.name, f"the run {path}")
+    source.spec = {**source.spec, **run.spec}
+    source.labels, source.file = list(run.labels), run.best
+    source.class_names = tuple(source.labels)
+    if settings.get("data"):
+        source.data = (settings["data"], settings.get("validation", 0.2))
+    return source
+
+
+def _from_file(path: Path) -> Source:
+    if path.suffix != ".keras":
+        raise ExportError(
+            f"{path} cannot be exported: expected a .keras file, a run folder or the name of an"
+            f" application, not {path.suffix or 'a file without suffix'}."
+        )
+    source = _from_model(_load(path), path.stem, str(path))
+    beside = path.parent / "labels.txt"  # of the run folder that the file lies in
+    if beside.is_file():
+        labels = beside.read_text(encoding="utf-8").splitlines()
+        if len(labels) == source.model.output_shape[-1]:
+            source.labels, source.class_names = labels, tuple(labels)
+    source.file = path
+    return source
+
+
+def _load(path: Path):
+    import keras
+
+    import kapps.layers  # noqa: F401  registers what the file may hold
+
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = lines[0] if lines else type(error).__name__
+        raise ExportError(f"{path} could not be loaded as a Keras model: {reason}") from error
+
+
+def _from_model(model, name: str, origin: str) -> Source:
+    from kapps.applications.imagenet_utils import class_names
+    from kapps.layers import spec_of
+
+    try:
+        spec = spec_of(model)
+    except ValueError:  # not a kapps application: the whole picture, resized to the input
+        spec = {"crop_pct": 1.0, "interpolation": "bilinear"}
+    shape = getattr(model, "output_shape", None)
+    imagenet = isinstance(shape, tuple) and shape[-1] == len(class_names())
+    known = tuple(class_names()) if imagenet else None
+    labels = [label for _, label in known] if known else None
+    return Source(model, name, spec, labels, known, None, origin)

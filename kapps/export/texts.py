@@ -1,0 +1,207 @@
+"""README.md of a bundle: how to use this very model in Kotlin and in Swift."""
+
+
+def readme(spec: dict, report: dict, runtime: str) -> str:
+    """The page that lies beside the model."""
+    parts = [_title(spec, report), _facts(spec)]
+    if spec["format"] == "litert":
+        parts += [_runtime(spec, runtime), _kotlin(spec), _swift(spec), _python(spec)]
+        parts.append(_delegates(report["delegates"]))
+    elif spec["format"] == "saved_model":
+        parts.append(_saved_model())
+    else:
+        parts.append(_onnx())
+    return "\n\n".join(parts) + "\n"
+
+
+def _title(spec: dict, report: dict) -> str:
+    check = report["verification"]
+    lines = [
+        f"# {spec['name']}: {spec['format']}, {spec['quantize']}",
+        "",
+        f"Exported from {report['origin']} by kapps {spec['kapps']} and checked against Keras on"
+        f" {check['images']} images ({check['where']}):",
+        f"largest difference {check['max_difference']:.3g}, same first answer on"
+        f" {100 * check['agreement']:.1f} %.",
+    ]
+    if check["keras_top1"] is not None:
+        lines.append(
+            f"Top-1 accuracy there: Keras {100 * check['keras_top1']:.1f} %, this file"
+            f" {100 * check['exported_top1']:.1f} %."
+        )
+    return "\n".join(lines)
+
+
+def _facts(spec: dict) -> str:
+    image, output = spec["input"], spec["output"]
+    rows = [
+        f"- Input `{image['name']}`: {_shape(image['shape'])} {image['dtype']}, {image['color']},"
+        " values 0..255. **Do not normalise**: the model does it.",
+        f"- Preparing a photo: {spec['resize']['rule']}.",
+        f"- Output `{output['name']}`: {_shape(output['shape'])} {output['dtype']},"
+        f" {output['kind']}{_dequantised(output)}.",
+        "- `golden.png` must give what `golden.json` says; use it as the first test of the app.",
+    ]
+    if spec["labels"]:
+        rows.insert(3, f"- `labels.txt`: {spec['classes']} classes, one a line, in output order.")
+    return "\n".join(rows)
+
+
+def _dequantised(output: dict) -> str:
+    q = output["quantization"]
+    return f"; real value = (value - {q['zero_point']}) * {q['scale']!r}" if q else ""
+
+
+def _shape(shape: list) -> str:
+    return " x ".join("any" if n is None else str(n) for n in shape)
+
+
+def _runtime(spec: dict, runtime: str) -> str:
+    ops = ", ".join(f"{name} v{fact['version']}" for name, fact in spec["ops"].items())
+    return (
+        f"Runtime: {runtime}. Operators: {ops}.\n\n"
+        f'- Android: `implementation("{spec["packages"]["android"]}")`\n'
+        f"- iOS (CocoaPods): `{_pod(spec['packages']['ios'])}`"
+    )
+
+
+def _pod(package: str) -> str:
+    name, _, condition = package.partition(" ")
+    return f"pod '{name}', '{condition}'" if condition else f"pod '{name}'"
+
+
+def _kotlin(spec: dict) -> str:
+    _, height, width, channels = spec["input"]["shape"]
+    whole = spec["input"]["dtype"] == "uint8"
+    count = spec["output"]["shape"][-1]
+    put = "put({}.toByte())" if whole else "putFloat({}.toFloat())"
+    if channels == 1:
+        grey = "((p shr 16 and 0xFF) * 299 + (p shr 8 and 0xFF) * 587 + (p and 0xFF) * 114) / 1000"
+        pixel = [f"input.{put.format(f'({grey})')}"]
+    else:
+        shifts = ("p shr 16 and 0xFF", "p shr 8 and 0xFF", "p and 0xFF")
+        names = ("red", "green", "blue")
+        pixel = [
+            f"input.{put.format(f'({shift})')}  // {name}"
+            for shift, name in zip(shifts, names, strict=True)
+        ]
+    q = spec["output"]["quantization"]
+    if q:
+        array, real = "ByteArray", f"((it.toInt() and 0xFF) - {q['zero_point']}) * {q['scale']!r}f"
+    else:
+        array, real = "FloatArray", "it"
+    size = f"{height} * {width} * {channels}" + ("" if whole else " * 4")
+    body = "\n".join(f"        {line}" for line in pixel)
+    return f"""## Kotlin
+
+```kotlin
+import android.graphics.Bitmap
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import org.tensorflow.lite.Interpreter
+
+/** Scores of the {count} outputs. `photo` is already {width}x{height}, prepared as said above. */
+fun classify(interpreter: Interpreter, photo: Bitmap): List<Float> {{
+    val pixels = IntArray({width} * {height})
+    photo.getPixels(pixels, 0, {width}, 0, 0, {width}, {height})
+    val input = ByteBuffer.allocateDirect({size}).order(ByteOrder.nativeOrder())
+    for (p in pixels) {{
+{body}
+    }}
+    input.rewind()
+    val output = arrayOf({array}({count}))
+    interpreter.run(input, output)
+    return output[0].map {{ {real} }}
+}}
+```"""
+
+
+def _swift(spec: dict) -> str:
+    _, height, width, channels = spec["input"]["shape"]
+    whole = spec["input"]["dtype"] == "uint8"
+    q = spec["output"]["quantization"]
+    if channels == 1:
+        gather = (
+            "let (red, green) = (Int(rgba[4 * i]), Int(rgba[4 * i + 1]))\n"
+            "        let blue = Int(rgba[4 * i + 2])\n"
+            "        values.append({}((299 * red + 587 * green + 114 * blue) / 1000))"
+        )
+    else:
+        gather = "for channel in 0..<3 {{ values.append({}(rgba[4 * i + channel])) }}"
+    kind = "UInt8" if whole else "Float32"
+    data = "Data(values)" if whole else "values.withUnsafeBufferPointer { Data(buffer: $0) }"
+    if q:
+        read = f"return output.data.map {{ (Float($0) - {q['zero_point']}) * {q['scale']!r} }}"
+    else:
+        read = "return output.data.withUnsafeBytes { Array($0.bindMemory(to: Float32.self)) }"
+    return f"""## Swift
+
+```swift
+import Foundation
+import TensorFlowLite
+
+/// Scores of the {spec["output"]["shape"][-1]} outputs. `rgba` holds the {width}x{height} pixels of
+/// the prepared photo, four bytes each.
+func classify(_ interpreter: Interpreter, rgba: [UInt8]) throws -> [Float] {{
+    var values: [{kind}] = []
+    values.reserveCapacity({height} * {width} * {channels})
+    for i in 0..<({height} * {width}) {{
+        {gather.format(kind)}
+    }}
+    try interpreter.copy({data}, toInputAt: 0)
+    try interpreter.invoke()
+    let output = try interpreter.output(at: 0)
+    {read}
+}}
+```
+
+Make the interpreter once: `let interpreter = try Interpreter(modelPath: path)`, then
+`try interpreter.allocateTensors()`."""
+
+
+def _python(spec: dict) -> str:
+    height, width, channels = spec["input"]["shape"][1:]
+    return f"""## Python
+
+```python
+import numpy as np
+from kapps.export.litert import Runner
+from PIL import Image
+
+image = np.asarray(Image.open("golden.png"))
+scores = Runner("model.tflite").predict(image.reshape(1, {height}, {width}, {channels}))
+```"""
+
+
+def _delegates(delegates: dict) -> str:
+    rows = ["## Accelerators", "", "From LiteRT's operator lists, not measured on a phone:", ""]
+    for name, fact in delegates.items():
+        left = f"; on the CPU: {', '.join(fact['left_on_cpu'])}" if fact["left_on_cpu"] else ""
+        rows.append(
+            f"- {name.upper()}: {fact['takes']} of {fact['of']} operators{left} ({fact['note']})."
+        )
+    return "\n".join(rows)
+
+
+def _saved_model() -> str:
+    return """## Python
+
+```python
+import tensorflow as tf
+
+serve = tf.saved_model.load("saved_model").signatures["serving_default"]
+# images: (count, height, width, channels), RGB in 0..255
+scores = serve(image=tf.constant(images, tf.float32))
+```"""
+
+
+def _onnx() -> str:
+    return """## Python
+
+```python
+import onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx")
+# images: float32, (count, height, width, channels), RGB in 0..255
+(scores,) = session.run(None, {"image": images})
+```"""

@@ -1,0 +1,106 @@
+"""Does the exported model answer as the Keras model does, and does it still know its classes?"""
+
+import dataclasses
+
+import numpy as np
+
+from kapps.export.images import Images
+
+# Largest difference allowed, as a share of the largest output. float32: other kernels, another
+# order of additions; a wrong graph is off by far more. float16: 11 bits a weight.
+TOLERANCE = {"float32": 1e-3, "float16": 5e-2}
+# Without labels, answers that changed may have been wrong before; this many may change for every
+# point of accuracy that may be lost.
+CHANGES_A_POINT = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """The exported model against Keras on the same images.
+
+    Attributes:
+        images: how many.
+        where: the data they came from.
+        max_difference, mean_difference: of the outputs, absolute.
+        relative_difference: the largest, as a share of the largest output.
+        agreement: share of images with the same first answer.
+        keras_top1, exported_top1: accuracy in [0, 1], None without labels.
+    """
+
+    images: int
+    where: str
+    max_difference: float
+    mean_difference: float
+    relative_difference: float
+    agreement: float
+    keras_top1: float | None
+    exported_top1: float | None
+
+    @property
+    def drop(self) -> float | None:
+        """Points of top-1 accuracy lost; negative when the exported model is better."""
+        if self.keras_top1 is None:
+            return None
+        return 100 * (self.keras_top1 - self.exported_top1)
+
+    def to_dict(self) -> dict:
+        return {**dataclasses.asdict(self), "drop": self.drop}
+
+
+def compare(expected: np.ndarray, found: np.ndarray, images: Images) -> Comparison:
+    """Compare outputs row by row.
+
+    Args:
+        expected: of the Keras model, float32 (count, ...).
+        found: of the exported model, the same shape.
+        images: what both saw.
+    """
+    if expected.shape != found.shape:
+        raise ValueError(f"outputs of shape {found.shape} against {expected.shape} of Keras.")
+    difference = np.abs(found - expected)
+    finite = bool(np.isfinite(found).all())
+    largest = float(np.abs(expected).max()) or 1.0
+    first, second = (_answers(x) for x in (expected, found))
+    top1 = [None, None]
+    if images.labels is not None:
+        top1 = [float(np.mean(answers == images.labels)) for answers in (first, second)]
+    return Comparison(
+        len(images),
+        images.where,
+        float(difference.max()) if finite else float("inf"),
+        float(difference.mean()) if finite else float("inf"),
+        float(difference.max()) / largest if finite else float("inf"),
+        float(np.mean(first == second)),
+        *top1,
+    )
+
+
+def failure(result: Comparison, mode: str, max_drop: float) -> str | None:
+    """Why this comparison is a failure, in one sentence, or None."""
+    if not np.isfinite(result.max_difference):
+        return "the exported model gives NaN or infinity."
+    limit = TOLERANCE.get(mode)
+    if limit is not None and result.relative_difference > limit:
+        return (
+            f"the exported model differs from Keras by {result.relative_difference:.2g} of the"
+            f" largest output; at most {limit:g} is expected in {mode}."
+        )
+    if result.drop is not None and result.drop > max_drop:
+        return (
+            f"top-1 accuracy fell from {100 * result.keras_top1:.1f} % to"
+            f" {100 * result.exported_top1:.1f} % on {result.images} images of {result.where}; at"
+            f" most {max_drop:g} points may be lost (--max-drop)."
+        )
+    changed = 100 * (1 - result.agreement)
+    if result.drop is None and changed > CHANGES_A_POINT * max_drop:
+        return (
+            f"{changed:.0f} % of the answers changed on {result.images} images of {result.where};"
+            f" at most {CHANGES_A_POINT * max_drop:g} % may (without labels, {CHANGES_A_POINT} for"
+            " each point of --max-drop)."
+        )
+    return None
+
+
+def _answers(outputs: np.ndarray) -> np.ndarray:
+    """The first answer for each image."""
+    return outputs.reshape(len(outputs), -1).argmax(axis=1)
