@@ -28,13 +28,14 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextlib.contextmanager
 def explain_write_errors(
-    path: str | os.PathLike, only: Collection[int] = tuple(REASONS)
+    path: str | os.PathLike, only: Collection[int] = tuple(REASONS), fix: str | None = None
 ) -> Iterator[None]:
     """Turn an OSError met while writing `path` into one sentence; other errors pass unchanged.
 
     Args:
         path: what the sentence names.
         only: the `errno` values to explain.
+        fix: how the sentence ends, in place of general advice.
 
     Raises:
         FileWriteError: "disk is full while writing PATH; ..." and the like, with its `errno` kept.
@@ -47,11 +48,12 @@ def explain_write_errors(
         if error.errno not in only:
             raise
         if error.errno in FULL:
-            fix = "free some space and try again."
-            explained = FileWriteError(f"disk is full while writing {path}; {fix}")
+            what = f"disk is full while writing {path}"
+            fix = fix or "free some space and try again."
         else:
-            fix = "choose another place or change its permissions."
-            explained = FileWriteError(f"cannot write {path}: {REASONS[error.errno]}; {fix}")
+            what = f"cannot write {path}: {REASONS[error.errno]}"
+            fix = fix or "choose another place or change its permissions."
+        explained = FileWriteError(f"{what}; {fix}")
         explained.errno = error.errno
         raise explained from error
 
@@ -109,7 +111,8 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO]:
     text = {} if mode == "wb" else {"encoding": "utf-8", "newline": "\n"}
     with atomic_path(path) as temporary:
         with explain_write_errors(path):
-            file = open(temporary, mode.replace("w", "x"), **text)
+            # Only this line's errors are about permissions; those of the block are its own.
+            file = open(temporary, mode.replace("w", "x"), **text)  # noqa: SIM115
         with file:
             yield file
 
