@@ -298,8 +298,8 @@ class Application:
         for name in kwargs:
             if name not in parameters:
                 raise TypeError(
-                    f"{self.name}() has no argument {name!r}{did_you_mean(name, parameters)}; "
-                    f"it has {', '.join(parameters)}"
+                    f"{self.name}() has no argument {name!r}"
+                    f"{did_you_mean(name, parameters) or '; it has ' + ', '.join(parameters)}"
                 )
         bound = {name: p.default for name, p in parameters.items()} | kwargs
         _graph.check(self, bound, given=dict(self.defaults) | kwargs)

@@ -69,11 +69,13 @@ def load(
     Raises:
         kapps.errors.KappsError: the file could not be fetched or read, or does not fit.
     """
-    from kapps.weights import readers, sources
+    from kapps.weights import readers
 
     if isinstance(checkpoint, Path):
         source, path = str(checkpoint), checkpoint
     else:
+        from kapps.weights import sources
+
         source, path = f"{app.name} {checkpoint.tag}", sources.fetch(checkpoint)
     arrays = readers.read(path)
     layers = targets_of(model)

@@ -15,8 +15,20 @@ if TYPE_CHECKING:
 
 FAMILIES = {  # module -> applications, in the order of the documentation
     "lenet": ("LeNet5",),
+    "vgg": (
+        *(f"VGG{depth}" for depth in (11, 13, 16, 19)),
+        *(f"VGG{depth}BN" for depth in (11, 13, 16, 19)),
+    ),
+    "resnet": (
+        *(f"ResNet{depth}" for depth in (18, 34, 50, 101, 152)),
+        *("ResNeXt50_32x4d", "ResNeXt101_32x8d", "ResNeXt101_64x4d"),
+        *("WideResNet50_2", "WideResNet101_2"),
+    ),
+    "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
+    "densenet": ("DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201"),
     "mobilenet_v2": ("MobileNetV2",),
     "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
+    "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
 
@@ -74,10 +86,8 @@ def list_models(
         ValueError: no such family.
     """
     if family is not None and family not in FAMILIES:
-        raise ValueError(
-            f"family={family!r} does not exist{did_you_mean(family, FAMILIES)}; the families are "
-            f"{', '.join(FAMILIES)}"
-        )
+        hint = did_you_mean(family, FAMILIES) or f"; the families are {', '.join(FAMILIES)}"
+        raise ValueError(f"family={family!r} does not exist{hint}")
     found = []
     for row in _table().values():
         tags = catalog.tags(row["name"])
@@ -117,10 +127,10 @@ def find_application(name: str) -> "Application":
         for reference in row["references"]:
             known[reference["name"]] = (row["name"], reference)
     if model not in known:
-        raise ValueError(
-            f"no application is the same as {name!r}{did_you_mean(model, known)}; names are "
-            "written library/model, such as 'timm/mobilenetv2_100'"
+        hint = did_you_mean(model, known) or (
+            "; names are written library/model, such as 'timm/mobilenetv2_100'"
         )
+        raise ValueError(f"no application is the same as {name!r}{hint}")
     application, reference = known[model]
     bound = {"flavor": reference["flavor"], **reference["arguments"]}
     if tag:

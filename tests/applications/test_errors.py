@@ -61,7 +61,7 @@ def test_unknown_application():
 
 
 def test_unknown_reference():
-    with pytest.raises(ValueError, match="did you mean 'timm/mobilenetv2_100'"):
+    with pytest.raises(ValueError, match="did you mean 'timm/mobilenetv2_"):
         find_application("timm/mobilenetv2_101")
 
 
