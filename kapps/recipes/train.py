@@ -43,13 +43,14 @@ def run(settings: Settings) -> dict:
 
     began = time.perf_counter()
     run = runs.resumable(settings, "train")
-    app = building.application(settings.model)
+    app = building.application(settings.model).bind(**building.arguments_of(settings.arguments))
     size = settings.size or app.spec.size
-    train, validation = pictures.open_splits(settings, None, size, app.spec.channels)
+    splits = pictures.Splits(settings, app.spec.to_dict(), size, app.spec.channels)
+    train, validation = splits.train(), splits.validation()
     keras.utils.set_random_seed(settings.seed)
     with devices.precision(settings.precision):
         with devices.distributed(settings.distribute, settings.batch_size) as replicas:
-            model = building.new(app, size, len(train.class_names), settings.arguments)
+            model = building.new(app, size, len(train.class_names), weights=None)
             twin = keras.Model(model.input, model.output, name=model.name)
             if run is None:
                 spec = building.describe(
@@ -63,7 +64,7 @@ def run(settings: Settings) -> dict:
                 f"{len(train.class_names)} classes"
             )
             with job.continuable(run, "train"):
-                first = pictures.channels_first(model)
+                first = building.channels_first(model)
                 history = engine.fit(
                     model,
                     pictures.Pictures(train, first),

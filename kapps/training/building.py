@@ -1,10 +1,15 @@
 """From the name or the file of a model to the network that a job trains."""
 
+import dataclasses
+import functools
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import yaml
 
+import kapps
 import kapps.layers
 from kapps import applications
 from kapps.data.transforms import Transform
@@ -32,8 +37,8 @@ def application(name: str):
     return applications.find_application(name) if "/" in name else applications.get(name)
 
 
-def new(app, size: int, classes: int, arguments: tuple[str, ...]):
-    """An application with random weights, for square images of `size` pixels.
+def new(app, size: int, classes: int, **arguments):
+    """An application for square images of `size` pixels and for `classes` classes.
 
     Raises:
         ValueError: the application does not take these arguments.
@@ -41,12 +46,10 @@ def new(app, size: int, classes: int, arguments: tuple[str, ...]):
     shape = (size, size, app.spec.channels)
     if keras.config.image_data_format() == "channels_first":
         shape = (shape[2], size, size)
-    return app(
-        **{"weights": None, "input_shape": shape, "classes": classes}, **arguments_of(arguments)
-    )
+    return app(input_shape=shape, classes=classes, **arguments)
 
 
-def is_file(name: str) -> bool:
+def is_path(name: str) -> bool:
     """Whether a model setting means a path: a run folder or a file, not an application.
 
     Raises:
@@ -60,21 +63,94 @@ def is_file(name: str) -> bool:
     return False
 
 
+@dataclasses.dataclass(frozen=True)
+class Pretrained:
+    """A network with weights, before it gets a classifier for other classes.
+
+    Attributes:
+        spec: the input contract, see `kapps.layers.spec_of`; {} for a model built elsewhere.
+        size, channels: of its images, by default.
+        build: build(size, classes) makes the keras.Model.
+    """
+
+    spec: dict
+    size: int
+    channels: int
+    build: Callable
+
+
+def pretrained(name: str, weights: str, arguments: tuple[str, ...]) -> Pretrained:
+    """What the settings `model`, `weights` and `arguments` mean together.
+
+    Args:
+        name: an application, a `.keras` file or a run folder.
+        weights: of the application.
+        arguments: of the application.
+
+    Raises:
+        KappsError, ValueError: there is no such model, or the arguments do not fit it.
+    """
+    if not is_path(name):
+        app = application(name).bind(weights=weights, **arguments_of(arguments))
+        build = functools.partial(new, app)
+        return Pretrained(app.spec.to_dict(), app.spec.size, app.spec.channels, build)
+    if arguments:
+        raise SettingsError(
+            f"arguments={arguments[0]!r} has no effect on the file {name}; drop it."
+        )
+    model, spec = read_model(name)
+    *sides, channels = _image_shape(model)
+
+    def build(size: int, classes: int):
+        if sides[0] not in (None, size):
+            raise SettingsError(
+                f"size={size} does not fit {name}, which takes {sides[0]}x{sides[1]} pixels; drop "
+                "size."
+            )
+        return kapps.replace_head(model, classes)
+
+    return Pretrained(spec, sides[0] or spec.get("size") or 224, channels, build)
+
+
 def read_model(path: str | Path):
     """The Keras model of a `.keras` file or of a run folder (its best).
 
     Returns:
-        (model, spec or {}): the spec of the run where it is one, else what the model carries.
+        (model, spec): the spec of the run where it is one, else what the model carries, else {}.
+
+    Raises:
+        KappsError: a folder that is no run, or a file that is no Keras model.
     """
     path = Path(path)
     if path.is_dir():
         run = runs.Run.open(path)
         return run.load_model(), run.spec
-    model = keras.saving.load_model(path)
+    if path.suffix != ".keras":
+        raise SettingsError(f"{path} is no .keras file and no run folder; give one of them.")
+    try:
+        model = keras.saving.load_model(path)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SettingsError(f"{path} cannot be read as a Keras model: {reason}") from error
     try:
         return model, kapps.layers.spec_of(model)
     except ValueError:
         return model, {}
+
+
+def channels_first(model) -> bool:
+    """Whether `model` takes images as (batch, channels, height, width)."""
+    return any(getattr(layer, "data_format", None) == "channels_first" for layer in model.layers)
+
+
+def _image_shape(model) -> tuple[int | None, int | None, int]:
+    """Height, width and channels of a model's images."""
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4:
+        raise SettingsError(
+            f"model {model.name!r} has input {shape}; expected one batch of images."
+        )
+    return (shape[2], shape[3], shape[1]) if channels_first(model) else shape[1:]
 
 
 def describe(spec: dict, transform: Transform, classes: int) -> dict:

@@ -198,11 +198,11 @@ class Recorder(keras.callbacks.Callback):
         progress.say(f"continuing after epoch {done['epoch']} of {self.plan.stage}")
         return done["epoch"]
 
-    def on_train_begin(self, _logs=None):
+    def on_train_begin(self, logs=None):  # noqa: ARG002
         if self.run is not None and self.run.wants_tensorboard:
             self.writer = ScalarWriter(self.run.tensorboard)
 
-    def on_epoch_begin(self, epoch, _logs=None):
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
         self.epoch = epoch
         self.begun = self.looked = time.perf_counter()
         text = f"{self.plan.stage} {epoch + 1}/{self.plan.epochs}"
@@ -215,13 +215,13 @@ class Recorder(keras.callbacks.Callback):
             self.bar.__exit__(None, None, None)
             self.bar = None
 
-    def on_train_batch_begin(self, batch, _logs=None):
+    def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
         if batch == 0:
             # Dropout without a seed draws from torch's own stream, which a resumed process would
             # begin anew. Not at the begin of the epoch: making the data iterator draws too.
             keras.utils.set_random_seed((self.plan.seed * 1_000_003 + self.epoch) % 2**32)
 
-    def on_train_batch_end(self, _batch, logs=None):
+    def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
         now = time.perf_counter()
         note = None
         if now - self.looked > progress.INTERVAL:
@@ -273,8 +273,8 @@ class Recorder(keras.callbacks.Callback):
         return None if self.run is None else self.run.backup / f"{self.plan.stage}.npz"
 
     def _patience_is_over(self) -> bool:
-        if self.plan.patience is None:
+        if self.plan.patience is None or self.validation is None:
             return False
         rows = [row for row in self.history if row["stage"] == self.plan.stage]
-        since = len(rows) - 1 - rows.index(runs.best_row(rows))
+        since = len(rows) - 1 - rows.index(min(rows, key=runs.rank))
         return since >= self.plan.patience

@@ -16,6 +16,11 @@ def plan(options, stage: str, **changes) -> engine.Plan:
     return engine.Plan(**{**values, "stage": stage, **changes})
 
 
+def has_begun(run: runs.Run, stage: str) -> bool:
+    """Whether an epoch of `stage` is backed up."""
+    return (run.backup / f"{stage}.npz").exists()
+
+
 @contextlib.contextmanager
 def continuable(run: runs.Run, job: str) -> Iterator[None]:
     """Say how to go on when the block is interrupted by Ctrl-C."""

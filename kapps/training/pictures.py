@@ -1,17 +1,14 @@
 """Data sets of `kapps.data` in the form that `engine.fit` takes, in the model's data format."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
 
 from kapps import data
 from kapps.data.transforms import Transform
+from kapps.training.options import Options
 from kapps.training.progress import say
-
-
-def channels_first(model) -> bool:
-    """Whether `model` takes images as (batch, channels, height, width)."""
-    return any(getattr(layer, "data_format", None) == "channels_first" for layer in model.layers)
 
 
 class Pictures:
@@ -37,39 +34,64 @@ class Pictures:
             yield (np.moveaxis(images, -1, 1) if self.first else images), labels
 
 
-def open_splits(
-    options, transform: Transform | None, size: int, channels: int
-) -> tuple[data.Dataset, data.Dataset | None]:
-    """The images to train on, shuffled and augmented, and those to judge by.
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """The parts of a data set that a training needs, all cut by the same rule.
 
     Args:
         options: `kapps.training.options.Options`, resolved.
-        transform: how a picture becomes pixels; None lets the data decide.
+        spec: the input contract of the model.
         size: height and width in pixels.
         channels: 1 or 3.
-
-    Raises:
-        DataError, MissingFileError, ValueError: see `kapps.data.load`.
     """
-    common = {
-        "size": size,
-        "channels": channels,
-        "transform": transform,
-        "validation": options.validation,
-        "batch_size": options.batch_size,
-        "seed": options.seed,
-    }
-    train = data.load(
-        options.data,
-        split="train",
-        training=True,
-        augment=options.augment,
-        mix=options.mix,
-        drop_remainder=True,
-        **common,
-    )
-    for name, reason in train.skipped:
-        say(f"left out {name}: {reason}")
-    if not options.validation and "val" not in data.find(options.data).parts:
-        return train, None
-    return train, data.load(options.data, split="val", class_names=train.class_names, **common)
+
+    options: Options
+    spec: dict
+    size: int
+    channels: int
+
+    def train(self) -> data.Dataset:
+        """The images to train on, shuffled and augmented, in full batches.
+
+        Raises:
+            DataError, MissingFileError, ValueError: see `kapps.data.load`.
+        """
+        dataset = self._load(
+            "train",
+            training=True,
+            augment=self.options.augment,
+            mix=self.options.mix,
+            drop_remainder=True,
+        )
+        for name, reason in dataset.skipped:
+            say(f"left out {name}: {reason}")
+        return dataset
+
+    def plain(self) -> data.Dataset:
+        """The images to train on as they are, in a fixed order."""
+        return self._load("train")
+
+    def validation(self) -> data.Dataset | None:
+        """The images to judge by, or None where the settings want none."""
+        if not self.options.validation and "val" not in data.find(self.options.data).parts:
+            return None
+        return self._load("val")
+
+    def _load(self, split: str, **more) -> data.Dataset:
+        return data.load(
+            self.options.data,
+            split=split,
+            size=self.size,
+            channels=self.channels,
+            transform=self._transform(),
+            validation=self.options.validation,
+            batch_size=self.options.batch_size,
+            seed=self.options.seed,
+            **more,
+        )
+
+    def _transform(self) -> Transform | None:
+        """The model's rule; the digits touch their border, so they bring their own."""
+        if self.options.data == "digits" or not self.spec:
+            return None
+        return Transform.from_spec(self.spec)

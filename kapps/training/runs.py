@@ -22,6 +22,7 @@ from kapps.errors import MissingFileError, RunError
 from kapps.files import atomic_folder, atomic_path, atomic_write
 
 SETTINGS = "settings.yaml"
+HEAD = "head"  # the stage that trains a classifier on cached features
 COLUMNS = (
     "stage",
     "epoch",
@@ -240,12 +241,18 @@ def refuse_changes(run: Run, settings) -> None:
 def best_row(history: list[dict]) -> dict | None:
     """The first row with the highest validation accuracy, equal ones by lower loss.
 
-    Without validation images the last row is the best guess.
+    Of the stage "head" only the last row counts: it leaves one model. Without validation images
+    the last row of all is the best guess.
     """
-    judged = [row for row in history if "val_accuracy" in row]
-    if not judged:
+    if not history or "val_accuracy" not in history[0]:
         return history[-1] if history else None
-    return min(judged, key=lambda row: (-row["val_accuracy"], row["val_loss"]))
+    heads = [row for row in history if row["stage"] == HEAD]
+    return min(heads[-1:] + [row for row in history if row["stage"] != HEAD], key=rank)
+
+
+def rank(row: dict) -> tuple[float, float]:
+    """A sort key of rows, the better first."""
+    return -row["val_accuracy"], row["val_loss"]
 
 
 def environment(job: str) -> dict:

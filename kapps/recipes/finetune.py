@@ -1,0 +1,144 @@
+"""Teach a pretrained network your own classes.
+
+kapps finetune --data folder:photos --out runs/photos
+
+First the classifier alone: the frozen network below it sees every image once, and the epochs run on
+what it said. Then the network, from the top downwards, with BatchNorm in inference mode.
+"""
+
+import sys
+import time
+from dataclasses import dataclass
+
+from kapps.settings import main, setting
+from kapps.training.options import Options, resolve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Options):
+    """What `kapps finetune` can be told."""
+
+    model: str = setting(
+        "EfficientNetLite0", "application, .keras file or run folder", metavar="MODEL"
+    )
+    weights: str = setting("imagenet", "tag or file of the application's weights")
+    arguments: tuple[str, ...] = setting((), "of the application, such as alpha=0.5")
+
+    epochs_head: int = setting(20, "passes of the classifier over the features", group="head")
+    learning_rate_head: float = setting(0.003, "peak for the classifier", group="head")
+    batch_size_head: int = setting(64, "features a step", group="head")
+
+    epochs: int = setting(5, "passes of the network over the images", group="optimisation")
+    unfreeze: str = setting(
+        "all", "all, none, share from the top (0.3), or first stage (stage5)", group="optimisation"
+    )
+    train_norms: bool = setting(False, "train BatchNorm too", group="optimisation")
+
+
+def run(settings: Settings) -> dict:
+    """Fine-tune a pretrained model and leave a run folder.
+
+    Args:
+        settings: what and how; `Settings(data="folder:photos", out="runs/photos")`.
+
+    Returns:
+        {"run": folder, "best": its row of metrics.csv, "epochs": how many, "seconds": of this
+        process, "seconds_features": of running the frozen network, or None where that was done
+        before}.
+
+    Raises:
+        KappsError, ValueError: the settings do not fit together, the data cannot be used, or the
+            run folder is there already.
+        KeyboardInterrupt: Ctrl-C; the run can be continued.
+    """
+    settings = resolve(settings)
+    import keras
+
+    from kapps.training import building, devices, engine, freezing, job, pictures, runs
+    from kapps.training.progress import say
+
+    began = time.perf_counter()
+    run = runs.resumable(settings, "finetune")
+    source = building.pretrained(settings.model, settings.weights, settings.arguments)
+    size = settings.size or source.size
+    splits = pictures.Splits(settings, source.spec, size, source.channels)
+    train, validation = splits.train(), splits.validation()
+    keras.utils.set_random_seed(settings.seed)
+    with devices.precision(settings.precision):
+        with devices.distributed(settings.distribute, settings.batch_size):
+            model = source.build(size, len(train.class_names))
+            twin = keras.Model(model.input, model.output, name=model.name)
+            if run is None:
+                spec = building.describe(source.spec, train.transform, len(train.class_names))
+                run = runs.Run.create(settings.out, settings, "finetune", train.class_names, spec)
+            say(
+                f"{settings.model} on {keras.config.backend()}, {size}x{size} pixels; "
+                f"{train.images} images to train on, {validation.images if validation else 0} to "
+                f"judge by, {len(train.class_names)} classes"
+            )
+            with job.continuable(run, "finetune"):
+                history, seconds = _head(settings, run, model, twin, splits)
+                frozen = freezing.unfreeze(model, settings.unfreeze, settings.train_norms)
+                if settings.epochs and settings.unfreeze != "none":
+                    say(f"training the network: {frozen}")
+                    first = building.channels_first(model)
+                    history = engine.fit(
+                        model,
+                        pictures.Pictures(train, first),
+                        validation and pictures.Pictures(validation, first),
+                        job.plan(settings, "finetune"),
+                        run=run,
+                        history=history,
+                        twin=twin,
+                    )
+    return job.finish(run, history, began, seconds_features=seconds)
+
+
+def _head(settings: Settings, run, model, twin, splits) -> tuple[list[dict], float | None]:
+    """Phase one; returns its rows and the seconds of the frozen network."""
+    from kapps.training import building, features, freezing, job, pictures
+    from kapps.training.progress import say
+
+    if not settings.epochs_head or job.has_begun(run, "finetune"):
+        return [], None
+    say(f"training the classifier on cached features: {freezing.unfreeze(model, 'none')}")
+    began = time.perf_counter()
+    backbone = features.backbone_of(model)
+    first = building.channels_first(model)
+
+    def extract(dataset, part: str):
+        key = {"data": settings.data, "part": part, "names": dataset.names}
+        return features.extract(
+            backbone,
+            pictures.Pictures(dataset, first),
+            dataset.batch_size,
+            dataset.images,
+            folder=run.backup / "features",
+            key={**key, "transform": dataset.transform.to_dict()},
+            text=f"features of the images to {part}",
+        )
+
+    train_features, validation = extract(splits.plain(), "train on"), splits.validation()
+    judge_features = validation and extract(validation, "judge by")
+    seconds = round(time.perf_counter() - began, 2)
+    history = features.train_head(
+        model,
+        train_features,
+        judge_features,
+        job.plan(
+            settings,
+            "head",
+            epochs=settings.epochs_head,
+            learning_rate=settings.learning_rate_head,
+            accumulate=1,
+        ),
+        settings.batch_size_head,
+        run=run,
+    )
+    run.save_model(twin, "last")
+    run.save_model(twin, "best")
+    return history, seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main(Settings, run))
