@@ -32,8 +32,17 @@ class _Group(int):
 
     def __format__(self, spec: str) -> str:
         if spec.startswith("block"):
-            return self.blocks[int(self) + int(spec.removeprefix("block") or 0)]
+            index = int(self) + int(spec.removeprefix("block") or 0)
+            # A file of a deeper network has blocks that this one has no place for.
+            return self.blocks[index] if index < len(self.blocks) else f"block{index}"
         return str(int(self) + int(spec or 0))
+
+
+class _Letter(str):
+    """A letter in a source name; as "{0:number}" it is 1 for a, 2 for b."""
+
+    def __format__(self, spec: str) -> str:
+        return str(ord(self) - ord("a") + 1) if spec == "number" else str(self)
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,7 @@ class Dialect:
         match, template, transform = self._row(name)
         groups = []
         for text in match.groups(default=""):
-            group = _Group(text) if text.isdigit() else text
+            group = _Group(text) if text.isdigit() else _Letter(text)
             if isinstance(group, _Group):
                 group.blocks = blocks
             groups.append(group)
