@@ -29,6 +29,10 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "mobilenet_v2": ("MobileNetV2",),
     "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
+    "inception_v3": ("InceptionV3",),
+    "inception_resnet_v2": ("InceptionResNetV2",),
+    "xception": ("Xception",),
+    "nasnet": ("NASNetMobile", "NASNetLarge"),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
 

@@ -1,6 +1,8 @@
-"""The inverted residual block of the mobile families."""
+"""The inverted residual block of the mobile families, and the networks that scale it."""
 
-from kapps.layers.blocks import Blocks
+import math
+
+from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
 
 
 def inverted_residual(
@@ -35,3 +37,87 @@ def inverted_residual(
     if strides == 1 and channels == filters:
         x = nn.residual(shortcut, x, drop_path, name=name)
     return x
+
+
+def squeezed_inverted_residual(
+    x,
+    nn: Blocks,
+    filters: int,
+    kernel_size: int,
+    strides: int,
+    expand_filters: int,
+    *,
+    drop_path: float = 0.0,
+    name: str,
+):
+    """EfficientNet's MBConv: an inverted residual that squeezes to a quarter of its input.
+
+    Source: EfficientNet (Tan and Le, 2019), section 4.
+    """
+    return inverted_residual(
+        x,
+        nn,
+        filters,
+        kernel_size,
+        strides,
+        expand_filters,
+        se_filters=max(1, nn.channels(x) // 4),
+        drop_path=drop_path,
+        name=name,
+    )
+
+
+def fused_inverted_residual(
+    x,
+    nn: Blocks,
+    filters: int,
+    kernel_size: int,
+    strides: int,
+    expand_filters: int,
+    *,
+    drop_path: float = 0.0,
+    name: str,
+):
+    """Expand and filter in one full convolution, project without activation; add the input.
+
+    Source: EfficientNetV2 (Tan and Le, 2021), figure 2. Where it would not widen, one convolution
+    with its activation is all.
+    """
+    shortcut, channels = x, nn.channels(x)
+    if expand_filters == channels:
+        x = nn.conv_norm_act(x, filters, kernel_size, strides, name=f"{name}_project")
+    else:
+        x = nn.conv_norm_act(x, expand_filters, kernel_size, strides, name=f"{name}_expand")
+        x = nn.conv_norm_act(x, filters, activation=False, name=f"{name}_project")
+    if strides == 1 and channels == filters:
+        x = nn.residual(shortcut, x, drop_path, name=name)
+    return x
+
+
+def scaled_network(
+    x, nn: Blocks, stages, *, stem_filters: int, alpha: float, depth: float, drop_path: float
+):
+    """A stem, stages of blocks and a head of 1280 filters, scaled in width and in depth.
+
+    Source: EfficientNet (Tan and Le, 2019), section 3.3. A stage is a row of block function,
+    expand_ratio, filters, blocks, strides and kernel_size.
+    """
+    depths = [math.ceil(depth * blocks) for _, _, _, blocks, _, _ in stages]
+    rates = iter(drop_path_rates(drop_path, sum(depths)))
+
+    x = nn.conv_norm_act(x, make_divisible(stem_filters * alpha), 3, strides=2, name="stem")
+    for stage, (block_function, expand_ratio, filters, _, strides, kernel_size) in enumerate(
+        stages, 1
+    ):
+        for block in range(1, depths[stage - 1] + 1):
+            x = block_function(
+                x,
+                nn,
+                filters=make_divisible(filters * alpha),
+                kernel_size=kernel_size,
+                strides=strides if block == 1 else 1,
+                expand_filters=nn.channels(x) * expand_ratio,
+                drop_path=next(rates),
+                name=f"stage{stage}_block{block}",
+            )
+    return nn.conv_norm_act(x, make_divisible(1280 * alpha), name="head")

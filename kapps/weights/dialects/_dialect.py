@@ -1,7 +1,7 @@
 """What a dialect is, and how it turns a file's tensors into ours."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,7 @@ TORCH_LEAVES = {  # state-dict leaf -> our variable, in a normalisation and else
     "running_var": ("moving_variance", "moving_variance"),
 }
 KERAS_LEAVES = {"depthwise_kernel": "kernel"}  # Keras 2 called a DepthwiseConv2D's kernel so
-BLOCK = re.compile(r"(stage\d+_block\d+)_")
+BLOCK = r"(stage\d+_block\d+)_"
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,24 @@ class Target:
 class _Group(int):
     """A number in a source name; its format says how it becomes one of ours."""
 
-    blocks: list[str]
+    orders: dict[str, list[str]]
 
     def __format__(self, spec: str) -> str:
-        if spec.startswith("block"):
-            index = int(self) + int(spec.removeprefix("block") or 0)
-            # A file of a deeper network has blocks that this one has no place for.
-            return self.blocks[index] if index < len(self.blocks) else f"block{index}"
+        for kind, ours in self.orders.items():
+            if spec.startswith(kind):
+                index = int(self) + int(spec.removeprefix(kind) or 0)
+                # A file of a deeper network has blocks that this one has no place for.
+                return ours[index] if index < len(ours) else f"{kind}{index}"
         return str(int(self) + int(spec or 0))
 
 
 class _Letter(str):
-    """A letter in a source name; as "{0:number}" it is 1 for a, 2 for b."""
+    """A letter in a source name; as "{0:number}" it is 1 for a, as "{0:number-1}" 1 for b."""
 
     def __format__(self, spec: str) -> str:
-        return str(ord(self) - ord("a") + 1) if spec == "number" else str(self)
+        if not spec.startswith("number"):
+            return str(self)
+        return str(ord(self) - ord("a") + 1 + int(spec.removeprefix("number") or 0))
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Dialect:
         ignore: regular expressions of tensors that carry nothing for us.
         bgr: whether its networks take blue first.
         prepare: a last resort, `arrays -> arrays`, for files whose names need work beforehand.
+        numbered: a regular expression whose first group is what our layers are called that the
+            source only numbers; "{0:numbered}" is the n-th of them, counted from zero.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Dialect:
     ignore: tuple[str, ...] = ()
     bgr: bool = False
     prepare: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
+    numbered: str = ""
 
     @cached_property
     def _separator(self) -> str:
@@ -93,15 +99,14 @@ class Dialect:
         Raises:
             KeyError: a name that `knows` would refuse.
         """
-        blocks = sorted(
-            {match[1] for name in targets if (match := BLOCK.match(name))},
-            key=lambda block: [int(number) for number in re.findall(r"\d+", block)],
-        )
+        orders = {"block": _in_order(BLOCK, targets)}
+        if self.numbered:
+            orders["numbered"] = _in_order(self.numbered, targets)
         translated = {}
         for name, array in (self.prepare(arrays) if self.prepare else arrays).items():
             if self._ignored(name):
                 continue
-            target, transform = self._target(name, targets, blocks)
+            target, transform = self._target(name, targets, orders)
             layer, _, variable = target.rpartition("/")
             kind = targets[layer].kind if layer in targets else "other"
             shape = targets[layer].shapes.get(variable) if layer in targets else None
@@ -124,7 +129,7 @@ class Dialect:
                 return match, template, transform
         return None
 
-    def _target(self, name, targets, blocks) -> tuple[str, Callable | None]:
+    def _target(self, name, targets, orders) -> tuple[str, Callable | None]:
         if self is KAPPS:
             return name, None
         match, template, transform = self._row(name)
@@ -132,7 +137,7 @@ class Dialect:
         for text in match.groups(default=""):
             group = _Group(text) if text.isdigit() else _Letter(text)
             if isinstance(group, _Group):
-                group.blocks = blocks
+                group.orders = orders
             groups.append(group)
         target = template.format(*groups)
         if "/" in template:
@@ -160,6 +165,12 @@ class Dialect:
         if kind == "conv" and array.ndim == 2:
             array = array.reshape(1, 1, *array.shape)
         return array
+
+
+def _in_order(pattern: str, names: Collection[str]) -> list[str]:
+    """The first groups of the matches, sorted by the numbers in them."""
+    found = {match[1] for name in names if (match := re.match(pattern, name))}
+    return sorted(found, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
 
 
 KAPPS = Dialect("kapps", "keras")

@@ -11,6 +11,7 @@ MOBILE_BLOCKS = (  # depthwise separable blocks in the first stage, inverted res
     (r"blocks\.(\d+)\.(\d+)\.bn1", "stage{0:+1}_block{1:+1}_expand_norm"),
     (r"blocks\.(\d+)\.(\d+)\.conv_dw", "stage{0:+1}_block{1:+1}_depthwise_conv"),
     (r"blocks\.(\d+)\.(\d+)\.bn2", "stage{0:+1}_block{1:+1}_depthwise_norm"),
+    (r"blocks\.(\d+)\.(\d+)\.se\.conv_(reduce|expand)", "stage{0:+1}_block{1:+1}_se_{2}_conv"),
     (r"blocks\.(\d+)\.(\d+)\.conv_pwl", "stage{0:+1}_block{1:+1}_project_conv"),
     (r"blocks\.(\d+)\.(\d+)\.bn3", "stage{0:+1}_block{1:+1}_project_norm"),
     (r"conv_head", "head_conv"),
