@@ -56,6 +56,8 @@ def find_checkpoint(app: "Application", a: dict[str, Any]) -> catalog.Checkpoint
             f"weights={weights!r} were trained with the preprocessing {row.preprocessing!r}; add "
             f"include_preprocessing={row.preprocessing!r}"
         )
+    if a["include_top"] and app.fixed_size:
+        _check_sides(app, a)
     if a["include_top"] and a["classes"] == row.classes:
         _check_activation(a)
     return row
@@ -120,16 +122,31 @@ def _stem(model: keras.Model) -> str | None:
     return None
 
 
-def _side(a: dict[str, Any]) -> int | None:
-    """The side of a square input, by which some references chose their file."""
+def _sides(a: dict[str, Any]) -> tuple[int | None, int | None] | None:
+    """Height and width of the input, or None where the user gave no shape."""
     if a["input_tensor"] is not None:
         shape = tuple(a["input_tensor"].shape[1:])
     elif a["input_shape"] is not None:
         shape = tuple(a["input_shape"])
     else:
         return None
-    sides = shape[1:] if keras.config.image_data_format() == "channels_first" else shape[:2]
-    return sides[0] if sides[0] == sides[1] else None
+    return shape[1:] if keras.config.image_data_format() == "channels_first" else shape[:2]
+
+
+def _side(a: dict[str, Any]) -> int | None:
+    """The side of a square input, by which some references chose their file."""
+    sides = _sides(a)
+    return sides[0] if sides and sides[0] == sides[1] else None
+
+
+def _check_sides(app: "Application", a: dict[str, Any]) -> None:
+    """A pretrained top that has weights for each pixel fits one size."""
+    if _sides(a) not in (None, (app.size, app.size)):
+        raise WeightsError(
+            f"weights={a['weights']!r} of {app.name} with include_top=True need images of "
+            f"{app.size}x{app.size} pixels, not {'x'.join(map(str, _sides(a)))}; use that size, or "
+            "include_top=False with pooling='avg'"
+        )
 
 
 def _check_activation(a: dict[str, Any]) -> None:
