@@ -73,19 +73,16 @@ def stub_text() -> str:
 def readme_text(rows: list[dict]) -> str:
     """README with its table of models renewed."""
     table = [
-        "| application | size | parameters | MACs | weights | top-1 | paper |",
+        "| application | size | parameters | MACs | tags | top-1 % | family |",
         "|---|--:|--:|--:|---|--:|---|",
     ]
     for row in rows:
         tags = catalog.tags(row["name"])
-        best = max(
-            (c.top1 for c in catalog.CHECKPOINTS if c.application == row["name"] and c.top1),
-            default=None,
-        )
+        top1 = next((c.top1 for c in catalog.CHECKPOINTS if c.application == row["name"]), None)
         table.append(
             f"| `{row['name']}` | {row['size']} | {row['params'] / 1e6:.2f} M "
             f"| {row['macs'] / 1e9:.3f} G | {len(tags) or '-'} "
-            f"| {f'{best:.1f}' if best else '-'} | {row['paper']} |"
+            f"| {f'{100 * top1:.1f}' if top1 else '-'} | {row['paper']} |"
         )
     text = README.read_text("utf-8")
     head, rest = text.split(BEGIN)

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from kapps.applications._registry import (
+    ALIASES,
     APPLICATIONS,
     FAMILIES,
     facts,
@@ -17,10 +18,10 @@ __all__ = ["FAMILIES", "facts", "find_application", "get", "list_models", *APPLI
 def __getattr__(name: str):
     if name in APPLICATIONS:
         return get(name)
-    if name in FAMILIES:
+    if name in FAMILIES or name in ALIASES or name == "imagenet_utils":
         return import_module(f"kapps.applications.{name}")
     raise AttributeError(f"module 'kapps.applications' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *FAMILIES, *globals()})
+    return sorted({*__all__, *FAMILIES, *ALIASES, *globals()})

@@ -37,6 +37,8 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "nasnet": ("NASNetMobile", "NASNetLarge"),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
+# Modules of keras.applications that are named after one application of a family.
+ALIASES = ("resnet50", "vgg16", "vgg19")
 
 
 def get(name: str) -> "Application":

@@ -73,3 +73,8 @@ def test_decode_predictions_names_the_best_first():
 def test_preprocess_input_is_the_identity():
     x = object()
     assert preprocess_input(x) is x
+
+
+@pytest.mark.parametrize("module", ["vgg16", "resnet50", "mobilenet_v2", "imagenet_utils"])
+def test_modules_of_keras_applications_are_attributes(module):
+    assert hasattr(getattr(kapps.applications, module), "preprocess_input")
