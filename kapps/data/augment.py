@@ -1,11 +1,12 @@
-"""Augmentation policies: a random piece of the picture, then Keras layers inside tf.data.
+"""Augmentation policies: per picture on Pillow, then Keras layers on batches inside tf.data.
 
-Keras has no antialiased random crop, so the crop and the flip are part of `Transform` (Pillow,
-uint8, per picture). All else is Keras's own layers, which switch to TensorFlow inside tf.data on
-every backend, or KerasCV's, which need the TensorFlow backend.
+Keras has no antialiased random crop and draws RandAugment's operations once a batch, so these two
+work on Pillow pictures, in the threads that decode. All else is Keras's own layers, which switch
+to TensorFlow inside tf.data on every backend, or KerasCV's, which need the TensorFlow backend.
 
 What a batch gets depends on the seed, the epoch and the step alone: before each batch the layers'
-random state is set from them. An interrupted run that goes on sees the same pictures.
+random state is set from them. An interrupted run that goes on sees the same pictures. (Some
+KerasCV layers, those with a `factor`, draw from TensorFlow's global state, which nobody can set.)
 """
 
 import ast
@@ -15,11 +16,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from kapps.data.randaugment import randaugment
 from kapps.errors import DataError, MissingPackageError
 
 DEGREES = 1 / 360  # keras.layers.RandomRotation counts in turns
 LIBRARIES = ("keras", "keras_cv")
+STATES_APART = 1_000_003
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +33,12 @@ class Policy:
     Attributes:
         piece: cut a random piece and flip it (`Transform(training=True)`); otherwise the rule for
             evaluation.
+        picture: then done to each picture of the network's size, with a random generator.
         layers: makes the Keras layers that follow, applied to float32 [B, H, W, C] in [0, 255].
     """
 
     piece: bool
+    picture: Callable[[Image.Image, np.random.Generator], Image.Image] | None = None
     layers: Callable[[], list[Any]] = list
 
 
@@ -46,17 +52,11 @@ def _digits() -> list[Any]:
     ]
 
 
-def _randaugment() -> list[Any]:
-    import keras
-
-    return [keras.layers.RandAugment(value_range=(0, 255), num_ops=2, factor=0.3)]
-
-
 POLICIES = {
     "none": Policy(piece=False),
     "default": Policy(piece=True),
     "digits": Policy(piece=False, layers=_digits),
-    "randaugment": Policy(piece=True, layers=_randaugment),
+    "randaugment": Policy(piece=True, picture=randaugment),
 }
 
 
@@ -65,7 +65,7 @@ def policy(augment: Any) -> Policy:
 
     Args:
         augment: "none"; "default": random piece and flip; "digits": small shifts and rotations;
-            "randaugment": "default" and keras.layers.RandAugment; "keras:LAYER" or
+            "randaugment": "default" and `kapps.data.randaugment`; "keras:LAYER" or
             "keras_cv:LAYER": "default" and that layer, with arguments if needed, as in
             "keras:RandomBrightness(factor=0.2)"; or a Keras layer itself.
 
@@ -105,6 +105,9 @@ def _layer(library: str, call: str) -> Any:
         raise ValueError(f"augment={library}:{call}: {library}.layers has no layer {name!r}.")
     if "value_range" in inspect.signature(cls).parameters:
         arguments.setdefault("value_range", (0, 255))
+    if "seed" in inspect.signature(cls).parameters:
+        # Any but 0: each batch sets its own; without one, KerasCV shares TensorFlow's global state.
+        arguments.setdefault("seed", 1)
     try:
         return cls(**arguments)
     except (TypeError, ValueError) as error:
@@ -161,24 +164,40 @@ class Augmenter:
         """uint8 [B, H, W, C] and an int64 key -> uint8 [B, H, W, C]. For `Dataset.map`."""
         import tensorflow as tf
 
-        for i, state in enumerate(self.states):
-            state.assign(tf.cast(tf.stack([key, tf.constant(i, tf.int64)]), state.dtype))
         shape = images.shape
+        self._set_states(key)
         images = self._call(tf.cast(images, tf.float32))
         images = tf.clip_by_value(tf.round(images), 0, 255)
         return tf.ensure_shape(tf.cast(images, tf.uint8), shape)
 
+    def _set_states(self, key: Any) -> None:
+        import tensorflow as tf
+
+        for i, state in enumerate(self.states):
+            # Apart by more than the numbers that a batch of pictures may draw.
+            key, zero = key + i * STATES_APART, tf.zeros_like(key)
+            # Keras: (seed, counter); TensorFlow's Philox: (counter, counter, key).
+            values = [key, zero] if state.shape[0] == 2 else [zero, zero, key]
+            state.assign(tf.cast(tf.stack(values), state.dtype))
+
 
 def _random_states(layers: list[Any]) -> list[Any]:
-    """The TensorFlow variables of all seed generators in these layers and their sublayers."""
+    """The TensorFlow variables of all random generators in these layers and their sublayers."""
     import keras
     import tensorflow as tf
 
-    generators: list[Any] = []
+    states: dict[int, Any] = {}
     for layer in layers:
         for part in layer._flatten_layers() if isinstance(layer, keras.Layer) else ():
             for value in vars(part).values():
-                inner = value.values() if isinstance(value, dict) else [value]
-                generators += [v for v in inner if isinstance(v, keras.random.SeedGenerator)]
-    states = {id(g): getattr(g.state, "value", g.state) for g in generators}
-    return [state for state in states.values() if isinstance(state, tf.Variable)]
+                # Keras keeps the generators for other backends than its own in a dictionary.
+                for generator in value.values() if isinstance(value, dict) else [value]:
+                    if isinstance(generator, keras.random.SeedGenerator):
+                        state = getattr(generator.state, "value", None)
+                    elif isinstance(generator, tf.random.Generator):  # KerasCV
+                        state = generator.state
+                    else:
+                        continue
+                    if isinstance(state, tf.Variable):
+                        states[id(state)] = state
+    return list(states.values())

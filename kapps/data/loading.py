@@ -232,7 +232,8 @@ def _dataset(
         source = source.take(np.linspace(0, len(source) - 1, count).round().astype(int))
     policy = augmentation.policy(augment or ("default" if training else "none"))
     rule = _transform(transform, size, channels, collection.crop_pct)
-    reader = Reader(source, rule.replace(training=training and policy.piece), seed, cache, progress)
+    rule = rule.replace(training=training and policy.piece)
+    reader = Reader(source, rule, seed, cache, progress, policy.picture)
     if training:
         _check_classes(collection, reader, class_names)
     if drop_remainder and len(reader.source) < batch_size:

@@ -18,10 +18,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from kapps.data import images
 from kapps.data.sources import Source
-from kapps.data.transforms import Transform
+from kapps.data.transforms import Transform, to_pixels
 from kapps.errors import DataError, MissingFileError
 
 UNREADABLE = (images.ImageError, MissingFileError)
@@ -62,6 +63,7 @@ class Reader:
         seed: of the random pieces.
         cache: "memory", "none", or "auto" by the estimated size.
         progress: show a bar while many pictures are decoded.
+        change: done to each training picture after the transform, with a random generator.
 
     Attributes:
         source: the pictures that can be read.
@@ -71,10 +73,18 @@ class Reader:
         DataError: no picture can be read.
     """
 
-    def __init__(self, source: Source, transform: Transform, seed: int, cache: str, progress: bool):
+    def __init__(
+        self,
+        source: Source,
+        transform: Transform,
+        seed: int = 0,
+        cache: str = "auto",
+        progress: bool = False,
+        change: Callable[[Image.Image, np.random.Generator], Image.Image] | None = None,
+    ):
         if cache not in ("auto", "memory", "none"):
             raise ValueError(f"cache={cache!r} is not one of auto, memory, none.")
-        self.transform, self.seed = transform, seed
+        self.transform, self.seed, self._change = transform, seed, change
         self.skipped = list(source.skipped)
         keep = cache == "memory" or (cache == "auto" and self._bytes(source) <= memory_limit())
         decode = transform.shrink if transform.training else transform
@@ -125,7 +135,11 @@ class Reader:
     def _one(self, item: Any, index: int, epoch: int) -> np.ndarray:
         if not self.transform.training:
             return self.transform(item)
-        return self.transform(item, np.random.default_rng([self.seed, epoch, index]))
+        rng = np.random.default_rng([self.seed, epoch, index])
+        pixels = self.transform(item, rng)
+        if self._change is None:
+            return pixels
+        return to_pixels(self._change(images.peek(pixels), rng))
 
     def _note(self, indices: np.ndarray, results: Sequence[Any]) -> None:
         known = {name for name, _ in self.skipped}

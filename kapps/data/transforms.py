@@ -156,8 +156,7 @@ class Transform:
             picture = self._random_piece(picture, np.random.default_rng(seed))
         else:
             picture = self._evaluate(images.decode(picture, self.channels))
-        pixels = np.array(picture)
-        return pixels[..., None] if pixels.ndim == 2 else pixels
+        return to_pixels(picture)
 
     def shrink(self, image: images.ImageSource) -> Image.Image:
         """Decode a picture only as large as training will need it, to be kept in memory.
@@ -208,7 +207,10 @@ class Transform:
         needed = (math.ceil(full_width * share), math.ceil(full_height * share))
         image = images.decode(picture, self.channels, at_least=needed if share < 1 else None)
         x, y = image.width / full_width, image.height / full_height
-        box = (left * x, top * y, (left + piece_width) * x, (top + piece_height) * y)
+        # Pillow refuses a box that rounding puts a hair outside.
+        right = min((left + piece_width) * x, image.width)
+        bottom = min((top + piece_height) * y, image.height)
+        box = (left * x, top * y, right, bottom)
         image = image.resize((width, height), INTERPOLATIONS[self.interpolation], box=box)
         return ImageOps.mirror(image) if flip else image
 
@@ -232,3 +234,9 @@ class Transform:
         piece_width = max(1, min(width, round(height * ratio)))
         piece_height = max(1, min(height, round(width / ratio)))
         return (width - piece_width) // 2, (height - piece_height) // 2, piece_width, piece_height
+
+
+def to_pixels(image: Image.Image) -> np.ndarray:
+    """A picture of mode "RGB" or "L" -> uint8 [H, W, 3] or [H, W, 1]."""
+    pixels = np.array(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
