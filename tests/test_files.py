@@ -11,15 +11,19 @@ from kapps.errors import FileWriteError
 from kapps.files import atomic_folder, atomic_path, atomic_write
 
 
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def leftovers(folder):
-    return [path.name for path in folder.iterdir() if path.name.startswith(".tmp-")]
+    return [name for name in names(folder) if name.startswith(".tmp-")]
 
 
 def test_write_makes_parents_and_leaves_nothing_else(tmp_path):
     with atomic_write(tmp_path / "a" / "b.bin") as file:
         file.write(b"\x00\r\n")
     assert (tmp_path / "a" / "b.bin").read_bytes() == b"\x00\r\n"
-    assert os.listdir(tmp_path / "a") == ["b.bin"]
+    assert names(tmp_path / "a") == ["b.bin"]
 
 
 def test_text_is_utf8_with_plain_line_ends(tmp_path):
@@ -96,8 +100,8 @@ def test_folder_appears_at_once_and_replaces(tmp_path):
         with atomic_folder(path) as folder:
             (folder / name).write_text("x")
             assert not (path / name).exists()
-    assert os.listdir(path) == ["two"]
-    assert os.listdir(tmp_path) == ["bundle"]
+    assert names(path) == ["two"]
+    assert names(tmp_path) == ["bundle"]
 
 
 def test_old_folder_stays_after_an_error(tmp_path):
@@ -107,8 +111,8 @@ def test_old_folder_stays_after_an_error(tmp_path):
     with pytest.raises(KeyError), atomic_folder(path) as folder:
         (folder / "new").write_text("x")
         raise KeyError
-    assert os.listdir(path) == ["old"]
-    assert os.listdir(tmp_path) == ["bundle"]
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["bundle"]
 
 
 def test_old_folder_comes_back_when_the_rename_fails(tmp_path, monkeypatch):
@@ -126,8 +130,8 @@ def test_old_folder_comes_back_when_the_rename_fails(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", failing)
     with pytest.raises(FileWriteError, match="permission is denied"), atomic_folder(path):
         pass
-    assert os.listdir(path) == ["old"]
-    assert os.listdir(tmp_path) == ["bundle"]
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["bundle"]
 
 
 def test_folder_over_a_file_is_refused(tmp_path):

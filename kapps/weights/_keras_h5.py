@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Iterator
@@ -44,30 +45,24 @@ def read_h5(path: Path) -> dict[str, np.ndarray]:
     """A .h5 of any Keras: weights alone, a whole model, or Keras 3's .weights.h5.
 
     Raises:
-        WeightsError: damaged, truncated, or HDF5 of something else.
+        WeightsError: HDF5 of something else, or reaching out of the file.
+        Exception: damaged.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            return _Reader(path, path.stat().st_size).read(file)
-    except (OSError, RuntimeError, KeyError) as error:
-        raise _damaged(path, error) from error
+    with h5py.File(path, "r") as file:
+        return _Reader(path, path.stat().st_size).read(file)
 
 
 def read_keras(path: Path, archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     """A .keras archive, as `keras.Model.save` writes it.
 
     Raises:
-        WeightsError: damaged, or its weights are kept in several files.
+        WeightsError: without weights, or reaching out of the file.
+        Exception: damaged.
     """
-    try:
-        order = _layer_order(json.loads(archive.read("config.json")))
-        content = archive.read("model.weights.h5")
-        with h5py.File(io.BytesIO(content), "r") as file:
-            arrays = _Reader(path, len(content)).read(file)
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        if isinstance(error, WeightsError):
-            raise
-        raise _damaged(path, error) from error
+    order = _layer_order(json.loads(archive.read("config.json")))
+    content = archive.read("model.weights.h5")
+    with h5py.File(io.BytesIO(content), "r") as file:
+        arrays = _Reader(path, len(content)).read(file)
     last = len(order)
     return dict(sorted(arrays.items(), key=lambda item: order.get(item[0].split("/")[0], last)))
 
@@ -89,7 +84,7 @@ class _Reader:
 
     def __init__(self, path: Path, size: int):
         self.path = path
-        self.limit = MAX_EXPANSION * size
+        self.size = size
 
     def read(self, file: h5py.File) -> dict[str, np.ndarray]:
         root = file.get("model_weights", file)
@@ -101,10 +96,22 @@ class _Reader:
         return arrays
 
     def _legacy(self, root: h5py.Group) -> Iterator[tuple[str, np.ndarray]]:
-        for layer in (*_names(root, "layer_names"), "top_level_model_weights"):
+        for layer in (*self._names(root, "layer_names"), "top_level_model_weights"):
             if layer in root:
-                for name in _names(root[layer], "weight_names"):
+                for name in self._names(root[layer], "weight_names"):
                     yield _legacy_name(layer, name), self._dataset(root[layer], name)
+
+    def _names(self, group: h5py.Group, attribute: str) -> list[str]:
+        """A list of names; Keras cuts long ones into attribute0, attribute1, ..."""
+        if attribute in group.attrs:
+            if math.prod(group.attrs.get_id(attribute).shape) > self.size:
+                raise ValueError(f"{attribute} is longer than the file")
+            return [_text(name) for name in group.attrs[attribute]]
+        names, part = [], 0
+        while f"{attribute}{part}" in group.attrs:
+            names += self._names(group, f"{attribute}{part}")
+            part += 1
+        return names
 
     def _by_place(self, group, layers, kind) -> Iterator[tuple[str, np.ndarray]]:
         """Groups hold "vars" with the numbered variables of a layer, and the layers below it."""
@@ -143,7 +150,7 @@ class _Reader:
             raise KeyError(f"the weight {name} is missing")
         if dataset.external or dataset.is_virtual:
             raise WeightsError(f"{self.path} keeps {name} in another file, so it is refused.")
-        if dataset.nbytes > self.limit:
+        if dataset.nbytes > MAX_EXPANSION * self.size:
             raise WeightsError(
                 f"{self.path} claims {dataset.nbytes} bytes for {name}, far more than it holds, so "
                 "it is refused."
@@ -173,17 +180,6 @@ def _has_names(group: h5py.Group, attribute: str) -> bool:
     return attribute in group.attrs or f"{attribute}0" in group.attrs
 
 
-def _names(group: h5py.Group, attribute: str) -> list[str]:
-    """A list of names; Keras cuts long ones into attribute0, attribute1, ..."""
-    if attribute in group.attrs:
-        return [_text(name) for name in group.attrs[attribute]]
-    names, part = [], 0
-    while f"{attribute}{part}" in group.attrs:
-        names += [_text(name) for name in group.attrs[f"{attribute}{part}"]]
-        part += 1
-    return names
-
-
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
@@ -192,7 +188,3 @@ def _natural(name: str) -> list:
     return [
         (0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)
     ]
-
-
-def _damaged(path: Path, error: Exception) -> WeightsError:
-    return WeightsError(f"{path} is damaged or truncated ({error}); delete it and fetch it again.")

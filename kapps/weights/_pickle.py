@@ -132,23 +132,6 @@ def load(file: IO[bytes], source: object) -> object:
 
     Raises:
         Forbidden: it asks for anything else than tensors and plain containers.
-        pickle.UnpicklingError: it is no pickle, or a damaged one.
+        Exception: it is no pickle, or a damaged one.
     """
-    try:
-        return Unpickler(file, source).load()
-    except (WeightsError, pickle.UnpicklingError):
-        raise
-    except (  # what a damaged or hostile stream makes of the instructions that are allowed
-        AttributeError,
-        EOFError,
-        ImportError,
-        IndexError,
-        KeyError,
-        MemoryError,
-        OverflowError,
-        RecursionError,
-        TypeError,
-        UnicodeDecodeError,
-        ValueError,
-    ) as error:
-        raise pickle.UnpicklingError(f"{type(error).__name__}: {error}") from error
+    return Unpickler(file, source).load()

@@ -1,7 +1,6 @@
 """torch's .pth and .pt files, read without torch: the zip format and the one before it."""
 
 import io
-import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,8 @@ def read_zip(path: Path, archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     """The tensors of a file of `torch.save` since torch 1.6.
 
     Raises:
-        WeightsError: damaged, hostile, a TorchScript program, or without tensors.
+        WeightsError: hostile, a TorchScript program, or without tensors.
+        Exception: damaged.
     """
     names = archive.namelist()
     root = next(name for name in names if name.endswith("/data.pkl")).removesuffix("data.pkl")
@@ -30,53 +30,46 @@ def read_zip(path: Path, archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
         raise WeightsError(f"{path} is a TorchScript program, not weights; {HINT}.")
     order = f"{root}byteorder"
     little_endian = order not in names or archive.read(order) != b"big"
-    try:
-        content = _pickle.load(io.BytesIO(archive.read(f"{root}data.pkl")), path)
-        arrays: dict[str, np.ndarray] = {}
+    content = _pickle.load(io.BytesIO(archive.read(f"{root}data.pkl")), path)
+    arrays: dict[str, np.ndarray] = {}
 
-        def array_of(storage: _pickle.Storage) -> np.ndarray:
-            if storage.key not in arrays:
-                raw = archive.read(f"{root}data/{storage.key}")
-                arrays[storage.key] = from_bytes(raw, storage.dtype, little_endian)
-            return arrays[storage.key]
+    def array_of(storage: _pickle.Storage) -> np.ndarray:
+        if storage.key not in arrays:
+            raw = archive.read(f"{root}data/{storage.key}")
+            arrays[storage.key] = from_bytes(raw, storage.dtype, little_endian)
+        return arrays[storage.key]
 
-        return _state_dict(content, array_of, path)
-    except (pickle.UnpicklingError, KeyError, ValueError) as error:
-        raise _damaged(path, error) from error
+    return _state_dict(content, array_of, path)
 
 
 def read_legacy(path: Path) -> dict[str, np.ndarray]:
     """The tensors of a file of `torch.save` before torch 1.6: pickles, then raw storages.
 
     Raises:
-        WeightsError: damaged, hostile, no such file, or without tensors.
+        WeightsError: hostile, not of torch, or without tensors.
+        Exception: damaged.
     """
-    try:
-        with open(path, "rb") as file:
-            if _pickle.load(file, path) != LEGACY_MAGIC:
-                raise WeightsError(f"{path} is a pickle, but not one of torch; {HINT}.")
-            if _pickle.load(file, path) != LEGACY_PROTOCOL:
-                raise pickle.UnpicklingError("its protocol version is unknown")
-            _pickle.load(file, path)  # sizes of C types on the machine that wrote it
-            content = _pickle.load(file, path)
-            keys = _pickle.load(file, path)
-            kinds = {tensor.storage.key: tensor.storage.dtype for tensor in _tensors_in(content)}
-            arrays = {key: _legacy_storage(file, kinds.get(key)) for key in keys}
-        return _state_dict(content, lambda storage: arrays[storage.key], path)
-    except (pickle.UnpicklingError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, WeightsError):
-            raise
-        raise _damaged(path, error) from error
+    with open(path, "rb") as file:
+        if _pickle.load(file, path) != LEGACY_MAGIC:
+            raise WeightsError(f"{path} is a pickle, but not one of torch; {HINT}.")
+        if _pickle.load(file, path) != LEGACY_PROTOCOL:
+            raise ValueError("its protocol version is unknown")
+        _pickle.load(file, path)  # sizes of C types on the machine that wrote it
+        content = _pickle.load(file, path)
+        keys = _pickle.load(file, path)
+        kinds = {tensor.storage.key: tensor.storage.dtype for tensor in _tensors_in(content)}
+        arrays = {key: _legacy_storage(file, kinds.get(key)) for key in keys}
+    return _state_dict(content, lambda storage: arrays[storage.key], path)
 
 
 def _legacy_storage(file, dtype: str | None) -> np.ndarray | None:
     """The next storage: its count as int64, then its bytes, both little-endian."""
     if dtype is None:
-        raise pickle.UnpicklingError("a storage belongs to no tensor")
+        raise ValueError("a storage belongs to no tensor")
     count = int.from_bytes(file.read(8), "little")
     raw = file.read(count * item_size(dtype))
     if len(raw) != count * item_size(dtype):
-        raise pickle.UnpicklingError("it ends in the middle of a tensor")
+        raise ValueError("it ends in the middle of a tensor")
     return from_bytes(raw, dtype)
 
 
@@ -130,7 +123,3 @@ def _view(tensor: _pickle.Tensor, storage: np.ndarray) -> np.ndarray:
     start = storage[tensor.offset :]
     strides = [step * storage.itemsize for step in tensor.strides]
     return np.lib.stride_tricks.as_strided(start, tensor.shape, strides, writeable=False)
-
-
-def _damaged(path: Path, error: Exception) -> WeightsError:
-    return WeightsError(f"{path} is damaged or truncated ({error}); delete it and fetch it again.")

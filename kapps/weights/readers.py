@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kapps.errors import MissingFileError, WeightsError
+from kapps.errors import KappsError, MissingFileError, WeightsError
 from kapps.weights import _safetensors
 
 SUFFIXES = (".h5", ".hdf5", ".keras", ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
@@ -50,38 +50,44 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
         start = file.read(32)
     if not start:
         raise WeightsError(f"{path} is empty; delete it and fetch it again.")
+    for beginning, what in IMPOSTORS:
+        if start.lower().startswith(beginning):
+            raise WeightsError(f"{path} {what}")
+    try:
+        return _read(path, start)
+    except KappsError:
+        raise
+    except Exception as error:
+        # Damage can make a parser raise anything; the cause stays chained, for KAPPS_DEBUG.
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise WeightsError(
+            f"{path} is damaged or truncated ({reason}); delete it and fetch it again."
+        ) from error
+
+
+def _read(path: Path, start: bytes) -> dict[str, np.ndarray]:
     if start.startswith(HDF5):
         from kapps.weights import _keras_h5
 
         return _keras_h5.read_h5(path)
-    if start.startswith(b"PK"):
-        return _read_zip(path)
     if start.startswith(PICKLE):
         from kapps.weights import _torch
 
         return _torch.read_legacy(path)
     if _safetensors.is_safetensors(start):
         return _safetensors.read(path)
-    for beginning, what in IMPOSTORS:
-        if start.lower().startswith(beginning):
-            raise WeightsError(f"{path} {what}")
-    raise WeightsError(f"{path} begins with {start[:8]!r}, so it is no known format; {EXPECTED}.")
-
-
-def _read_zip(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if "model.weights.h5" in names:
-                from kapps.weights import _keras_h5
-
-                return _keras_h5.read_keras(path, archive)
-            if any(name.endswith("/data.pkl") for name in names):
-                from kapps.weights import _torch
-
-                return _torch.read_zip(path, archive)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    if not start.startswith(b"PK"):
         raise WeightsError(
-            f"{path} is damaged or truncated ({error}); delete it and fetch it again."
-        ) from error
+            f"{path} begins with {start[:8]!r}, so it is no known format; {EXPECTED}."
+        )
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if "model.weights.h5" in names:
+            from kapps.weights import _keras_h5
+
+            return _keras_h5.read_keras(path, archive)
+        if any(name.endswith("/data.pkl") for name in names):
+            from kapps.weights import _torch
+
+            return _torch.read_zip(path, archive)
     raise WeightsError(f"{path} is a zip without weights (it holds {names[:3]}); {EXPECTED}.")
