@@ -104,8 +104,8 @@ def _channels_first() -> bool:
 
 def _module(name: str):
     """The submodule of keras.applications that has the model's `preprocess_input`."""
-    modules = [m for m in vars(keras.applications).values() if hasattr(m, "preprocess_input")]
-    return next(m for m in modules if hasattr(m, name))
+    family = getattr(keras.applications, name).__module__.rpartition(".")[2]
+    return getattr(keras.applications, family)
 
 
 def _values(path: str, shape: tuple[int, ...], norm_scale: float) -> np.ndarray:
