@@ -69,7 +69,7 @@ def keras_model(name, size, include_top, include_preprocessing, norm_scale, argu
         **arguments,
     )
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
+        if isinstance(layer, keras.layers.Normalization) and layer.variables:
             layer.set_weights([np.array(IMAGENET_MEAN), np.square(IMAGENET_STD), np.array(0)])
             layer.finalize_state()
             continue
