@@ -62,7 +62,7 @@ def _litert(model, shape: tuple[int, ...], job: dict) -> dict:
     """Write a .tflite file with static shapes and builtin operators only."""
     import tensorflow as tf
 
-    from kapps.export import _rebuild
+    from kapps.export import _rebuild, dynamic
 
     whole = job["quantize"] == "int8"
     model, scaling = _rebuild.fold_normalization(model, into_input=whole)
@@ -70,8 +70,6 @@ def _litert(model, shape: tuple[int, ...], job: dict) -> dict:
     if job["quantize"] == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    elif job["quantize"] == "dynamic_int8":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     elif whole:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: calibration(job, scaling)
@@ -82,6 +80,8 @@ def _litert(model, shape: tuple[int, ...], job: dict) -> dict:
         content = converter.convert()
     except Exception as error:  # the converter raises many types, all with an MLIR dump
         raise ExportError(_reason(error)) from error
+    if job["quantize"] == "dynamic_int8":
+        content = dynamic.quantize_weights(content)
     Path(job["out"]).write_bytes(content)
     return {"input": scaling.to_dict()}
 

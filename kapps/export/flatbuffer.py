@@ -1,6 +1,7 @@
 """Read what is inside a .tflite file: operators, their versions, tensor types, multiply-adds."""
 
 import dataclasses
+import re
 from collections import Counter
 
 import numpy as np
@@ -9,6 +10,9 @@ from kapps.errors import MissingPackageError
 
 # Operators whose second input is a weight that every quantised mode must have quantised.
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+
+_WORK = ("convolution", "depthwise", "MatMul")
+_WRAPPER = re.compile(r"(?<![^;])functional_\d+/")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +40,8 @@ class Operator:
 
     @property
     def label(self) -> str:
-        """The operator and the last part of what it computes, for messages."""
-        return f"{self.name} ({short(self.outputs[0].name)})"
+        """The operator and the layer that it computes, for messages."""
+        return f"{self.name} ({layer_name(self.outputs[0].name)})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,11 +130,26 @@ def metadata(model, name: str) -> bytes:
     return b""
 
 
-def short(name: str) -> str:
-    """The readable part of a tensor name, which lists all Keras layers fused into an operator."""
-    parts = [part for part in name.split(";") if part]
-    words = [w for w in (parts[0] if parts else name).split("/") if w]
-    return "/".join(words[-2:])
+def layer_name(name: str) -> str:
+    """The Keras layer behind a tensor name, which lists all layers fused into an operator.
+
+    "re_lu_1/Relu6;batch_norm_1/batchnorm/add_1;stem_conv_1/convolution;..." is "stem_conv": of
+    several layers the one that does the work; "_1" is what tracing appends.
+    """
+    parts = [part.split("/") for part in plain_name(name).split(";") if part]
+    if not parts:
+        return name
+    work = [p for p in parts if len(p) > 1 and p[-1].rstrip("0123456789") in _WORK]
+    chosen = (work or parts)[0]
+    if len(chosen) == 1:
+        return chosen[0]
+    layer = chosen[-2] if chosen[-2] != "batchnorm" or len(chosen) == 2 else chosen[-3]
+    return re.sub(r"_\d+$", "", layer)
+
+
+def plain_name(name: str) -> str:
+    """A tensor name without the models that were only wrapped around for conversion."""
+    return _WRAPPER.sub("", name)
 
 
 def _tensor(model, graph, index: int, types: dict) -> TensorFacts:

@@ -44,7 +44,8 @@ def worst(exact: bytes, quantised: bytes, images: np.ndarray, count: int = 5) ->
         values = []
         for runner in runners:
             runner.predict(images[start : start + size])
-            values.append(runner.tensors())
+            tensors = runner.tensors().items()
+            values.append({flatbuffer.plain_name(name): value for name, value in tensors})
         for name in values[0].keys() & values[1].keys():
             a, b = values[0][name].astype("float64"), values[1][name].astype("float64")
             if a.shape == b.shape:
@@ -57,9 +58,11 @@ def worst(exact: bytes, quantised: bytes, images: np.ndarray, count: int = 5) ->
         errors[name] = float(np.sqrt(square / steps / variance)) if variance > 1e-12 else 0.0
     result = []
     for op in flatbuffer.parse(quantised).operators:
-        name = op.outputs[0].name
+        name = flatbuffer.plain_name(op.outputs[0].name)
         if name in errors:
-            before = max((errors.get(t.name, 0.0) for t in op.inputs if t is not None), default=0)
-            layer = flatbuffer.short(name)
+            before = max(
+                errors.get(flatbuffer.plain_name(t.name), 0.0) for t in op.inputs if t is not None
+            )
+            layer = flatbuffer.layer_name(name)
             result.append(LayerError(layer, op.name, errors[name], errors[name] - before))
     return sorted(result, key=lambda e: -e.added)[:count]

@@ -11,7 +11,7 @@ import zipfile
 import flatbuffers
 import numpy as np
 
-from kapps.export.flatbuffer import schema
+from kapps.export.flatbuffer import layer_name, schema
 
 IMAGE, SCORES = "image", "scores"
 ALIGNMENT = 16  # of weights in the file, as the .tflite schema asks
@@ -48,6 +48,7 @@ def package(content: bytes, *, name: str, description: str, labels: list[str] | 
     model = fb.ModelT.InitFromObj(fb.Model.GetRootAs(content, 0))
     graph = model.subgraphs[0]
     image, scores = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    _rename(graph)
     image.name, scores.name = IMAGE, SCORES
     model.description = f"{name}, exported by kapps"
     model.signatureDefs = [_signature(fb, graph)]
@@ -59,10 +60,15 @@ def package(content: bytes, *, name: str, description: str, labels: list[str] | 
     )
     model.buffers.append(buffer)
     model.metadata.append(entry)
-    builder = _Builder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    result = bytes(builder.Output())
+    result = pack(model, len(content))
     return result if labels is None else _with_file(result, "labels.txt", "\n".join(labels) + "\n")
+
+
+def pack(model, size: int) -> bytes:
+    """The bytes of a `ModelT`; `size` is about how many to expect."""
+    builder = _Builder(size + 4096)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 def packed_labels(content: bytes) -> list[str] | None:
@@ -72,6 +78,19 @@ def packed_labels(content: bytes) -> list[str] | None:
             return archive.read("labels.txt").decode("utf-8").splitlines()
     except (zipfile.BadZipFile, KeyError):
         return None
+
+
+def _rename(graph) -> None:
+    """Give tensors the short part of their names; the converter lists every fused layer in them."""
+    taken: set[str] = set()
+    for tensor in graph.tensors:
+        plain = name = layer_name(_text(tensor.name or b""))
+        count = 1
+        while name in taken:
+            count += 1
+            name = f"{plain}_{count}"
+        taken.add(name)
+        tensor.name = name
 
 
 def _text(value: bytes | str) -> str:
@@ -92,7 +111,10 @@ def _signature(fb, graph):
 
 
 def _with_file(content: bytes, name: str, text: str) -> bytes:
-    """The file with a zip archive behind it; readers of the model ignore what follows it."""
+    """The file with a zip archive behind it; readers of the model ignore what follows it.
+
+    Not compressed: MediaPipe refuses compressed archives.
+    """
     stream = io.BytesIO(content)
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text.encode("utf-8"))

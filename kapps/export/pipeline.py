@@ -194,8 +194,9 @@ def _convert_and_verify(source, request: _Request, job: dict, judged) -> Bundle:
     facts = child.run(job)
     made = Path(job["out"])
     resize = bundle.resize_rule(images.transform_of(source))
+    content = None
     if request.format == "litert":
-        runner, spec, extra = _finish_litert(source, request, made, resize)
+        content, runner, spec, extra = _finish_litert(source, request, made, resize)
     else:
         runner, spec, extra = _finish_plain(source, request, made, resize)
     request.say(f"comparing with Keras on {len(judged)} images")
@@ -215,7 +216,10 @@ def _convert_and_verify(source, request: _Request, job: dict, judged) -> Bundle:
     if reason:
         raise _failed(source, request, job, judged, reason, report, failed_report)
     with atomic_folder(request.out) as folder:
-        shutil.move(made, folder / made.name)
+        if content is None:
+            shutil.move(made, folder / made.name)
+        else:
+            (folder / made.name).write_bytes(content)
         image = judged.pixels[0]
         bundle.write(folder, source, spec, report, image, runner, expected[0])
     failed_report.unlink(missing_ok=True)
@@ -223,7 +227,7 @@ def _convert_and_verify(source, request: _Request, job: dict, judged) -> Bundle:
 
 
 def _finish_litert(source, request: _Request, made: Path, resize: dict):
-    """Check the file, name its ends and pack the labels; (runner, spec, facts for the report)."""
+    """Check the file, name its ends, pack the labels: (bytes, runner, spec, for the report)."""
     from kapps.export import bundle, delegates, flatbuffer, litert, package
 
     content = made.read_bytes()
@@ -235,7 +239,6 @@ def _finish_litert(source, request: _Request, made: Path, resize: dict):
         description=f"image classifier, {request.quantize}",
         labels=scores,
     )
-    made.write_bytes(content)
     contents = flatbuffer.parse(content)
     extra = {
         "operators": contents.counts(),
@@ -244,7 +247,7 @@ def _finish_litert(source, request: _Request, made: Path, resize: dict):
         "delegates": delegates.report(contents),
     }
     spec = bundle.litert_spec(source, contents, request.quantize, resize)
-    return litert.Runner(content), spec, extra
+    return content, litert.Runner(content), spec, extra
 
 
 def _finish_plain(source, request: _Request, made: Path, resize: dict):
