@@ -9,7 +9,7 @@ from keras import layers
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
 from kapps.layers import Blocks
-from kapps.layers.pooling import AveragePooling2D, SamePadding2D
+from kapps.layers.pooling import SamePadding2D
 from kapps.layers.separable import separable_norm
 
 
@@ -50,7 +50,7 @@ REDUCTION = Cell(
 )
 
 
-def operation(x, nn: Blocks, kind, size, strides, filters, pad_pools, name):
+def operation(x, nn: Blocks, kind, size, strides, filters, zeros_count, name):
     """One yellow box of figure 4, such as "sep 5x5": twice ReLU, convolution, normalisation."""
     if kind == "identity":
         return x
@@ -60,12 +60,11 @@ def operation(x, nn: Blocks, kind, size, strides, filters, pad_pools, name):
             x = separable_norm(x, nn, filters, size, stride, name=f"{name}_{index}")
         return x
     padding = "same"
-    if strides == 2 and pad_pools:
+    if strides == 2 and kind in zeros_count:
         x = SamePadding2D(size, strides, nn.data_format, name=f"{name}_pad")(x)
         padding = "valid"
-    if kind == "max_pool":
-        return nn.max_pool(x, size, strides, padding, name=name)
-    return AveragePooling2D(size, strides, padding, nn.data_format, name=name)(x)
+    pool = nn.max_pool if kind == "max_pool" else nn.avg_pool
+    return pool(x, size, strides, padding, name=name)
 
 
 def fit(p, nn: Blocks, filters, halve, name):
@@ -85,7 +84,7 @@ def fit(p, nn: Blocks, filters, halve, name):
     return nn.norm(nn.concat(halves, name=f"{name}_concat"), name=f"{name}_norm")
 
 
-def apply(cell: Cell, x, p, nn: Blocks, filters, pad_pools, halve=False, *, name):
+def apply(cell: Cell, x, p, nn: Blocks, filters, zeros_count, halve=False, *, name):
     """A cell on the current map `x` and the previous one `p`; `halve` where p is twice as large."""
     p = x if p is None else fit(p, nn, filters, halve, f"{name}_previous")
     h = nn.act(x, name=f"{name}_current_act")
@@ -97,7 +96,7 @@ def apply(cell: Cell, x, p, nn: Blocks, filters, pad_pools, halve=False, *, name
             strides = cell.strides if source in ("h", "p") else 1
             side_name = f"{name}_pair{number}_{side}"
             ends.append(
-                operation(maps[source], nn, kind, size, strides, filters, pad_pools, side_name)
+                operation(maps[source], nn, kind, size, strides, filters, zeros_count, side_name)
             )
         maps[number] = nn.residual(*ends, name=f"{name}_pair{number}")
     return nn.concat([maps[source] for source in cell.outputs], name=f"{name}_concat")
@@ -111,35 +110,36 @@ def backbone(
     num_blocks: int,
     stem_block_filters: int,
     skip_reduction: bool,
-    pad_pools: bool,
+    zeros_count: tuple[str, ...],
 ):
     filters = penultimate_filters // 24  # the last cell concatenates six maps of four times that
     p = nn.conv_norm_act(
         x, stem_block_filters, 3, strides=2, padding="valid", activation=False, name="stem"
     )
-    x = apply(REDUCTION, p, None, nn, filters // 4, pad_pools, name="stage2_block1")
-    p, x = x, apply(REDUCTION, x, p, nn, filters // 2, pad_pools, True, name="stage3_block1")
+    x = apply(REDUCTION, p, None, nn, filters // 4, zeros_count, name="stage2_block1")
+    p, x = x, apply(REDUCTION, x, p, nn, filters // 2, zeros_count, True, name="stage3_block1")
     for stage in (3, 4, 5):
         if stage > 3:
             filters *= 2
-            reduced = apply(REDUCTION, x, p, nn, filters, pad_pools, name=f"stage{stage}_block1")
+            reduced = apply(REDUCTION, x, p, nn, filters, zeros_count, name=f"stage{stage}_block1")
             # Whether the next cell looks back at the map before the reduction or one before that.
             p, x = (p if skip_reduction else x), reduced
         for block in range(2, num_blocks + 2):
             name = f"stage{stage}_block{block}"
-            p, x = x, apply(NORMAL, x, p, nn, filters, pad_pools, block == 2, name=name)
+            p, x = x, apply(NORMAL, x, p, nn, filters, zeros_count, block == 2, name=name)
     return nn.act(x, name="stage5_act")
 
 
 def _application(name, size, references=(), **config):
-    def flavor(pad_pools, **conventions):
+    def flavor(*zeros_count, **conventions):
         return Flavor(
-            "tensorflow", norm_momentum=0.9997, config={"pad_pools": pad_pools}, **conventions
+            "tensorflow", norm_momentum=0.9997, config={"zeros_count": zeros_count}, **conventions
         )
 
-    flavors = {"keras": flavor(True)}
+    # In which strided pools the zeros around the map count like pixels.
+    flavors = {"keras": flavor("max_pool", "avg_pool")}
     if references:
-        flavors["torch"] = flavor(False, crop_pct=0.911, interpolation="bicubic")
+        flavors["torch"] = flavor("avg_pool", crop_pct=0.911, interpolation="bicubic")
     return Application(
         name,
         backbone,

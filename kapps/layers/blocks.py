@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from keras import layers
 
 from kapps.layers.initializers import initializer
+from kapps.layers.pooling import AveragePooling2D
 
 CHANNELS_LAST = "channels_last"
 
@@ -204,7 +205,8 @@ class Blocks:
 
     def avg_pool(self, x, pool_size, strides, padding="valid", *, name):
         """The layer `name`. Where "same" pads, the padding is not counted."""
-        return layers.AveragePooling2D(pool_size, strides, padding, self.data_format, name=name)(x)
+        pool = AveragePooling2D if padding == "same" and strides > 1 else layers.AveragePooling2D
+        return pool(pool_size, strides, padding, self.data_format, name=name)(x)
 
     def global_avg_pool(self, x, keepdims=False, *, name):
         """The layer `name`: the mean of each channel."""
