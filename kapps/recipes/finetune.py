@@ -25,7 +25,7 @@ class Settings(Options):
     arguments: tuple[str, ...] = setting((), "of the application, such as alpha=0.5")
 
     epochs_head: int = setting(20, "passes of the classifier over the features", group="head")
-    learning_rate_head: float = setting(0.003, "peak for the classifier", group="head")
+    learning_rate_head: float = setting(0.001, "peak for the classifier", group="head")
     batch_size_head: int = setting(64, "features a step", group="head")
 
     epochs: int = setting(5, "passes of the network over the images", group="optimisation")
@@ -51,7 +51,7 @@ def run(settings: Settings) -> dict:
             run folder is there already.
         KeyboardInterrupt: Ctrl-C; the run can be continued.
     """
-    settings = resolve(settings)
+    settings = resolve(settings, least_epochs=0)
     import keras
 
     from kapps.training import building, devices, engine, freezing, job, pictures, runs

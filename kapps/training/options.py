@@ -57,7 +57,7 @@ class Options:
     tensorboard: bool = setting(True, "write TensorBoard event files", group="run")
 
 
-def resolve(options: Options) -> Options:
+def resolve(options: Options, least_epochs: int = 1) -> Options:
     """The same with every "by default" replaced by what it means, and the ranges checked.
 
     Raises:
@@ -72,7 +72,9 @@ def resolve(options: Options) -> Options:
         value = getattr(options, name)
         if not low <= value < high:
             raise ValueError(f"{name}={value} is out of range; use {low} up to below {high}.")
-    for name in ("epochs", "batch_size", "accumulate", "size", "patience", "learning_rate"):
+    if options.epochs < least_epochs:
+        raise ValueError(f"epochs={options.epochs} is out of range; use {least_epochs} or more.")
+    for name in ("batch_size", "accumulate", "size", "patience", "learning_rate"):
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise ValueError(f"{name}={value} is out of range; use more than 0.")

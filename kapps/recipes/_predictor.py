@@ -1,0 +1,177 @@
+"""Any model that names what is in a picture, with one method: a run, a file, a bundle, a name."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kapps.errors import ExportError
+
+BATCH_SIZE = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictor:
+    """A classifier with its class names and its way to cut pictures.
+
+    Attributes:
+        name: what the user gave.
+        form: "keras", "litert", "saved_model" or "onnx".
+        labels: class names in output order; the numbers "0", "1", ... where nobody knows them.
+        wnids: WordNet ids of the classes, or None each.
+        named: whether the labels are real names.
+        transform: `kapps.data.Transform` from a picture to the network's input.
+        spec: the input contract that came with the model.
+        outputs: images uint8 (n, height, width, channels), 0..255, to rows (n, classes).
+    """
+
+    name: str
+    form: str
+    labels: tuple[str, ...]
+    wnids: tuple[str | None, ...]
+    named: bool
+    transform: object
+    spec: dict
+    outputs: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def class_names(self) -> tuple | None:
+        """What `kapps.data.load` matches folders with: labels, or (wnid, label) pairs."""
+        if not self.named:
+            return None
+        if all(self.wnids):
+            return tuple(zip(self.wnids, self.labels, strict=True))
+        return self.labels
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Class probabilities.
+
+        Args:
+            images: (n, height, width, channels), RGB in 0..255.
+
+        Returns:
+            float32 (n, classes), rows that sum to 1.
+        """
+        return self.outputs(np.asarray(images))
+
+
+def load_any(name: str, batch_size: int = BATCH_SIZE) -> Predictor:
+    """Open a run folder, a `.keras`, `.tflite` or `.onnx` file, a bundle, a SavedModel or an
+    application by its name.
+
+    Args:
+        name: path or name.
+        batch_size: images that a Keras model gets at a time; fewer are padded, so that nothing is
+            compiled twice.
+
+    Raises:
+        KappsError, ValueError: there is no such model, it cannot be read, or it does not classify.
+    """
+    path = Path(name).expanduser()
+    exported = path.suffix in (".tflite", ".onnx") or any(
+        (path / file).is_file() for file in ("saved_model.pb", "report.json")
+    )
+    return _exported(path) if exported else _keras(name, path, batch_size)
+
+
+def _keras(name: str, path: Path, batch_size: int) -> Predictor:
+    from kapps.export import source as sources
+    from kapps.training import building
+
+    if building.is_path(name):
+        found = sources.resolve(path)
+    else:
+        app = building.application(name)
+        if app.__signature__.parameters["weights"].default is None:
+            raise ValueError(f"{name} has no published weights; give a run folder or a file.")
+        found = sources.resolve(app())
+    height, width, channels = found.image_shape
+    spec = {**found.spec, "size": (height, width), "channels": channels}
+    model, first = found.model, building.channels_first(found.model)
+    if len(model.output_shape) != 2:
+        raise ExportError(f"{name} has no classifier: its output is {model.output_shape}.")
+
+    def outputs(images: np.ndarray) -> np.ndarray:
+        from kapps.training import engine
+
+        rows = []
+        size = min(batch_size, len(images))
+        for start in range(0, len(images), size):
+            batch = images[start : start + size]
+            padded = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
+            padded = np.moveaxis(padded, -1, 1) if first else padded
+            rows.append(model.predict_on_batch(padded)[: len(batch)])
+        return engine.probabilities(model, np.concatenate(rows))
+
+    return _predictor(name, "keras", found.labels, model.output_shape[-1], spec, outputs)
+
+
+def _exported(path: Path) -> Predictor:
+    from kapps.export import runners
+
+    runner = runners.open_model(path)
+    folder = path if path.is_dir() else path.parent
+    spec, labels = _read_json(folder / "spec.json"), folder / "labels.txt"
+    if "resize" in spec:
+        spec = {**spec, **spec["resize"], "channels": spec["input"]["shape"][-1]}
+    elif "size" not in spec:
+        shape = runner.input.shape if hasattr(runner, "input") else runner.input_shape
+        if None in shape[1:]:
+            raise ExportError(f"{path} does not say its input size; give a bundle of kapps export.")
+        spec = {**spec, "size": shape[1:3], "channels": shape[3], "crop_pct": 1.0}
+        spec["interpolation"] = "bilinear"
+    names = labels.read_text("utf-8").splitlines() if labels.is_file() else None
+    form = spec.get("format") or ("litert" if path.suffix == ".tflite" else "saved_model")
+
+    def outputs(images: np.ndarray) -> np.ndarray:
+        return _probabilities(runner.predict(images))
+
+    count = len(names) if names else _classes(runner, spec)
+    return _predictor(str(path), form, names, count, spec, outputs)
+
+
+def _classes(runner, spec: dict) -> int:
+    """How many outputs a model without labels has: it is asked."""
+    size = spec["size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    return runner.predict(np.zeros((1, height, width, spec.get("channels", 3)), "uint8")).shape[-1]
+
+
+def _probabilities(rows: np.ndarray) -> np.ndarray:
+    """Rows as probabilities; those of a quantised softmax sum to nearly 1 already."""
+    rows = np.asarray(rows, "float32")
+    total = rows.sum(axis=1, keepdims=True)
+    if rows.min() >= 0 and np.abs(total - 1).max() < 0.1:
+        return rows / total
+    rows = np.exp(rows - rows.max(axis=1, keepdims=True))
+    return rows / rows.sum(axis=1, keepdims=True)
+
+
+def _predictor(
+    name: str, form: str, labels: list[str] | None, classes: int, spec: dict, outputs: Callable
+) -> Predictor:
+    from kapps.applications.imagenet_utils import class_names
+    from kapps.data import Transform
+
+    imagenet = dict(class_names())
+    wnids: tuple = (None,) * classes
+    if classes == len(imagenet) and labels in (None, list(imagenet.values())):
+        wnids, labels = tuple(imagenet), list(imagenet.values())
+    elif labels and all(label in imagenet for label in labels):  # folders named by wnid
+        wnids, labels = tuple(labels), [imagenet[label] for label in labels]
+    return Predictor(
+        name=name,
+        form=form,
+        labels=tuple(labels or map(str, range(classes))),
+        wnids=wnids,
+        named=labels is not None,
+        transform=Transform.from_spec(spec),
+        spec=spec,
+        outputs=outputs,
+    )
+
+
+def _read_json(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

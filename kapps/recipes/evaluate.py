@@ -1,0 +1,169 @@
+"""Measure how often a model is right.
+
+kapps evaluate runs/photos --data folder:photos/test
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+
+from kapps.settings import main, setting
+
+SPLITS = ("auto", "train", "val", "test", "all")
+SHOWN = 20  # classes and confusions in the tables; the JSON has all
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to measure, and on what."""
+
+    model: str = setting(
+        help="run folder, .keras, .tflite, bundle, SavedModel, or application", positional=True
+    )
+    data: str | None = setting(
+        None, "digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH; a run knows its own"
+    )
+    split: str = setting(
+        "auto",
+        "part of the data; auto: test, else what training held out, else all",
+        choices=SPLITS,
+    )
+    validation: float = setting(0.2, "share of --split val, where the data has no such part")
+    limit: int | None = setting(None, "so many images, spread over all")
+    batch_size: int = setting(32, "images at a time")
+    json: bool = setting(False, "print JSON instead of tables")
+
+
+def run(settings: Settings) -> dict:
+    """Evaluate a model on labelled images and print the result.
+
+    Returns:
+        {"top1", "top5", "loss", "images", "per_class", "confusion", "skipped", "model", "data",
+        "split"}. Shares are in 0..1; `loss` is the mean of -log p. `per_class` has {"index",
+        "wnid", "label", "images", "top1"} for each class that occurs; `confusion` has "labels" and
+        the "matrix" of counts [true][predicted] for the classes that occur or were predicted;
+        `skipped` has {"image", "reason"}.
+
+    Raises:
+        KappsError, ValueError: no such model or data, or classes that do not match by name.
+    """
+    from kapps import data
+    from kapps.recipes import _predictor
+    from kapps.training import progress, scoring
+
+    predictor = _predictor.load_any(settings.model, settings.batch_size)
+    uri, split, validation = _what(settings)
+    dataset = data.load(
+        uri,
+        split=split,
+        validation=validation,
+        size=None,
+        transform=predictor.transform,
+        class_names=predictor.class_names,
+        batch_size=settings.batch_size,
+        limit=settings.limit,
+    )
+    if predictor.class_names is None and len(dataset.class_names) != len(predictor.labels):
+        raise ValueError(
+            f"{settings.model} has {len(predictor.labels)} outputs without names and {uri} has "
+            f"{len(dataset.class_names)} classes; give a run folder or a bundle, which have labels."
+        )
+    with progress.bar(f"evaluating {settings.model}", dataset.images) as advance:
+        answers, labels = scoring.predict_batches(
+            predictor.predict, dataset, settings.batch_size, advance
+        )
+    result = {
+        "top1": scoring.accuracy(answers, labels),
+        "top5": scoring.accuracy(answers, labels, top=5),
+        "loss": scoring.cross_entropy(answers, labels),
+        "images": len(labels),
+        **_details(predictor, scoring.confusion(answers, labels)),
+        "skipped": [{"image": name, "reason": reason} for name, reason in dataset.skipped],
+        "model": settings.model,
+        "data": uri,
+        "split": split,
+    }
+    print(json.dumps(result, indent=2, ensure_ascii=False)) if settings.json else _print(result)
+    return result
+
+
+def _what(settings: Settings) -> tuple[str, str, float]:
+    """Address of the data, split and share: what is said, else what the run held out."""
+    from pathlib import Path
+
+    from kapps import data
+    from kapps.training import runs
+
+    folder = Path(settings.model)
+    folder = folder if folder.is_dir() else folder.parent
+    is_run = (folder / runs.SETTINGS).is_file()
+    trained = runs.Run.open(folder).settings if is_run else {}
+    uri = settings.data or trained.get("data")
+    if uri is None:
+        raise ValueError("data=None: say what to evaluate on, such as --data folder:photos.")
+    own = uri == trained.get("data")
+    validation = trained["validation"] if own else settings.validation
+    split = settings.split
+    if split == "auto":
+        parts = data.find(uri).parts
+        split = "test" if "test" in parts else "val" if own and validation else "all"
+    return uri, split, validation
+
+
+def _details(predictor, counts) -> dict:
+    """Per class and confusion, of the classes that occur."""
+    occurs = [int(i) for i in counts.sum(axis=1).nonzero()[0]]
+    seen = sorted({*occurs, *(int(i) for i in counts.sum(axis=0).nonzero()[0])})
+    per_class = [
+        {
+            "index": i,
+            "wnid": predictor.wnids[i],
+            "label": predictor.labels[i],
+            "images": int(counts[i].sum()),
+            "top1": float(counts[i, i] / counts[i].sum()),
+        }
+        for i in occurs
+    ]
+    matrix = counts[seen][:, seen].tolist()
+    labels = [predictor.labels[i] for i in seen]
+    return {"per_class": per_class, "confusion": {"labels": labels, "matrix": matrix}}
+
+
+def _print(result: dict) -> None:
+    from kapps.recipes import _tables
+
+    columns = ("model", "data", "split", ">images", ">top-1 %", ">top-5 %", ">loss")
+    row = (result["model"], result["data"], result["split"], result["images"])
+    shares = (_tables.percent(result["top1"]), _tables.percent(result["top5"]))
+    _tables.print_table(columns, [(*row, *shares, f"{result['loss']:.4f}")])
+    worst = sorted(result["per_class"], key=lambda row: row["top1"])[:SHOWN]
+    _tables.print_table(
+        ("class", ">images", ">top-1 %"),
+        [(row["label"], row["images"], _tables.percent(row["top1"])) for row in worst],
+        title=f"{len(worst)} of {len(result['per_class'])} classes, the worst first",
+    )
+    _print_confusion(**result["confusion"])
+    for row in result["skipped"]:
+        print(f"left out {row['image']}: {row['reason']}")
+
+
+def _print_confusion(labels: list[str], matrix: list[list[int]]) -> None:
+    from kapps.recipes import _tables
+
+    if len(labels) <= SHOWN:
+        rows = [(label, *counts) for label, counts in zip(labels, matrix, strict=True)]
+        title = "confusion: true class by row, predicted by column"
+        _tables.print_table(("class", *(f">{label}" for label in labels)), rows, title=title)
+        return
+    pairs = [
+        (count, labels[i], labels[j])
+        for i, row in enumerate(matrix)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    rows = [(true, guess, count) for count, true, guess in sorted(pairs, reverse=True)[:SHOWN]]
+    _tables.print_table(("true class", "taken for", ">images"), rows, title="most confused")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Settings, run))
