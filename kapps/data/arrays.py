@@ -49,7 +49,10 @@ def open_npz(path: str, uri: str) -> Collection:
     if not file.exists():
         raise MissingFileError(f"{path} does not exist; check the path.")
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")
+        with archive:
             arrays = {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())

@@ -89,6 +89,7 @@ def _has_classes(folder: Path) -> bool:
 def _list_part(root: Path) -> tuple[dict[str, list[Path]], list[tuple[str, str]]]:
     """Files of each class, and what is no picture."""
     files: dict[str, list[Path]] = {}
+    flat_files: dict[str, list[Path]] = {}
     skipped: list[tuple[str, str]] = []
     for child in sorted(root.iterdir()):
         if child.name.startswith("."):
@@ -98,11 +99,19 @@ def _list_part(root: Path) -> tuple[dict[str, list[Path]], list[tuple[str, str]]
             files[child.name] = _pictures(child, skipped)
         elif flat := FLAT_NAME.match(child.name):
             if _is_picture(child, skipped):
-                label = flat[1] if FILE_ID.match(flat[2]) else f"{flat[1]}_{flat[2]}"
-                files.setdefault(label, []).append(child)
+                flat_files.setdefault(flat[1], []).append(child)
         elif child.name.casefold() not in DEBRIS:
             skipped.append((str(child), "outside the class folders"))
+    for wnid, paths in flat_files.items():
+        files.setdefault(_flat_class(wnid, paths), []).extend(paths)
     return {name: paths for name, paths in files.items() if paths}, skipped
+
+
+def _flat_class(wnid: str, paths: list[Path]) -> str:
+    """ "n01443537_goldfish" where all files say so; a number there is only that of a picture."""
+    texts = {FLAT_NAME.match(path.name)[2] for path in paths}
+    text = texts.pop()
+    return wnid if texts or FILE_ID.match(text) else f"{wnid}_{text}"
 
 
 def _pictures(folder: Path, skipped: list[tuple[str, str]]) -> list[Path]:

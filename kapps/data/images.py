@@ -160,6 +160,8 @@ def _reason(error: Exception) -> str:
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "TIFF":  # Pillow turns these by itself
+        return 1
     try:
         return image.getexif().get(ORIENTATION, 1)
     except Exception:  # damaged EXIF must not cost the picture: it is then shown as stored

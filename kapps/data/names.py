@@ -19,7 +19,7 @@ def labels_of(class_names: ClassNames) -> tuple[str, ...]:
     """
     labels = []
     for entry in class_names:
-        label = entry if isinstance(entry, str) else tuple(entry)[-1] if entry else None
+        label = entry[-1] if isinstance(entry, tuple | list) and entry else entry
         if not isinstance(label, str):
             raise TypeError(f"class_names holds {entry!r}; give labels or (wnid, label) pairs.")
         labels.append(label)
@@ -45,7 +45,7 @@ def match(found: Sequence[str], class_names: ClassNames, what: str) -> list[int]
     """
     labels = labels_of(class_names)
     exact, loose = _index(labels), _index(map(_plain, labels))
-    wnids = {e[0]: i for i, e in enumerate(class_names) if not isinstance(e, str) and len(e) == 2}
+    wnids = {pair[0]: i for i, pair in enumerate(class_names) if not isinstance(pair, str)}
     return [_find(name, class_names, wnids, exact, loose, what) for name in found]
 
 

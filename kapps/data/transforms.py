@@ -56,13 +56,10 @@ class Transform:
     fill: tuple[int, int, int] = IMAGENET_MEAN
 
     def __post_init__(self) -> None:
-        size = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
         # A frozen dataclass sets its own fields this way; JSON gives lists where we keep tuples.
-        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "size", _size(self.size))
         for name in ("scale", "ratio", "fill"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
-            raise ValueError(f"size={self.size!r} is not a number of pixels or (height, width).")
         if not 0 < self.crop_pct <= 1:
             raise ValueError(f"crop_pct={self.crop_pct!r} is not in (0, 1].")
         if self.interpolation not in INTERPOLATIONS:
@@ -234,6 +231,13 @@ class Transform:
         piece_width = max(1, min(width, round(height * ratio)))
         piece_height = max(1, min(height, round(width / ratio)))
         return (width - piece_width) // 2, (height - piece_height) // 2, piece_width, piece_height
+
+
+def _size(value: Any) -> tuple[int, int]:
+    sides = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(sides) != 2 or not all(isinstance(s, int | np.integer) and s > 0 for s in sides):
+        raise ValueError(f"size={value!r} is not a number of pixels or (height, width).")
+    return int(sides[0]), int(sides[1])
 
 
 def to_pixels(image: Image.Image) -> np.ndarray:
