@@ -87,7 +87,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        # The first error is the one to tell; on a read-only disk even this one fails.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 
