@@ -11,6 +11,7 @@ from kapps.export import flatbuffer, litert, texts
 
 GRADLE = "com.google.ai.edge.litert:litert:1.4.2"  # the Interpreter API, Android 5 and later
 POD = "TensorFlowLiteSwift"
+OLDEST_POD = (2, 14)  # of the pods that were looked at
 RUNTIME_OF_LITERT = (2, 17)  # LiteRT 1.0 continues TensorFlow Lite 2.17
 
 
@@ -161,17 +162,25 @@ def _color(channels: int) -> str:
 
 
 def pod_version(min_runtime: str) -> str:
-    """The version condition of the pod for a minimum runtime, such as " ~> 2.14"."""
-    if not min_runtime:
-        return ""
+    """The version condition of the pod for a minimum runtime, such as " ~> 2.17"."""
     major, minor, *_ = (int(part) for part in min_runtime.split("."))
-    return f" >= {max((2, 14), (major, minor))[0]}.{max((2, 14), (major, minor))[1]}"
+    return " ~> {}.{}".format(*max((major, minor), OLDEST_POD))
+
+
+def pod_line(package: str) -> str:
+    """The Podfile line of a package such as "TensorFlowLiteSwift >= 2.14"."""
+    name, _, condition = package.partition(" ")
+    return f"pod '{name}', '{condition}'" if condition else f"pod '{name}'"
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def runtime_sentence(min_runtime: str) -> str:
     """Which runtimes can load the file."""
-    if not min_runtime:
-        return "LiteRT 1.0 or later"
     version = tuple(int(part) for part in min_runtime.split(".")[:2])
     newer = "any LiteRT" if version <= RUNTIME_OF_LITERT else "a LiteRT of that age or later"
     return f"TensorFlow Lite {min_runtime} or later, {newer}"
@@ -198,7 +207,10 @@ def write(
         (folder / "labels.txt").write_text(text, encoding="utf-8")
     _json(folder / "spec.json", spec)
     _json(folder / "report.json", report)
-    page = texts.readme(spec, report, runtime_sentence(spec.get("min_runtime", "")))
+    about = ()
+    if spec["format"] == "litert":
+        about = runtime_sentence(spec["min_runtime"]), pod_line(spec["packages"]["ios"])
+    page = texts.readme(spec, report, *about)
     (folder / "README.md").write_text(page, encoding="utf-8")
 
 

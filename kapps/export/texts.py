@@ -1,11 +1,17 @@
 """README.md of a bundle: how to use this very model in Kotlin and in Swift."""
 
 
-def readme(spec: dict, report: dict, runtime: str) -> str:
-    """The page that lies beside the model."""
+def readme(spec: dict, report: dict, runtime: str = "", pod: str = "") -> str:
+    """The page that lies beside the model.
+
+    Args:
+        spec, report: as in spec.json and report.json.
+        runtime: which runtimes can load a .tflite file, as a sentence.
+        pod: the line of the Podfile.
+    """
     parts = [_title(spec, report), _facts(spec)]
     if spec["format"] == "litert":
-        parts += [_runtime(spec, runtime), _kotlin(spec), _swift(spec), _python(spec)]
+        parts += [_runtime(spec, runtime, pod), _kotlin(spec), _swift(spec), _python(spec)]
         parts.append(_delegates(report["delegates"]))
     elif spec["format"] == "saved_model":
         parts.append(_saved_model())
@@ -56,18 +62,13 @@ def _shape(shape: list) -> str:
     return " x ".join("any" if n is None else str(n) for n in shape)
 
 
-def _runtime(spec: dict, runtime: str) -> str:
+def _runtime(spec: dict, runtime: str, pod: str) -> str:
     ops = ", ".join(f"{name} v{fact['version']}" for name, fact in spec["ops"].items())
     return (
         f"Runtime: {runtime}. Operators: {ops}.\n\n"
         f'- Android: `implementation("{spec["packages"]["android"]}")`\n'
-        f"- iOS (CocoaPods): `{_pod(spec['packages']['ios'])}`"
+        f"- iOS (CocoaPods): `{pod}`"
     )
-
-
-def _pod(package: str) -> str:
-    name, _, condition = package.partition(" ")
-    return f"pod '{name}', '{condition}'" if condition else f"pod '{name}'"
 
 
 def _kotlin(spec: dict) -> str:

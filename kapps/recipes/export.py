@@ -1,0 +1,144 @@
+"""Make a verified bundle of a model: for a phone (.tflite), for TensorFlow Serving, or ONNX.
+
+kapps export RUN_OR_MODEL --quantize int8 --calibrate folder:photos --out bundle
+
+The conversion runs in a process of its own on TensorFlow, whatever backend trained the model. The
+file is run back and compared with Keras before anything appears at OUT.
+"""
+
+import json as _json
+import sys
+from dataclasses import dataclass
+
+from kapps.errors import SettingsError
+from kapps.settings import main, setting
+
+FORMATS = ("litert", "tflite", "saved_model", "onnx")
+MODES = ("float32", "float16", "dynamic_int8", "int8")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `kapps export` can be told.
+
+    The modes: float16 halves the file; dynamic_int8 quarters it and keeps float inside; int8
+    computes in integers only, takes the pixels as they are (uint8), and needs --calibrate.
+    """
+
+    model: str = setting(
+        help="run folder, .keras file or the name of an application", positional=True
+    )
+    out: str = setting("bundle", "folder to make; an older bundle there is replaced")
+    format: str = setting("litert", "what to make; tflite is litert", choices=FORMATS)
+    quantize: str = setting("float32", "numbers in the file (litert only)", choices=MODES)
+    calibrate: str | None = setting(
+        None, "images that set the ranges of int8, about 100 like those of the app", metavar="DATA"
+    )
+    data: str | None = setting(
+        None, "labelled images to judge accuracy with; default: the run's own", metavar="DATA"
+    )
+    batch_size: int = setting(1, "images of one inference, fixed in the file")
+    max_drop: float = setting(2.0, "points of accuracy that may be lost before it fails")
+    max_images: int = setting(1000, "judge on at most so many images")
+    labels: str | None = setting(
+        None, "text file with one class name a line, for models without", metavar="FILE"
+    )
+    name: str | None = setting(None, "what the bundle calls the model")
+    json: bool = setting(False, "print JSON instead of a summary")
+
+
+def run(settings: Settings) -> dict:
+    """Export, verify and describe.
+
+    Returns:
+        {"bundle": path, "spec": spec.json, "report": report.json}.
+
+    Raises:
+        KappsError, ValueError: one sentence; nothing is left at `out`.
+    """
+    from kapps.export import export
+
+    bundle = export(
+        settings.model,
+        settings.out,
+        format=settings.format,
+        quantize=settings.quantize,
+        calibrate=settings.calibrate,
+        data=settings.data,
+        batch_size=settings.batch_size,
+        max_drop=settings.max_drop,
+        labels=_labels(settings.labels),
+        name=settings.name,
+        max_images=settings.max_images,
+        say=_say,
+    )
+    result = {"bundle": str(bundle.path), "spec": bundle.spec, "report": bundle.report}
+    if settings.json:
+        print(_json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        _print(bundle)
+    return result
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _labels(path: str | None) -> list[str] | None:
+    """The lines of a labels file."""
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            labels = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"--labels {path} cannot be read: {error}.") from error
+    if not labels or not all(label.strip() for label in labels):
+        raise SettingsError(f"--labels {path} has empty lines; expected one class name a line.")
+    return labels
+
+
+def _print(bundle) -> None:
+    """What was made, how it was checked and what an app needs, on stdout."""
+    from kapps.export import bundle as bundles
+
+    spec, check = bundle.spec, bundle.report["verification"]
+    size = bundles.size_of(bundle.model) / 1e6
+    lines = [
+        f"{bundle.path}: {spec['name']}, {spec['format']} {spec['quantize']}, {size:.2f} MB",
+        f"  input    {_tensor(spec['input'])}, {spec['input']['color']} 0..255, not normalised",
+        f"  output   {_tensor(spec['output'])}, {spec['output']['kind']}",
+        f"  verified on {check['images']} images ({check['where']}): largest difference"
+        f" {check['max_difference']:.2g}, same answer on {100 * check['agreement']:.1f} %",
+    ]
+    if check["keras_top1"] is not None:
+        lines.append(
+            f"  accuracy Keras {100 * check['keras_top1']:.1f} %, exported"
+            f" {100 * check['exported_top1']:.1f} %"
+        )
+    if bundle.report["rebuilt"]:
+        lines.append(f"  note     {'; '.join(bundle.report['rebuilt'])}")
+    if spec["format"] == "litert":
+        lines += [
+            f"  runtime  {bundles.runtime_sentence(spec['min_runtime'])}",
+            f'  Gradle   implementation("{spec["packages"]["android"]}")',
+            f"  iOS      {bundles.pod_line(spec['packages']['ios'])}",
+        ]
+        lines += [
+            f"  {name:8} leaves on the CPU: {', '.join(fact['left_on_cpu'])}"
+            for name, fact in bundle.report["delegates"].items()
+            if fact["left_on_cpu"]
+        ]
+    print("\n".join(lines))
+
+
+def _tensor(end: dict) -> str:
+    shape = " x ".join("any" if n is None else str(n) for n in end["shape"])
+    text = f"{shape} {end['dtype']}"
+    if q := end["quantization"]:
+        text += f", real = (value - {q['zero_point']}) * {q['scale']:.6g}"
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main(Settings, run))
