@@ -104,9 +104,9 @@ def _files(word: str) -> Iterator[tuple[str, bool]]:
     elif path.exists():  # also where the name looks like a pattern: holiday[1].jpg
         yield str(path), True
     elif glob.has_magic(word):
-        found = sorted(
-            name for name in glob.glob(str(path), recursive=True) if Path(name).is_file()
-        )
+        # Not Path.glob, which takes no absolute patterns.
+        matches = glob.glob(str(path), recursive=True)  # noqa: PTH207
+        found = sorted(name for name in matches if Path(name).is_file())
         if not found:
             raise MissingFileError(f"no file matches {word!r}; check the pattern.")
         yield from ((name, False) for name in found)
