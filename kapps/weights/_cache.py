@@ -15,11 +15,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from kapps.errors import FileWriteError
-from kapps.files import atomic_write
+from kapps.files import atomic_write, explain_write_errors
 
 MARKER = ".kapps.json"
 PART = ".part"
+ETAG = ".part.etag"  # what the server said of the file that the part belongs to
 LOCK = ".lock"
+HELPERS = (MARKER, PART, ETAG, LOCK)
 CHUNK = 1 << 20
 KINDS = {"sha256": 64, "md5": 32, "sha256-prefix": None}  # kind of hash -> its number of digits
 
@@ -82,13 +84,14 @@ def matches(hash: str | None, digests: dict[str, str]) -> bool:
     return digests[kind] == digits
 
 
-def read_marker(path: Path) -> dict | None:
-    """What is recorded about a cached file, if it has not changed since."""
+def read_marker(path: Path, unchanged: bool = True) -> dict | None:
+    """What is recorded about a cached file; with `unchanged` only if that is still true."""
     try:
         marker = json.loads(_beside(path, MARKER).read_text(encoding="utf-8"))
         state = path.stat()
-        unchanged = (marker["size"], marker["mtime_ns"]) == (state.st_size, state.st_mtime_ns)
-        return marker if unchanged and {"sha256", "md5"} <= marker.keys() else None
+        is_same = (marker["size"], marker["mtime_ns"]) == (state.st_size, state.st_mtime_ns)
+        is_whole = {"url", "sha256", "md5"} <= marker.keys()
+        return marker if is_whole and (is_same or not unchanged) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None  # none, or damaged: the file is then hashed again
 
@@ -118,20 +121,30 @@ def is_good(path: Path, url: str, hash: str | None) -> bool:
 def cached_files() -> Iterator[Path]:
     """Every complete file of the cache, in the order of their paths."""
     for path in sorted(weights_folder().rglob("*")):
-        helper = path.name.endswith((MARKER, PART, LOCK)) or path.name.startswith(".tmp-")
-        if path.is_file() and not helper:
+        if path.is_file() and not path.name.endswith(HELPERS):
             yield path
 
 
 def remove(path: Path) -> int:
     """Delete a cached file and what lies beside it; returns the bytes freed."""
-    freed = 0
-    for file in (path, _beside(path, MARKER), part_of(path), _beside(part_of(path), MARKER)):
-        if file.is_file():
-            freed += file.stat().st_size
-            file.unlink()
-    lock_of(path).unlink(missing_ok=True)
+    return sum(_unlink(_beside(path, ending)) for ending in ("", *HELPERS))
+
+
+def remove_leftovers() -> int:
+    """Delete unfinished downloads, locks and empty folders; returns the bytes freed."""
+    everything = sorted(weights_folder().rglob("*"), reverse=True)  # a folder after what is in it
+    freed = sum(_unlink(p) for p in everything if p.is_file() and p.name.endswith(HELPERS))
+    for folder in (*(p for p in everything if p.is_dir()), weights_folder()):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
     return freed
+
+
+def _unlink(path: Path) -> int:
+    size = path.stat().st_size if path.is_file() else 0
+    with explain_write_errors(path):
+        path.unlink(missing_ok=True)
+    return size
 
 
 def part_of(path: Path) -> Path:
