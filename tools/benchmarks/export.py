@@ -1,0 +1,95 @@
+"""The .tflite of MobileNetV2: kapps export against Keras's own `model.export`.
+
+As a child process, `python -m tools.benchmarks.export kapps FILE` writes one side's file.
+"""
+
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tools.benchmarks._measure import Section, child, ratio, seconds
+
+TITLE = "MobileNetV2 as .tflite"
+MODULE = "tools.benchmarks.export"
+TURNS, RUNS = 20, 10
+
+
+def run() -> Section:
+    """Both float32 files, random weights, batch 1, one thread; runs in alternation."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: Path(folder) / f"{name}.tflite" for name in ("kapps", "keras")}
+        for name, path in files.items():
+            child(["-m", MODULE, name, str(path)], KERAS_BACKEND="tensorflow")
+        sizes = {name: path.stat().st_size for name, path in files.items()}
+        times = latencies(files)
+    rows = [
+        (
+            "size",
+            f"{sizes['kapps'] / 1e6:.3f} MB",
+            f"{sizes['keras'] / 1e6:.3f} MB",
+            ratio(sizes["keras"], sizes["kapps"]),
+        ),
+        (
+            "one image",
+            seconds(times["kapps"]),
+            seconds(times["keras"]),
+            ratio(times["keras"], times["kapps"]),
+        ),
+    ]
+    text = (
+        "float32, 224x224, batch 1, one thread of LiteRT with XNNPACK. The file of kapps takes RGB "
+        "in 0..255 and normalises it; that of Keras expects the app to do so, and holds no labels. "
+        "Keras's own export leaves the batch open, so it was resized to 1."
+    )
+    commands = [f"KERAS_BACKEND=tensorflow python -m {MODULE} {name} FILE" for name in files]
+    return Section(TITLE, text, ("", "kapps", "keras", "ratio"), rows, commands)
+
+
+def latencies(files: dict[str, Path]) -> dict[str, float]:
+    """Median seconds of one inference each, in alternating groups."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreters = {}
+    for name, path in files.items():
+        one = Interpreter(model_path=str(path), num_threads=1)
+        details = one.get_input_details()[0]
+        one.resize_tensor_input(details["index"], (1, 224, 224, 3))
+        one.allocate_tensors()
+        image = np.random.default_rng(0).uniform(0, 1, (1, 224, 224, 3))
+        one.set_tensor(details["index"], image.astype(details["dtype"]))
+        one.invoke()
+        interpreters[name] = one
+    found: dict[str, list[float]] = {name: [] for name in files}
+    for _ in range(TURNS):
+        for name, one in interpreters.items():
+            began = time.perf_counter()
+            for _ in range(RUNS):
+                one.invoke()
+            found[name].append((time.perf_counter() - began) / RUNS)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def main() -> None:
+    """Write the file of one side."""
+    side, path = sys.argv[1:]
+    import keras
+
+    keras.utils.set_random_seed(0)
+    if side == "keras":
+        keras.applications.MobileNetV2(weights=None).export(path, format="litert")
+        return
+    import kapps
+    from kapps.export import export
+
+    model = kapps.applications.MobileNetV2(weights=None)
+    bundle = export(model, Path(path).with_suffix(""), format="litert")
+    shutil.copy(bundle.model, path)
+
+
+if __name__ == "__main__":
+    main()
