@@ -10,6 +10,7 @@ from setuptools import find_packages, setup
 CORE = [
     "keras>=3.15.1",  # the models are Keras 3 models
     "numpy>=2.4",  # weights and images are numpy arrays until a backend needs them
+    "filelock>=4.2",  # one download where several processes want the same file
     "h5py>=3.14",  # Keras's published .h5 files, and its own .keras files
     "pillow>=13.0",  # the one image decoder
     "pyyaml>=6.0.3",  # settings of a job

@@ -78,7 +78,8 @@ def readme_text(rows: list[dict]) -> str:
     ]
     for row in rows:
         tags = catalog.tags(row["name"])
-        top1 = next((c.top1 for c in catalog.CHECKPOINTS if c.application == row["name"]), None)
+        own = [c for c in catalog.CHECKPOINTS if c.application == row["name"]]
+        top1 = next((c.top1 for c in own if c.top1 is not None), None)  # the default's comes first
         table.append(
             f"| `{row['name']}` | {row['size']} | {row['params'] / 1e6:.2f} M "
             f"| {row['macs'] / 1e9:.3f} G | {len(tags) or '-'} "

@@ -76,7 +76,7 @@ def _row(facts: dict, checkpoints: tuple) -> dict:
         "size": facts["size"],
         "params": facts["params"],
         "macs": facts["macs"],
-        "top1": max((c.top1 for c in own if c.top1 is not None), default=None),
+        "top1": next((c.top1 for c in own if c.top1 is not None), None),
         "flavors": list(facts["flavors"]),
         "weights": list(dict.fromkeys(c.tag for c in own)),
         "references": facts["references"],
