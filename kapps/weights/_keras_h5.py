@@ -22,7 +22,8 @@ KERAS_1 = (
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 # The variables of a layer in the order of its class, where their number says which they are.
 VARIABLES = {
-    "batch_normalization": {4: NORM, 2: NORM[2:]},
+    # Three are without gamma, as in Inception-v3; without beta nobody has them.
+    "batch_normalization": {4: NORM, 3: NORM[1:], 2: NORM[2:]},
     "layer_normalization": {2: NORM[:2]},
     "group_normalization": {2: NORM[:2]},
     "separable_conv2d": {
