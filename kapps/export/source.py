@@ -9,6 +9,9 @@ import numpy as np
 
 from kapps.errors import ExportError, MissingFileError
 
+LIBRARIES = ("keras", "timm", "torchvision")  # whose names applications are also known by
+SUFFIXES = (".keras", ".h5", ".tflite", ".onnx", ".pb", ".pth", ".safetensors")
+
 
 @dataclasses.dataclass
 class Source:
@@ -126,15 +129,17 @@ def _from_path(what: str | os.PathLike) -> Source:
         return _from_run(Run.open(path))
     if path.is_file():
         return _from_file(path)
+    from kapps import applications
+
     text = str(what)
-    if os.sep in text or "." in text:
+    library, slash, _ = text.partition("/")
+    if slash and library not in LIBRARIES or path.suffix in SUFFIXES:
         raise MissingFileError(
             f"{text} is not there; expected a run folder, a .keras file or the name of an"
             " application (see `kapps list`)."
         )
-    from kapps import applications
-
-    model = applications.get(text)()
+    find = applications.find_application if slash else applications.get
+    model = find(text)()
     return _from_model(model, text, f"the application {text} with its default weights")
 
 
