@@ -33,7 +33,8 @@ def relative_error(
         size: height and width of the images in pixels.
         include_top, include_preprocessing: as of the applications. Without preprocessing both
             networks are fed what Keras's own `preprocess_input` returns.
-        norm_scale: multiplies the scales of normalisations; below 1 keeps deep networks in range.
+        norm_scale: multiplies the scales of normalisations; below 1 keeps deep networks in range,
+            above 1 keeps the signal of squeezing ones alive.
         **arguments: of both applications, such as alpha.
     """
     reference = keras_model(name, size, include_top, include_preprocessing, norm_scale, arguments)
@@ -52,6 +53,8 @@ def relative_error(
     x = images(size)
     fed = _module(name).preprocess_input(x.copy())
     expected = reference.predict(fed, verbose=0, batch_size=1)
+    spread = np.abs(expected[0] - expected[1]).max() / np.abs(expected).max()
+    assert spread > 1e-3, f"{name} hardly sees its input ({spread:.0e}); raise norm_scale"
     got = ours.predict(x if include_preprocessing else fed, verbose=0, batch_size=1)
     return float(np.abs(got - expected).max() / np.abs(expected).max())
 
@@ -90,10 +93,11 @@ def write_legacy_h5(model: keras.Model, path: Path) -> None:
 
 
 def images(size: int) -> np.ndarray:
-    """Two float32 RGB images in [0, 255]: noise over a slope, in the data format of Keras."""
+    """Two float32 RGB images in [0, 255]: noise over a slope, and over its negative."""
     rng = np.random.default_rng(7)
     slope = np.linspace(0, 120, size)[None, :, None, None] + np.array([0.0, 40.0, 80.0])
     x = np.clip(slope + rng.uniform(0, 80, (2, size, size, 3)), 0, 255).astype("float32")
+    x[1] = 255 - x[1]
     return x.transpose(0, 3, 1, 2).copy() if _channels_first() else x
 
 
