@@ -25,7 +25,7 @@ def run(settings: Settings) -> list[dict]:
 
     Returns:
         One dict an application: name, family, size (pixels), params, macs, top1 (share in [0, 1] of
-        the best published weights or None), flavors, weights (tags), references.
+        its default weights or None), flavors, weights (tags), references.
 
     Raises:
         ValueError: the family does not exist.
