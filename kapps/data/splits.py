@@ -30,7 +30,7 @@ def select(collection: Collection, split: str, validation: float) -> Source:
         raise ValueError(f"validation={validation!r} is not in [0, 1).")
     parts = collection.parts
     if split == "all":
-        return concatenate(list(parts.values()))
+        return concatenate([parts[name] for name in (*SPLITS, "all") if name in parts])
     if split in parts and (split != "train" or "val" in parts):
         return parts[split]
     whole = parts.get("train", parts.get("all"))

@@ -73,15 +73,16 @@ def _collect(builder, uri: str) -> Collection:
         raise DataError(f"{uri} has no picture or no class label among its features ({found}).")
     parts = {}
     for split, info in builder.info.splits.items():
-        known = SPLIT_FOLDERS.get(split, split)
-        if known in parts or not info.num_examples:
+        known = SPLIT_FOLDERS.get(split)  # others, such as "unlabelled", cannot be learned from
+        if known is None or known in parts or not info.num_examples:
             continue
         records = Records([os.fspath(path) for path in info.filepaths], image[0])
         labels = records.labels(label[0])
         names = [f"{builder.name}/{split}[{i}]" for i in range(len(records))]
         parts[known] = Source(records, labels, names)
     if not parts:
-        raise DataError(f"{uri} has no examples; prepare it again with `tfds build`.")
+        found = ", ".join(builder.info.splits)
+        raise DataError(f"{uri} has examples neither to train, validate nor test on ({found}).")
     names = features[label[0]].names
     return Collection(uri, parts, tuple(names))
 
