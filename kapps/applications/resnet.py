@@ -60,9 +60,9 @@ def backbone(
     *,
     depths: tuple[int, ...],
     strides_on: int,
-    basic_blocks=False,
-    groups=1,
-    width=64,
+    basic_blocks: bool = False,
+    groups: int = 1,
+    width: int = 64,
 ):
     x = nn.conv_norm_act(x, 64, 7, strides=2, name="stem")
     x = nn.max_pool(x, 3, strides=2, name="stem_pool")
