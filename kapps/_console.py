@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import sys
+import textwrap
 import traceback
 import typing
 from pathlib import Path
@@ -13,6 +14,7 @@ from kapps._values import did_you_mean, type_name
 from kapps._words import flag
 from kapps.errors import KappsError, SettingsError
 
+HELP_WIDTH = 100  # columns
 BACKENDS = ("tensorflow", "jax", "torch")
 EXTRAS = {  # module that may be missing -> the extra of setup.py that brings it
     "tensorflow": "tensorflow",
@@ -130,10 +132,12 @@ def job_help(cls: type, run: typing.Callable, prog: str) -> str:
     for title, rows in groups.items():
         lines += ["", f"{title}:"]
         for left, right in rows:
+            first, *more = textwrap.wrap(right, HELP_WIDTH - width - 4) or [""]
             if len(left) > width:
-                lines += [f"  {left}", f"  {'':{width}}  {right}"]
-            else:
-                lines += [f"  {left:{width}}  {right}".rstrip()]
+                lines.append(f"  {left}")
+                left = ""
+            lines += [f"  {left:{width}}  {first}".rstrip()]
+            lines += [f"  {'':{width}}  {line}" for line in more]
     return "\n".join(lines) + "\n"
 
 
@@ -149,8 +153,9 @@ def _left(field: dataclasses.Field, hint: object) -> str:
     if _bare(field):
         return field.name.upper()
     if hint is bool:
-        return flag(field.name) if not field.default else f"--no-{flag(field.name)[2:]}"
-    return f"{flag(field.name)} {field.metadata.get('metavar') or type_name(hint)}"
+        return flag(field.name) if not field.default else f"--[no-]{flag(field.name)[2:]}"
+    kind = type_name(hint).removesuffix(" or none")
+    return f"{flag(field.name)} {field.metadata.get('metavar') or kind}"
 
 
 def _right(field: dataclasses.Field) -> str:

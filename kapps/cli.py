@@ -26,7 +26,7 @@ JOBS = {
 }
 EXAMPLES = """\
   kapps predict cat.jpg
-  kapps finetune --data folder:photos --model EfficientNetLite0
+  kapps finetune --data folder:photos --out runs/photos
   kapps export runs/photos --quantize int8 --calibrate folder:photos --out phone
   kapps list 'MobileNet*' --max-params 5e6
 """

@@ -237,8 +237,8 @@ def test_help_shows_groups_defaults_and_choices(capsys):
     assert "optimiser:\n  --learning-rate float" in text
     assert "step size (default: 0.001)" in text
     assert "[fast, exact, none] (default: fast)" in text
-    assert "--no-ema" in text and "--size H,W" in text
-    assert max(map(len, text.splitlines())) <= 120
+    assert "--[no-]ema" in text and "--size H,W" in text
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_backend_must_be_known_and_installed(capsys, monkeypatch):
