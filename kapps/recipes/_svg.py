@@ -125,8 +125,8 @@ def _svg(width: int, height: int, title: str, parts: list[str]) -> str:
 
 def _scale(low: float, high: float, percent: bool) -> tuple[float, float, float]:
     """Round limits around the values, and the distance of the grid lines."""
-    low, high = (low, 1.0) if percent else (0.0, high)
-    span = max(high - low, 0.02 if percent else 1e-6)
+    low, high = (min(low, 0.98), 1.0) if percent else (0.0, max(high, 1e-6))
+    span = high - low
     step = 10 ** math.floor(math.log10(span / 3))
     step *= next(factor for factor in (1, 2, 5, 10) if span / (step * factor) <= 5)
     return math.floor(low / step) * step, math.ceil(round(high / step, 6)) * step, step
