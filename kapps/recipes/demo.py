@@ -26,6 +26,9 @@ EXPORTS = (
     ("litert", "dynamic_int8"),
     ("litert", "int8"),
 )
+# The digits have 8x8 pixels and only a classifier was trained on them: answers are close calls, and
+# the table is there to show what each mode costs. An export for real keeps the stricter default.
+MAX_DROP = 5.0
 SHOWN = 20  # pictures with their answers in the report, wrong ones first, at most half of them
 
 
@@ -149,6 +152,7 @@ def _exports(out: Path, runs: dict[str, str]) -> list:
                     quantize=mode,
                     calibrate=DATA if mode == "int8" else None,
                     data=DATA,
+                    max_drop=MAX_DROP,
                 )
                 found = bundle.report["verification"]
                 is_litert = format == "litert"
