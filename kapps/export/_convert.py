@@ -6,6 +6,7 @@ to say goes into the job's result file; stdout and stderr belong to TensorFlow.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def _reason(error: Exception) -> str:
     """One sentence from what the converter threw."""
     text = str(error)
     if "custom ops" in text.lower() or "flex" in text.lower():
-        names = sorted({w.strip("'\"") for w in text.split() if w.strip("'\"").startswith("tf.")})
+        names = sorted(set(re.findall(r"\btf\.[A-Z]\w*", text)))
         return (
             f"this model needs operators that LiteRT does not have as builtins"
             f" ({', '.join(names) or 'see the log'}); replace these layers."

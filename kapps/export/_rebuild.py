@@ -174,8 +174,11 @@ def fold_normalization(model, into_input: bool):
     Returns:
         (model, Scaling): the model to convert, and what an image goes through before it.
     """
+    import keras
     import numpy as np
 
+    if isinstance(model, keras.Sequential) and model.built:
+        model = keras.Model(model.inputs, model.outputs)
     layer = _first_rescaling(model)
     if layer is None:
         return model, Scaling()

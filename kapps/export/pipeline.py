@@ -212,7 +212,7 @@ def _convert_and_verify(source, request: _Request, job: dict, judged) -> Bundle:
         "versions": _versions(runner),
     }
     failed_report = request.out.with_name(request.out.name + ".failed-report.json")
-    reason = verify.failure(result, request.quantize, request.max_drop)
+    reason = verify.failure(result, request.quantize, request.max_drop, source.compute_dtype)
     if reason:
         raise _failed(source, request, job, judged, reason, report, failed_report)
     with atomic_folder(request.out) as folder:

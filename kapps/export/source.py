@@ -45,6 +45,12 @@ class Source:
         return first is not None and first.data_format == "channels_first"
 
     @property
+    def compute_dtype(self) -> str:
+        """The shortest floats that any layer computes in, such as "float16"."""
+        used = {layer.compute_dtype for layer in self.model.layers}
+        return next((dtype for dtype in ("bfloat16", "float16") if dtype in used), "float32")
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of the converted model.
 

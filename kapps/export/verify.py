@@ -9,6 +9,8 @@ from kapps.export.images import Images
 # Largest difference allowed, as a share of the largest output. float32: other kernels, another
 # order of additions; a wrong graph is off by far more. float16: 11 bits a weight.
 TOLERANCE = {"float32": 1e-3, "float16": 5e-2}
+# Of a model that itself computes in fewer bits than the exported float32 one.
+KERAS_TOLERANCE = {"float16": 5e-2, "bfloat16": 2e-1}
 # Without labels, answers that changed may have been wrong before; this many may change for every
 # point of accuracy that may be lost.
 CHANGES_A_POINT = 5
@@ -75,11 +77,22 @@ def compare(expected: np.ndarray, found: np.ndarray, images: Images) -> Comparis
     )
 
 
-def failure(result: Comparison, mode: str, max_drop: float) -> str | None:
-    """Why this comparison is a failure, in one sentence, or None."""
+def failure(
+    result: Comparison, mode: str, max_drop: float, compute_dtype: str = "float32"
+) -> str | None:
+    """Why this comparison is a failure, in one sentence, or None.
+
+    Args:
+        result: what was found.
+        mode: how the file is quantised.
+        max_drop: points of accuracy that may be lost.
+        compute_dtype: what the Keras model computes in.
+    """
     if not np.isfinite(result.max_difference):
         return "the exported model gives NaN or infinity."
     limit = TOLERANCE.get(mode)
+    if limit is not None:
+        limit = max(limit, KERAS_TOLERANCE.get(compute_dtype, 0.0))
     if limit is not None and result.relative_difference > limit:
         return (
             f"the exported model differs from Keras by {result.relative_difference:.2g} of the"
