@@ -1,4 +1,5 @@
 # Written by tools/update_tables.py.
+# ruff: noqa: I001
 from kapps.applications import lenet as lenet
 from kapps.applications.lenet import LeNet5 as LeNet5
 from kapps.applications import vgg as vgg
@@ -30,8 +31,13 @@ from kapps.applications.densenet import DenseNet121 as DenseNet121
 from kapps.applications.densenet import DenseNet161 as DenseNet161
 from kapps.applications.densenet import DenseNet169 as DenseNet169
 from kapps.applications.densenet import DenseNet201 as DenseNet201
+from kapps.applications import mobilenet as mobilenet
+from kapps.applications.mobilenet import MobileNet as MobileNet
 from kapps.applications import mobilenet_v2 as mobilenet_v2
 from kapps.applications.mobilenet_v2 import MobileNetV2 as MobileNetV2
+from kapps.applications import mobilenet_v3 as mobilenet_v3
+from kapps.applications.mobilenet_v3 import MobileNetV3Small as MobileNetV3Small
+from kapps.applications.mobilenet_v3 import MobileNetV3Large as MobileNetV3Large
 from kapps.applications import efficientnet_lite as efficientnet_lite
 from kapps.applications.efficientnet_lite import EfficientNetLite0 as EfficientNetLite0
 from kapps.applications.efficientnet_lite import EfficientNetLite1 as EfficientNetLite1
@@ -47,6 +53,29 @@ from kapps.applications.efficientnet import EfficientNetB4 as EfficientNetB4
 from kapps.applications.efficientnet import EfficientNetB5 as EfficientNetB5
 from kapps.applications.efficientnet import EfficientNetB6 as EfficientNetB6
 from kapps.applications.efficientnet import EfficientNetB7 as EfficientNetB7
+from kapps.applications import efficientnet_v2 as efficientnet_v2
+from kapps.applications.efficientnet_v2 import EfficientNetV2B0 as EfficientNetV2B0
+from kapps.applications.efficientnet_v2 import EfficientNetV2B1 as EfficientNetV2B1
+from kapps.applications.efficientnet_v2 import EfficientNetV2B2 as EfficientNetV2B2
+from kapps.applications.efficientnet_v2 import EfficientNetV2B3 as EfficientNetV2B3
+from kapps.applications.efficientnet_v2 import EfficientNetV2S as EfficientNetV2S
+from kapps.applications.efficientnet_v2 import EfficientNetV2M as EfficientNetV2M
+from kapps.applications.efficientnet_v2 import EfficientNetV2L as EfficientNetV2L
+from kapps.applications import inception_v3 as inception_v3
+from kapps.applications.inception_v3 import InceptionV3 as InceptionV3
+from kapps.applications import inception_resnet_v2 as inception_resnet_v2
+from kapps.applications.inception_resnet_v2 import InceptionResNetV2 as InceptionResNetV2
+from kapps.applications import xception as xception
+from kapps.applications.xception import Xception as Xception
+from kapps.applications import nasnet as nasnet
+from kapps.applications.nasnet import NASNetMobile as NASNetMobile
+from kapps.applications.nasnet import NASNetLarge as NASNetLarge
+from kapps.applications import convnext as convnext
+from kapps.applications.convnext import ConvNeXtTiny as ConvNeXtTiny
+from kapps.applications.convnext import ConvNeXtSmall as ConvNeXtSmall
+from kapps.applications.convnext import ConvNeXtBase as ConvNeXtBase
+from kapps.applications.convnext import ConvNeXtLarge as ConvNeXtLarge
+from kapps.applications.convnext import ConvNeXtXLarge as ConvNeXtXLarge
 from kapps.applications._registry import FAMILIES as FAMILIES
 from kapps.applications._registry import facts as facts
 from kapps.applications._registry import find_application as find_application

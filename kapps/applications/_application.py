@@ -140,11 +140,14 @@ class Application:
         size, min_size: default and smallest height and width in pixels.
         flavors: the conventions by name, the default one first.
         top: `top(x, nn) -> features (batch, n)` between the backbone and the classifier; a global
-            average where None; it may take `dropout`. `top_layers` names its layers with weights.
+            average where None; it may take `dropout` and what the backbone takes. `top_layers`
+            names its layers with weights.
+        final: `final(x, nn) -> x` after the pooling, whether or not there is one or a classifier.
         fixed_size: whether the top has weights for each pixel, so that pretrained ones need `size`.
         activation: of its blocks. `blocks`: further fields of `kapps.layers.Blocks`.
         config: fixed arguments of the backbone. `arguments`: those that users may set, with their
             defaults.
+        aliases: what a reference calls an argument -> its name here.
         dropout, drop_path: the recipe's own rates.
         stages: pyramid level (of stride 2**level) -> the stage whose last layer is that level.
         references: the same network elsewhere.
@@ -158,11 +161,13 @@ class Application:
     stages: Mapping[int, int]
     top: Callable | None = None
     top_layers: tuple[str, ...] = ()
+    final: Callable | None = None
     fixed_size: bool = False
     activation: str = "relu"
     blocks: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
     dropout: float = 0.0
     drop_path: float = 0.0
     references: tuple[Reference, ...] = ()
@@ -285,7 +290,8 @@ class Application:
     def bind(self, **arguments) -> "Application":
         """The same application with other defaults, as in `MobileNetV2.bind(alpha=0.5)`."""
         self._bound((), arguments)
-        return dataclasses.replace(self, defaults=dict(self.defaults) | arguments)
+        defaults = dict(self.defaults) | self._renamed(arguments)
+        return dataclasses.replace(self, defaults=defaults)
 
     def _bound(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
         """All arguments with their defaults, checked."""
@@ -295,6 +301,7 @@ class Application:
                 f"{self.name}(input_shape=...) or whichever you meant"
             )
         parameters = self.__signature__.parameters
+        kwargs = self._renamed(kwargs)
         for name in kwargs:
             if name not in parameters:
                 raise TypeError(
@@ -305,13 +312,20 @@ class Application:
         _graph.check(self, bound, given=dict(self.defaults) | kwargs)
         return bound
 
+    def _renamed(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The same arguments under our names."""
+        for alias, name in self.aliases.items():
+            if alias in kwargs and name in kwargs:
+                raise TypeError(f"{self.name}() got {alias} and {name}, which are one; drop one")
+        return {self.aliases.get(name, name): value for name, value in kwargs.items()}
+
 
 def _document(app: Application, signature: inspect.Signature) -> str:
     summary = inspect.getdoc(inspect.getmodule(app.backbone)) or app.name
     arguments = "".join(
         f"\n    {name}: {ARGUMENTS[name]}; {value!r} by default."
         for name, value in app.arguments.items()
-    )
+    ) + "".join(f"\n    {alias}: another name of {name}." for alias, name in app.aliases.items())
     return DOC.format(
         signature=f"{app.name}{signature}".replace(" -> keras.src.models.model.Model", ""),
         summary=summary,

@@ -79,12 +79,16 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
         if app.top is None:
             x = nn.global_avg_pool(x, name="avg_pool")
         else:
-            x = app.top(x, nn, **({"dropout": dropout} if _takes(app.top, "dropout") else {}))
-        x = classifier(nn, x, a["classes"], a["classifier_activation"], dropout)
+            offered = {**config, "dropout": dropout}
+            x = app.top(x, nn, **{k: v for k, v in offered.items() if _takes(app.top, k)})
     elif a["pooling"] == "avg":
         x = nn.global_avg_pool(x, name="avg_pool")
     elif a["pooling"] == "max":
         x = nn.global_max_pool(x, name="max_pool")
+    if app.final:
+        x = app.final(x, nn)
+    if a["include_top"]:
+        x = classifier(nn, x, a["classes"], a["classifier_activation"], dropout)
 
     given = a["input_tensor"]
     inputs = image if given is None else keras.utils.get_source_inputs(given)

@@ -31,10 +31,12 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "mobilenet_v3": ("MobileNetV3Small", "MobileNetV3Large"),
     "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
+    "efficientnet_v2": tuple(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     "inception_v3": ("InceptionV3",),
     "inception_resnet_v2": ("InceptionResNetV2",),
     "xception": ("Xception",),
     "nasnet": ("NASNetMobile", "NASNetLarge"),
+    "convnext": tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
 # Modules of keras.applications that are named after one application of a family.

@@ -2,11 +2,13 @@
 
 from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
 from kapps.layers.initializers import initializer
+from kapps.layers.layer_scale import LayerScale
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
 
 __all__ = [
     "PREPROCESSING",
     "Blocks",
+    "LayerScale",
     "Normalize",
     "Preprocessing",
     "drop_path_rates",

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from keras import layers
 
 from kapps.layers.initializers import initializer
+from kapps.layers.layer_scale import LayerScale
 from kapps.layers.pooling import AveragePooling2D
 
 CHANNELS_LAST = "channels_last"
 
 
-def make_divisible(value: float, divisor: int = 8, min_value: int | None = None) -> int:
-    """Round a number of channels to a multiple of `divisor`, never down by more than 10 %.
+def make_divisible(
+    value: float, divisor: int = 8, min_value: int | None = None, round_limit: float = 0.9
+) -> int:
+    """Round a number of channels to a multiple of `divisor`, never down to below `round_limit`.
 
     Source: the reference implementation of MobileNet; used by every mobile family since.
     """
     rounded = max(min_value or divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
+    return rounded + divisor if rounded < round_limit * value else rounded
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,16 @@ class Blocks:
             name=name,
         )(x)
 
+    def layer_norm(self, x, epsilon=1e-6, *, name):
+        """The layer `name`, normalisation over the channels of each position."""
+        return layers.LayerNormalization(
+            axis=self.axis if len(x.shape) == 4 else -1,
+            epsilon=epsilon,
+            beta_initializer=initializer("zeros"),
+            gamma_initializer=initializer("ones"),
+            name=name,
+        )(x)
+
     def act(self, x, activation=None, *, name):
         """The layer `name`, an activation: the network's where none is given."""
         return layers.Activation(activation or self.activation, name=name)(x)
@@ -232,6 +245,10 @@ class Blocks:
             name=name,
         )(x)
 
+    def layer_scale(self, x, init_value, *, name):
+        """The layer `name`: a learnt weight for each channel of a residual branch."""
+        return LayerScale(init_value, self.axis if len(x.shape) == 4 else -1, name=name)(x)
+
     def dropout(self, x, rate, *, name):
         """The layer `name`, or `x` itself where the rate is zero."""
         return layers.Dropout(rate, name=name)(x) if rate else x
@@ -269,9 +286,13 @@ class Blocks:
         return layers.Flatten(data_format=CHANNELS_LAST, name=name)(x)
 
 
-def drop_path_rates(rate: float, blocks: int) -> list[float]:
-    """`rate * index / blocks` for each block: the last one stays just below `rate`."""
-    return [rate * index / blocks for index in range(blocks)]
+def drop_path_rates(rate: float, blocks: int, last: bool = False) -> list[float]:
+    """`rate * index / blocks` for each block: the last one stays just below `rate`.
+
+    With `last`, the last block has `rate` itself: ConvNeXt's and the transformers' rule.
+    """
+    steps = max(1, blocks - 1) if last else blocks
+    return [rate * index / steps for index in range(blocks)]
 
 
 __all__ = ["Blocks", "drop_path_rates", "make_divisible"]

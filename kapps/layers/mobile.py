@@ -95,17 +95,29 @@ def fused_inverted_residual(
 
 
 def scaled_network(
-    x, nn: Blocks, stages, *, stem_filters: int, alpha: float, depth: float, drop_path: float
+    x,
+    nn: Blocks,
+    stages,
+    *,
+    stem_filters: int,
+    alpha: float,
+    depth: float,
+    drop_path: float,
+    round_limit: float = 0.9,
 ):
     """A stem, stages of blocks and a head of 1280 filters, scaled in width and in depth.
 
     Source: EfficientNet (Tan and Le, 2019), section 3.3. A stage is a row of block function,
-    expand_ratio, filters, blocks, strides and kernel_size.
+    expand_ratio, filters, blocks, strides and kernel_size; `round_limit` as of `make_divisible`.
     """
+
+    def scaled(filters):
+        return make_divisible(filters * alpha, round_limit=round_limit)
+
     depths = [math.ceil(depth * blocks) for _, _, _, blocks, _, _ in stages]
     rates = iter(drop_path_rates(drop_path, sum(depths)))
 
-    x = nn.conv_norm_act(x, make_divisible(stem_filters * alpha), 3, strides=2, name="stem")
+    x = nn.conv_norm_act(x, scaled(stem_filters), 3, strides=2, name="stem")
     for stage, (block_function, expand_ratio, filters, _, strides, kernel_size) in enumerate(
         stages, 1
     ):
@@ -113,11 +125,11 @@ def scaled_network(
             x = block_function(
                 x,
                 nn,
-                filters=make_divisible(filters * alpha),
+                filters=scaled(filters),
                 kernel_size=kernel_size,
                 strides=strides if block == 1 else 1,
                 expand_filters=nn.channels(x) * expand_ratio,
                 drop_path=next(rates),
                 name=f"stage{stage}_block{block}",
             )
-    return nn.conv_norm_act(x, make_divisible(1280 * alpha), name="head")
+    return nn.conv_norm_act(x, scaled(1280), name="head")

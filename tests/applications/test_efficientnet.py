@@ -2,12 +2,12 @@
 
 import pytest
 
-import kapps
-from kapps.applications import facts
+from kapps.applications import EfficientNetB0, facts
 from tests.parity import goldens, keras_reference
 from tests.parity.counts import counts
+from tests.parity.sweep import sweep_but
 
-# trainable, all, all without the head: Keras's own counts less the 7 numbers of its Normalization
+# Trainable, all, all without the head: Keras's own counts less the 7 numbers of its Normalization.
 COUNTS = {
     "EfficientNetB0": (5_288_548, 5_330_564, 4_049_564),
     "EfficientNetB1": (7_794_184, 7_856_232, 6_575_232),
@@ -18,34 +18,28 @@ COUNTS = {
     "EfficientNetB6": (43_040_704, 43_265_136, 40_960_136),
     "EfficientNetB7": (66_347_960, 66_658_680, 64_097_680),
 }
-PYRAMID = {  # channels of P1 to P5: table 1 of the paper, scaled
-    "EfficientNetB0": (16, 24, 40, 112, 320),
-    "EfficientNetB3": (24, 32, 48, 136, 384),
-}
+# What keeps a signal of random weights alive through so many blocks, but in range.
+NORM_SCALE = dict(zip(COUNTS, (1.25, 1.15, 1.15, 1.05, 1.05, 1.03, 0.98, 0.97), strict=True))
 
 
-@pytest.mark.parametrize("size", [64, pytest.param(75, marks=pytest.mark.sweep)])
-def test_b0_equals_keras(size, tmp_path):
-    assert keras_reference.relative_error("EfficientNetB0", tmp_path, size=size) < 1e-5
+@pytest.mark.parametrize("name", sweep_but("EfficientNetB0", COUNTS))
+def test_equals_keras(name, tmp_path):
+    scale = NORM_SCALE[name]
+    assert keras_reference.relative_error(name, tmp_path, size=64, norm_scale=scale) <= 1e-5
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("include_top", [True, False])
 @pytest.mark.parametrize("name", COUNTS)
-def test_all_equal_keras(name, include_top, tmp_path):
-    error = keras_reference.relative_error(name, tmp_path, size=96, include_top=include_top)
-    assert error < 1e-5
+def test_equals_keras_without_a_head_at_an_odd_size(name, tmp_path):
+    error = keras_reference.relative_error(
+        name, tmp_path, size=75, include_top=False, norm_scale=NORM_SCALE[name]
+    )
+    assert error <= 1e-5
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == "timm/efficientnet_b0" else pytest.mark.sweep)
-        for name in goldens.names("efficientnet")
-    ],
-)
-def test_goldens_of_timm(name):
-    assert goldens.relative_error(name) < 1e-5
+@pytest.mark.parametrize("name", sweep_but("timm/efficientnet_b0", goldens.names("efficientnet")))
+def test_equals_timm(name):
+    assert goldens.relative_error(name) <= 1e-5
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -53,24 +47,17 @@ def test_facts_have_the_published_count(name):
     assert facts(name)["params"] == COUNTS[name][0]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == "EfficientNetB0" else pytest.mark.sweep)
-        for name in COUNTS
-    ],
-)
+@pytest.mark.parametrize("name", sweep_but("EfficientNetB0", COUNTS))
 def test_counts_are_those_of_keras(name):
     assert counts(name) == COUNTS[name]
 
 
-@pytest.mark.parametrize(
-    "name", ["EfficientNetB0", pytest.param("EfficientNetB3", marks=pytest.mark.sweep)]
-)
-def test_pyramid(name):
-    app = getattr(kapps.applications, name)
-    shape = keras_reference.image_shape(128)
-    pyramid = app.features(weights=None, input_shape=shape, levels=(1, 2, 3, 4, 5))
-    shapes = [output.shape[1:] for output in pyramid.outputs]
-    expected = zip((64, 32, 16, 8, 4), PYRAMID[name], strict=True)
-    assert shapes == [(side, side, channels) for side, channels in expected]
+def test_stage_widths_and_strides():
+    # Table 1 of the paper, at 128 pixels.
+    pyramid = EfficientNetB0.features(weights=None, input_shape=keras_reference.image_shape(128))
+    assert [tuple(output.shape[1:]) for output in pyramid.outputs] == [
+        (32, 32, 24),
+        (16, 16, 40),
+        (8, 8, 112),
+        (4, 4, 320),
+    ]
