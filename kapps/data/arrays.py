@@ -39,7 +39,8 @@ def open_npz(path: str, uri: str) -> Collection:
     """Read images/labels or x_train, y_train, x_val, y_val, x_test, y_test, and class_names.
 
     Images are uint8, or floats within [0, 1] or [0, 255], of shape [N, H, W] or [N, H, W, C] with
-    1, 3 or 4 channels; labels are integers [N].
+    1, 3 or 4 channels; labels are integers [N]. Such pictures are cut already: by default, nothing
+    is cropped.
 
     Raises:
         MissingFileError: `path` does not exist.
@@ -71,11 +72,12 @@ def open_npz(path: str, uri: str) -> Collection:
         )
     most = max(int(part.labels.max()) for part in parts.values())
     if "class_names" not in arrays:
-        return Collection(uri, parts, tuple(str(i) for i in range(most + 1)), named=False)
+        classes = tuple(str(i) for i in range(most + 1))
+        return Collection(uri, parts, classes, named=False, crop_pct=1.0)
     classes = tuple(str(name) for name in arrays["class_names"].ravel())
     if most >= len(classes):
         raise DataError(f"{path} has label {most} but only {len(classes)} class_names.")
-    return Collection(uri, parts, classes)
+    return Collection(uri, parts, classes, crop_pct=1.0)
 
 
 def _part(images: np.ndarray, labels: np.ndarray, key: str, label_key: str, path: str) -> Source:

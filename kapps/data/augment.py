@@ -110,7 +110,7 @@ def _layer(library: str, call: str) -> Any:
         arguments.setdefault("seed", 1)
     try:
         return cls(**arguments)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, NotImplementedError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"augment={library}:{call}: {reason}") from error
 

@@ -1,5 +1,6 @@
 """The data set that training, evaluation and export read: batches for every backend."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
@@ -11,6 +12,7 @@ from kapps.data import augment as augmentation
 from kapps.data import mixing
 from kapps.data.reading import Reader
 from kapps.data.transforms import Transform
+from kapps.errors import MissingPackageError
 
 PARALLEL_BATCHES = 2  # one decodes while the last pictures of the other finish
 PREFETCH = 2
@@ -53,6 +55,7 @@ class Dataset:
         self._reader, self._seed, self._mix = reader, seed, mix
         self.class_names, self.batch_size, self.training = class_names, batch_size, training
         self.one_hot = one_hot
+        self._static_batch = batch_size if drop_remainder and training else None
         self.images = len(reader.source)
         whole, rest = divmod(self.images, batch_size)
         self.steps = whole if drop_remainder else whole + bool(rest)
@@ -118,14 +121,14 @@ class Dataset:
         return mixing.mix(self._mix, images, labels, np.random.default_rng([int(key), 1]))
 
     def _pipeline(self, layers: list[Any]) -> Any:
-        import tensorflow as tf
-
+        tf = _tensorflow()
+        count = self._static_batch
         shape = (*self.transform.size, self.transform.channels)
-        label_shape = (None, len(self.class_names)) if self.one_hot else (None,)
+        label_shape = (count, len(self.class_names)) if self.one_hot else (count,)
         label_type = tf.float32 if self.one_hot else tf.int32
 
         def shaped(images: Any, labels: Any) -> tuple[Any, Any]:
-            return tf.ensure_shape(images, (None, *shape)), tf.ensure_shape(labels, label_shape)
+            return tf.ensure_shape(images, (count, *shape)), tf.ensure_shape(labels, label_shape)
 
         def load(epoch: Any, step: Any) -> tuple[Any, Any, Any]:
             types = [tf.uint8, label_type, tf.int64]
@@ -152,4 +155,25 @@ class Dataset:
                 batches = batches.map(mix)
             batches = batches.map(lambda images, labels, _: (images, labels))
             batches = batches.apply(tf.data.experimental.assert_cardinality(self.steps))
-            return batches.prefetch(PREFETCH)
+            options = tf.data.Options()
+            # Of several hosts, each takes its share of every epoch.
+            options.experimental_distribute.auto_shard_policy = (
+                tf.data.experimental.AutoShardPolicy.DATA
+            )
+            return batches.prefetch(PREFETCH).with_options(options)
+
+
+def _tensorflow() -> Any:
+    """TensorFlow, for tf.data; on another backend it must leave the GPU's memory alone."""
+    import keras
+
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError:
+        raise MissingPackageError(
+            "data is read with tf.data on every backend; pip install 'kapps[tensorflow]'."
+        ) from None
+    if keras.config.backend() != "tensorflow":
+        with contextlib.suppress(RuntimeError):  # TensorFlow already runs; too late to change
+            tf.config.set_visible_devices([], "GPU")
+    return tf

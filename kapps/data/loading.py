@@ -92,7 +92,7 @@ def load(
         training: shuffle and augment. Otherwise the order is fixed and nothing is random.
         seed: of order, augmentation and mixing.
         transform: the preprocessing of the network; by default a bicubic resize and a centre crop
-            of 0.875 (digits: no crop).
+            of 0.875 (digits and npz: no crop).
         augment: a policy of `kapps.data.augment.policy`; "default" when training.
         mix: "mixup", "cutmix" or "mixup+cutmix", when training; labels become one-hot.
         class_names: the classes of a model, labels or (wnid, label) pairs: the data's classes are
@@ -233,7 +233,7 @@ def _dataset(
     policy = augmentation.policy(augment or ("default" if training else "none"))
     rule = _transform(transform, size, channels, collection.crop_pct)
     rule = rule.replace(training=training and policy.piece)
-    reader = Reader(source, rule, seed, cache, progress, policy.picture)
+    reader = Reader(source, rule, seed, cache, progress, policy.picture, fill=training)
     if training:
         _check_classes(collection, reader, class_names)
     if drop_remainder and len(reader.source) < batch_size:

@@ -11,6 +11,7 @@ A picture that cannot be read is found before training starts, not in epoch 30:
 Pillow releases Python's lock while it decodes and resizes, so plain threads use every core.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,8 @@ UNREADABLE = (images.ImageError, MissingFileError)
 CACHE_LIMIT = 2 << 30  # bytes; never more than a quarter of the machine's memory
 PILLOW_PIXEL = {1: 1, 3: 4}  # bytes a pixel by channels: Pillow pads RGB
 SHOW_PROGRESS_FROM = 500  # pictures
+NEIGHBOURS = 100  # pictures that are tried in place of one that became unreadable
+BLOCK = 4096  # pictures handed to the threads at a time; each one waiting takes memory
 SAMPLE = 32  # pictures whose size is looked up to estimate the whole
 
 
@@ -64,6 +67,9 @@ class Reader:
         cache: "memory", "none", or "auto" by the estimated size.
         progress: show a bar while many pictures are decoded.
         change: done to each training picture after the transform, with a random generator.
+        fill: what stands in for a picture that has become unreadable: another of its batch, as
+            training wants, where a batch of another size would be compiled anew; or nothing, as
+            evaluation wants, which must not count it (unless a batch would be empty).
 
     Attributes:
         source: the pictures that can be read.
@@ -81,28 +87,50 @@ class Reader:
         cache: str = "auto",
         progress: bool = False,
         change: Callable[[Image.Image, np.random.Generator], Image.Image] | None = None,
+        fill: bool = False,
     ):
         if cache not in ("auto", "memory", "none"):
             raise ValueError(f"cache={cache!r} is not one of auto, memory, none.")
-        self.transform, self.seed, self._change = transform, seed, change
+        self.transform, self.seed = transform, seed
+        self._change, self._fill = change, fill
         self.skipped = list(source.skipped)
         keep = cache == "memory" or (cache == "auto" and self._bytes(source) <= memory_limit())
-        decode = transform.shrink if transform.training else transform
-        work = decode if keep else images.check
-        results = list(_run(_guarded(work), source.items, progress))
-        good = [i for i, result in enumerate(results) if not isinstance(result, Exception)]
-        for i, result in enumerate(results):
-            if isinstance(result, Exception):
-                self.skipped.append((source.names[i], str(result)))
+        self._decoded: np.ndarray | list[Image.Image] | None = None
+        good = self._prepare(source, keep, progress)
         if not good:
             name, reason = self.skipped[-1]
-            raise DataError(f"none of {len(results)} pictures can be read; {name}: {reason}")
+            raise DataError(f"none of {len(source)} pictures can be read; {name}: {reason}")
         self.source = source if len(good) == len(source) else source.take(np.array(good))
-        self._decoded: Sequence[Any] | None = None
-        if keep and transform.training:
-            self._decoded = [results[i] for i in good]
+
+    def _prepare(self, source: Source, keep: bool, progress: bool) -> list[int]:
+        """Look at every picture, keep it if `keep`, list the bad ones; indices of the others."""
+        transform = self.transform
+        table: np.ndarray | None = None
+        if keep and not transform.training:
+            table = np.empty((len(source), *transform.size, transform.channels), np.uint8)
+
+        def prepare(i: int) -> Image.Image | None:
+            item = source.items[i]  # may be read from disk here, so in the threads
+            if table is not None:
+                table[i] = transform(item)
+            elif keep:
+                return transform.shrink(item)
+            else:
+                images.check(item)
+            return None
+
+        good, pictures = [], []
+        for i, result in enumerate(_in_parallel(_guarded(prepare), len(source), progress)):
+            if isinstance(result, Exception):
+                self.skipped.append((source.names[i], str(result)))
+            else:
+                good.append(i)
+                pictures.append(result)
+        if table is not None:
+            self._decoded = table if len(good) == len(source) else table[good]
         elif keep:
-            self._decoded = np.stack([results[i] for i in good])
+            self._decoded = pictures
+        return good
 
     @property
     def cached(self) -> bool:
@@ -113,26 +141,35 @@ class Reader:
         """Pictures by index.
 
         Returns:
-            uint8 [B, H, W, C], and the indices that they have: one that has become unreadable is
-            missing.
+            uint8 [B, H, W, C], and the index of each.
 
         Raises:
-            DataError: none of them can be read any more.
+            DataError: neither they nor their neighbours can be read any more.
         """
         if isinstance(self._decoded, np.ndarray):
             return self._decoded[indices], indices
-        items = self.source.items if self._decoded is None else self._decoded
-        results = list(pool().map(_guarded(lambda i: self._one(items[i], i, epoch)), indices))
+        indices = indices.copy()
+        results = list(pool().map(_guarded(lambda i: self._one(i, epoch)), indices))
         good = [i for i, result in enumerate(results) if not isinstance(result, Exception)]
         if len(good) < len(results):
             self._note(indices, results)
-            if not good:
-                raise DataError(
-                    f"no picture of a batch can be read any more; {self.skipped[-1][1]}"
-                )
+            if not good:  # Keras cannot average over a batch of nothing
+                other, picture = self._neighbour(int(indices[0]), epoch)
+                results[0], indices[0], good = picture, other, [0]
+            if self._fill:
+                good = (good * len(results))[: len(results)]
         return np.stack([results[i] for i in good]), indices[good]
 
-    def _one(self, item: Any, index: int, epoch: int) -> np.ndarray:
+    def _neighbour(self, index: int, epoch: int) -> tuple[int, np.ndarray]:
+        """The next picture of the list that can be read, and its index."""
+        for other in range(index + 1, index + 1 + NEIGHBOURS):
+            other %= len(self.source)
+            with contextlib.suppress(*UNREADABLE):
+                return other, self._one(other, epoch)
+        raise DataError(f"no picture can be read any more; {self.skipped[-1][1]}")
+
+    def _one(self, index: int, epoch: int) -> np.ndarray:
+        item = self.source.items[index] if self._decoded is None else self._decoded[index]
         if not self.transform.training:
             return self.transform(item)
         rng = np.random.default_rng([self.seed, epoch, index])
@@ -177,17 +214,21 @@ def _guarded(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return guarded
 
 
-def _run(work: Callable[[Any], Any], items: Sequence[Any], progress: bool) -> Iterator[Any]:
-    """`work` on every item, in parallel and in order."""
-
-    def one(i: int) -> Any:
-        return work(items[i])  # items may be read from disk here, so in the threads
-
-    results: Iterable[Any] = pool().map(one, range(len(items)))
-    if progress and len(items) >= SHOW_PROGRESS_FROM:
+def _in_parallel(work: Callable[[int], Any], count: int, progress: bool) -> Iterator[Any]:
+    """`work` on 0 .. count - 1 in the threads; the results in order."""
+    blocks = (range(i, min(i + BLOCK, count)) for i in range(0, count, BLOCK))
+    results: Iterable[Any] = (result for block in blocks for result in pool().map(work, block))
+    if progress and count >= SHOW_PROGRESS_FROM:
         from rich.console import Console
         from rich.progress import track
 
         console = Console(stderr=True)
-        results = track(results, "reading pictures", len(items), console=console, transient=True)
+        results = track(
+            results,
+            "reading pictures",
+            count,
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
     yield from results

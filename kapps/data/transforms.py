@@ -164,10 +164,14 @@ class Transform:
         picture = images.peek(image)
         width, height = images.size_of(picture)
         share = max(2 * self.size[0] / height, 2 * self.size[1] / width)
-        if share >= 1:
-            return images.decode(picture, self.channels)
-        size = (max(1, round(width * share)), max(1, round(height * share)))
-        return self._resize(images.decode(picture, self.channels, at_least=size), size)
+        if share < 1:
+            size = (max(1, round(width * share)), max(1, round(height * share)))
+            picture = self._resize(images.decode(picture, self.channels, at_least=size), size)
+        else:
+            # A copy lets go of the file, which some formats keep for their other frames.
+            picture = images.decode(picture, self.channels).copy()
+        picture.info.clear()
+        return picture
 
     def _evaluate(self, image: Image.Image) -> Image.Image:
         (height, width), (resize_height, resize_width) = self.size, self.resize

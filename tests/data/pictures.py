@@ -53,8 +53,9 @@ def truncated_png(keep: float = 0.5) -> bytes:
 
 def png_damaged_inside() -> bytes:
     """Right header and right ending; only decoding finds the damage between."""
-    data = bytearray(encode(noise(64, 64), "PNG"))
-    data[len(data) // 2] ^= 0xFF  # the checksum of the pixel data is wrong now
+    data = bytearray(encode(photo(200, 200), "PNG"))
+    middle = len(data) // 2
+    data[middle : middle + 64] = b"\xff" * 64
     return bytes(data)
 
 
