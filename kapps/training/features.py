@@ -189,6 +189,8 @@ def train_head(
     """
     classifier = classifier_of(model)
     mean, std = _moments(train.rows)
+    if not classifier.use_bias:  # which would have to take up the mean
+        mean = np.zeros_like(mean)
     dropout = classifier.input._keras_history.operation
     rate = dropout.rate if isinstance(dropout, keras.layers.Dropout) else 0.0
 
@@ -207,9 +209,9 @@ def train_head(
         plan,
         run=run,
     )
-    kernel, bias = (np.asarray(w) for w in dense.get_weights())
+    kernel, *bias = (np.asarray(w) for w in dense.get_weights())
     kernel = kernel / std[:, None]
-    classifier.set_weights([kernel, bias - mean @ kernel])
+    classifier.set_weights([kernel, *(b - mean @ kernel for b in bias)])
     return rows
 
 

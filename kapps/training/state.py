@@ -58,7 +58,8 @@ def restore_state(path: Path, model) -> dict:
         RunError: the file cannot be read, or holds the variables of another model.
     """
     progress = read_progress(path)
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:  # LossScaleOptimizer would make its variables twice
+        model.optimizer.build(model.trainable_variables)
     variables = dict(_variables(model))
     with np.load(path) as stored:
         names = set(stored.files) - {PROGRESS}

@@ -1,0 +1,164 @@
+"""kill -9 at any moment, then --resume: the end is that of an undisturbed run."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kapps.errors import RunError
+from kapps.recipes import train
+from kapps.training import runs
+
+ROOT = Path(__file__).parents[2]
+DYING = Path(__file__).with_name("dying.py")
+# (where, epoch that is lost or not): each child dies further on.
+DEATHS = (
+    ("in_the_middle_of_an_epoch", 1),
+    ("while_the_backup_is_written", 2),
+    ("between_backup_and_table", 3),
+)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A few real digits, so that an epoch takes no time."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    images = np.rint(data.images[:120] * (255 / 16)).astype("uint8")
+    np.savez(path, images=images, labels=data.target[:120])
+    return path
+
+
+def settings(digits, out, **changes) -> dict:
+    """All that has state: averaged weights, half-done accumulation, Dropout, augmentation."""
+    values = {
+        "model": "LeNet5",
+        "data": f"npz:{digits}",
+        "out": str(out),
+        "augment": "digits",
+        "arguments": ("dropout=0.3",),
+        "epochs": 4,
+        "batch_size": 16,
+        "ema": 0.9,
+        "accumulate": 4,  # 6 batches an epoch: an update is under way when the epoch ends
+        "weight_decay": 0.05,
+    }
+    return {**values, **changes}
+
+
+def words(values: dict) -> list[str]:
+    text = {k: ",".join(v) if isinstance(v, tuple) else str(v) for k, v in values.items()}
+    return [f"{name}={value}" for name, value in text.items()]
+
+
+def child(*argv: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, *argv], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+def weights(run: runs.Run, which: str) -> list[np.ndarray]:
+    return [np.array(w) for w in run.load_model(which).get_weights()]
+
+
+def table(run: runs.Run) -> list[dict]:
+    return [{k: v for k, v in r.items() if k != "seconds"} for r in run.metrics["history"]]
+
+
+@pytest.mark.contract
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_killed_run_ends_where_an_undisturbed_one_does(digits, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    done = child("-m", "kapps.recipes.train", *words(settings(digits, whole)))
+    assert done.returncode == 0, done.stderr
+    argv = words(settings(digits, killed))
+    for place, epoch in DEATHS:
+        dead = child(str(DYING), place, str(epoch), *argv, "--resume")
+        assert dead.returncode == -signal.SIGKILL, dead.stderr
+    done = child("-m", "kapps.recipes.train", *argv, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "continuing after epoch 3" in done.stderr
+
+    one, two = runs.Run.open(whole), runs.Run.open(killed)
+    assert table(one) == table(two)
+    assert two.metrics["finished"]
+    for which in ("best", "last"):
+        for a, b in zip(weights(one, which), weights(two, which), strict=True):
+            np.testing.assert_array_equal(a, b)
+    with (
+        np.load(one.backup / "train.npz") as a,
+        np.load(two.backup / "train.npz") as b,
+    ):
+        assert a.files == b.files
+        for name in set(a.files) - {"progress"}:
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+@pytest.fixture
+def interrupted(digits, tmp_path, monkeypatch):
+    """A run that Ctrl-C stopped in its second epoch."""
+    from kapps.training import engine
+
+    values = settings(digits, tmp_path / "run", epochs=2, ema=0.0, accumulate=1)
+    plain = engine.Recorder.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        plain(self, batch, logs)
+        if self.epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.Recorder, "on_train_batch_end", on_train_batch_end)
+        with pytest.raises(KeyboardInterrupt):
+            train.run(train.Settings(**values))
+    return values
+
+
+def test_ctrl_c_leaves_a_run_and_says_how_to_go_on(interrupted, capsys):
+    from kapps.settings import main
+
+    path = Path(interrupted["out"])
+    command = f"kapps train --config {path / 'settings.yaml'} --resume"
+    assert main(train.Settings, train.run, command.split()[2:]) == 0
+    result = runs.Run.open(path).metrics
+    assert [row["epoch"] for row in result["history"]] == [1, 2]
+    assert "continuing after epoch 1" in capsys.readouterr().err
+
+
+def test_changed_settings_are_refused_by_name(interrupted):
+    changed = train.Settings(**{**interrupted, "epochs": 3, "resume": True})
+    with pytest.raises(RunError, match="epochs=2, not 3"):
+        train.run(changed)
+    with pytest.raises(RunError, match="add --resume"):
+        train.run(train.Settings(**interrupted))
+
+
+def test_a_finished_run_resumes_to_its_result(digits, tmp_path):
+    values = settings(digits, tmp_path / "run", epochs=1)
+    first = train.run(train.Settings(**values))
+    before = weights(runs.Run.open(tmp_path / "run"), "last")
+    again = train.run(train.Settings(**values, resume=True))
+    assert again["best"] == first["best"]
+    for a, b in zip(before, weights(runs.Run.open(tmp_path / "run"), "last"), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_message_of_ctrl_c(digits, tmp_path):
+    """In a real process: exit status 130 and the command that continues."""
+    script = (
+        "import sys; from kapps.training import engine; from kapps.recipes import train;"
+        "from kapps.settings import main;"
+        "engine.Recorder.on_train_batch_end = lambda *a: (_ for _ in ()).throw(KeyboardInterrupt);"
+        "sys.exit(main(train.Settings, train.run, sys.argv[1:]))"
+    )
+    out = tmp_path / "run"
+    done = child("-c", script, *words(settings(digits, out)))
+    assert done.returncode == 130, done.stderr
+    assert f"kapps train --config {out / 'settings.yaml'} --resume" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert runs.Run.open(out).labels
