@@ -1,4 +1,4 @@
-"""A ConvNet for the 2020s (ConvNeXt; Liu et al., 2022, arXiv:2201.03545)."""
+"""ConvNeXt: A ConvNet for the 2020s (Liu et al., 2022, arXiv:2201.03545)."""
 
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input

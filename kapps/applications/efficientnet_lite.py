@@ -5,21 +5,19 @@ Source: the EfficientNet-Lite models of the TPU repository (Liu, 2020), derived 
 do not scale.
 """
 
-import math
-
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
-from kapps.layers import Blocks, drop_path_rates, make_divisible
-from kapps.layers.mobile import inverted_residual
+from kapps.layers import Blocks
+from kapps.layers.mobile import inverted_residual, scaled_network
 
-STAGES = (  # expand_ratio, filters, blocks, strides, kernel_size: table 1 of EfficientNet
-    (1, 16, 1, 1, 3),
-    (6, 24, 2, 2, 3),
-    (6, 40, 2, 2, 5),
-    (6, 80, 3, 2, 3),
-    (6, 112, 3, 1, 5),
-    (6, 192, 4, 2, 5),
-    (6, 320, 1, 1, 3),
+STAGES = (  # block, expand_ratio, filters, blocks, strides, kernel_size: table 1 of EfficientNet
+    (inverted_residual, 1, 16, 1, 1, 3),
+    (inverted_residual, 6, 24, 2, 2, 3),
+    (inverted_residual, 6, 40, 2, 2, 5),
+    (inverted_residual, 6, 80, 3, 2, 3),
+    (inverted_residual, 6, 112, 3, 1, 5),
+    (inverted_residual, 6, 192, 4, 2, 5),
+    (inverted_residual, 6, 320, 1, 1, 3),
 )
 VARIANTS = (  # alpha, depth multiplier, size, dropout, crop_pct, interpolation
     (1.0, 1.0, 224, 0.2, 0.875, "bicubic"),
@@ -31,26 +29,16 @@ VARIANTS = (  # alpha, depth multiplier, size, dropout, crop_pct, interpolation
 
 
 def backbone(x, nn: Blocks, *, alpha: float, depth: float, drop_path: float):
-    depths = [
-        blocks if stage in (1, len(STAGES)) else math.ceil(blocks * depth)
-        for stage, (_, _, blocks, _, _) in enumerate(STAGES, 1)
-    ]
-    rates = iter(drop_path_rates(drop_path, sum(depths)))
-
-    x = nn.conv_norm_act(x, 32, 3, strides=2, name="stem")
-    for stage, (expand_ratio, filters, _, strides, kernel_size) in enumerate(STAGES, 1):
-        for block in range(1, depths[stage - 1] + 1):
-            x = inverted_residual(
-                x,
-                nn,
-                filters=make_divisible(filters * alpha),
-                kernel_size=kernel_size,
-                strides=strides if block == 1 else 1,
-                expand_filters=nn.channels(x) * expand_ratio,
-                drop_path=next(rates),
-                name=f"stage{stage}_block{block}",
-            )
-    return nn.conv_norm_act(x, 1280, name="head")
+    return scaled_network(
+        x,
+        nn,
+        STAGES,
+        stem_filters=32,
+        alpha=alpha,
+        depth=depth,
+        drop_path=drop_path,
+        fixed_ends=True,
+    )
 
 
 def _application(index, alpha, depth, size, dropout, crop_pct, interpolation):

@@ -1,4 +1,4 @@
-"""Searching for MobileNetV3 (Howard et al., 2019, arXiv:1905.02244)."""
+"""MobileNetV3: Searching for MobileNetV3 (Howard et al., 2019, arXiv:1905.02244)."""
 
 from dataclasses import replace
 from functools import partial

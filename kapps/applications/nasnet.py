@@ -1,6 +1,4 @@
-"""NASNet-A: Learning Transferable Architectures for Scalable Image Recognition (Zoph et al., 2017,
-arXiv:1707.07012).
-"""
+"""NASNet-A: Learning Transferable Architectures (Zoph et al., 2017, arXiv:1707.07012)."""
 
 from dataclasses import dataclass
 

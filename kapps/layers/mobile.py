@@ -104,20 +104,26 @@ def scaled_network(
     depth: float,
     drop_path: float,
     round_limit: float = 0.9,
+    fixed_ends: bool = False,
 ):
     """A stem, stages of blocks and a head of 1280 filters, scaled in width and in depth.
 
     Source: EfficientNet (Tan and Le, 2019), section 3.3. A stage is a row of block function,
     expand_ratio, filters, blocks, strides and kernel_size; `round_limit` as of `make_divisible`.
+    With `fixed_ends`, the stem, the head and the depths of the first and last stage do not scale.
     """
 
     def scaled(filters):
         return make_divisible(filters * alpha, round_limit=round_limit)
 
     depths = [math.ceil(depth * blocks) for _, _, _, blocks, _, _ in stages]
+    stem, head = scaled(stem_filters), scaled(1280)
+    if fixed_ends:
+        depths[0], depths[-1] = stages[0][3], stages[-1][3]
+        stem, head = stem_filters, 1280
     rates = iter(drop_path_rates(drop_path, sum(depths)))
 
-    x = nn.conv_norm_act(x, scaled(stem_filters), 3, strides=2, name="stem")
+    x = nn.conv_norm_act(x, stem, 3, strides=2, name="stem")
     for stage, (block_function, expand_ratio, filters, _, strides, kernel_size) in enumerate(
         stages, 1
     ):
@@ -132,4 +138,4 @@ def scaled_network(
                 drop_path=next(rates),
                 name=f"stage{stage}_block{block}",
             )
-    return nn.conv_norm_act(x, scaled(1280), name="head")
+    return nn.conv_norm_act(x, head, name="head")
