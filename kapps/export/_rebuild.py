@@ -177,8 +177,10 @@ def fold_normalization(model, into_input: bool):
     import keras
     import numpy as np
 
-    if isinstance(model, keras.Sequential) and model.built:
+    if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs, model.outputs)
+    if not hasattr(model, "_nodes_by_depth"):  # a subclass of keras.Model: no graph to look at
+        return model, Scaling()
     layer = _first_rescaling(model)
     if layer is None:
         return model, Scaling()
@@ -188,8 +190,8 @@ def fold_normalization(model, into_input: bool):
     if np.any(scale == 0):
         return model, Scaling()
     mean = -offset / scale
-    follower, norm = _first_conv(layer)
-    zero = float(np.floor(mean[0]))
+    follower, norm = _first_conv(model, layer)
+    zero = float(np.ceil(mean[0] - 0.5 - 1e-6)) + 0.0  # 127 for a mean of 127.5; never -0
     shift = (zero - mean) * scale  # what the zero point leaves over, in normalised units
     one_scale = np.ptp(scale) <= 1e-9 * abs(scale[0]) and scale[0] > 0
     near = np.all(np.abs(zero - mean) <= 0.5 + 1e-6) and 0 <= zero <= 255
@@ -213,39 +215,41 @@ def _first_rescaling(model):
     """The Rescaling layer right after the only input, if it is the input's only reader."""
     import keras
 
-    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
+    if len(getattr(model, "inputs", None) or ()) != 1:
         return None
-    if len(model.inputs) != 1:
-        return None
-    readers = [
-        layer
-        for layer in model.layers
-        if not isinstance(layer, keras.layers.InputLayer)
-        and any(x is model.inputs[0] for node in layer._inbound_nodes for x in node.input_tensors)
-    ]
+    readers = _readers(model, model.inputs[0])
     if len(readers) == 1 and isinstance(readers[0], keras.layers.Rescaling):
-        return readers[0] if len(readers[0]._inbound_nodes) == 1 else None
+        return readers[0]
     return None
 
 
-def _readers(layer) -> list:
-    """The layers that read the only output of `layer`."""
-    return [node.operation for node in layer._outbound_nodes]
+def _readers(model, tensor) -> list:
+    """The layers of this very model that read `tensor`; layers may have been called elsewhere."""
+    nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
+    return [n.operation for n in nodes if any(x is tensor for x in n.input_tensors)]
 
 
-def _first_conv(layer):
+def _output(model, layer):
+    """What `layer` gives in this model, or None if it is called more than once in it."""
+    nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
+    outputs = [n.output_tensors[0] for n in nodes if n.operation is layer]
+    return outputs[0] if len(outputs) == 1 else None
+
+
+def _first_conv(model, layer):
     """(convolution, normalisation or None) when a plain convolution is all that reads `layer`."""
     import keras
 
-    readers = _readers(layer)
+    readers = _readers(model, _output(model, layer))
     while len(readers) == 1 and isinstance(readers[0], keras.layers.ZeroPadding2D):
-        readers = _readers(readers[0])
+        readers = _readers(model, _output(model, readers[0]))
     if len(readers) != 1 or type(readers[0]) is not keras.layers.Conv2D:
         return None, None
     conv = readers[0]
-    if conv.groups != 1 or conv.data_format != "channels_last":
+    output = _output(model, conv)
+    if conv.groups != 1 or conv.data_format != "channels_last" or output is None:
         return None, None
-    after = _readers(conv)
+    after = _readers(model, output)
     norm = after[0] if len(after) == 1 else None
     linear = conv.activation is keras.activations.linear
     if not linear or not isinstance(norm, keras.layers.BatchNormalization):
@@ -273,7 +277,8 @@ def _without(model, layer, offset: list[float] | None):
     """The model without its first layer, or with that layer replaced by adding `offset`."""
     import keras
 
-    rest = keras.Model(layer.output, model.outputs[0] if len(model.outputs) == 1 else model.outputs)
+    outputs = model.outputs[0] if len(model.outputs) == 1 else model.outputs
+    rest = keras.Model(_output(model, layer), outputs)
     if offset is None:
         return rest
     image = keras.Input(batch_shape=model.input_shape, name="image")
