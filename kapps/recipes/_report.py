@@ -45,7 +45,8 @@ svg .grid { stroke:var(--line); } .line { fill:none; stroke-width:2.2; stroke-li
 .dot.s1 { fill:var(--one); } .dot.s2 { fill:var(--two); } .dot.s3 { fill:var(--three); }
 rect.right { fill:var(--good); } rect.wrong { fill:var(--bad); } rect.none { fill:var(--soft); }
 .photo img { width:100%; aspect-ratio:3/2; object-fit:cover; border-radius:8px; display:block; }
-.bars { margin-top:16px; display:grid; grid-template-columns:minmax(90px,max-content) 1fr auto; gap:8px 12px;
+.bars { margin-top:16px; display:grid; gap:8px 12px;
+  grid-template-columns:minmax(90px,max-content) 1fr auto;
   align-items:center; font-size:14.5px; }
 .bars i { display:block; height:10px; border-radius:5px; background:var(--one); min-width:2px; }
 .bars em { font-style:normal; color:var(--soft); font-variant-numeric:tabular-nums; }
