@@ -28,6 +28,7 @@ EXTRAS = {
     # What the jobs of the command line use beyond a backend.
     "recipes": [
         "tensorflow-datasets>=4.9.10",  # data sets by name: tfds:NAME
+        "importlib-resources>=7.1",  # what tfds needs to prepare a data set and does not declare
         "keras-cv>=0.9",  # augmentation layers by name: keras_cv:NAME
         "scikit-learn>=1.9.1",  # real digits and two real photos, embedded
     ],
