@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-import numpy as np
+from kapps.training.state import to_numpy
 
 OPTIMIZERS = ("adamw", "sgd")
 LEARNING_RATES = {"adamw": 1e-3, "sgd": 0.05}  # peaks used when a job names none
@@ -105,18 +105,15 @@ def averaged_weights(model) -> Iterator[None]:
     Keras's SwapEMAWeights exchanges by adding and subtracting on TensorFlow, which rounds. Without
     averaging this does nothing.
     """
-    import keras
-
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     averages = getattr(optimizer, "_model_variables_moving_average", ()) or ()
     if not optimizer.use_ema or not averages:
         yield
         return
     variables = optimizer._trainable_variables
-    # Copies on the host: two variables that share a JAX array lose it when one is donated.
-    kept = [np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables]
+    kept = [to_numpy(variable) for variable in variables]
     for variable, average in zip(variables, averages, strict=True):
-        variable.assign(np.array(keras.ops.convert_to_numpy(average.value)))
+        variable.assign(to_numpy(average))
     try:
         yield
     finally:

@@ -30,7 +30,7 @@ def save_state(path: Path, model, progress: dict) -> None:
     Raises:
         FileWriteError: the disk is full or the place cannot be written.
     """
-    arrays = {name: _numpy(variable) for name, variable in _variables(model)}
+    arrays = {name: to_numpy(variable) for name, variable in _variables(model)}
     arrays[PROGRESS] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
     with atomic_write(path) as file:
         np.savez(file, **arrays)
@@ -89,7 +89,14 @@ def _variables(model) -> list[tuple[str, object]]:
     return rows + [(f"optimizer/{i}", v) for i, v in enumerate(model.optimizer.variables)]
 
 
-def _numpy(variable) -> np.ndarray:
+def to_numpy(variable) -> np.ndarray:
+    """A copy of a Keras variable's value on the host.
+
+    A copy: two variables that share a JAX array lose it when one is donated.
+    """
     import keras
 
-    return keras.ops.convert_to_numpy(variable.value)
+    value = variable.value
+    # One of tf.distribute is not a tensor yet: it has a copy on each device.
+    value = value.read_value() if hasattr(value, "read_value") else value
+    return np.array(keras.ops.convert_to_numpy(value))

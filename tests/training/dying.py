@@ -1,4 +1,4 @@
-"""A training that dies by SIGKILL at a chosen place; run as a child process by test_resume.py.
+"""A training that dies by a signal at a chosen place; run as a child process by test_resume.py.
 
 python dying.py WHERE [settings of kapps train]
 """
@@ -52,6 +52,15 @@ def between_backup_and_table(epoch: int) -> None:
         plain(self, history, *args, **more)
 
     runs.Run.write_history = write_history
+
+
+def by_ctrl_c(epoch: int) -> None:
+    global die
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    in_the_middle_of_an_epoch(epoch)
 
 
 if __name__ == "__main__":

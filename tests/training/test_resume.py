@@ -150,15 +150,9 @@ def test_a_finished_run_resumes_to_its_result(digits, tmp_path):
 
 def test_the_message_of_ctrl_c(digits, tmp_path):
     """In a real process: exit status 130 and the command that continues."""
-    script = (
-        "import sys; from kapps.training import engine; from kapps.recipes import train;"
-        "from kapps.settings import main;"
-        "engine.Recorder.on_train_batch_end = lambda *a: (_ for _ in ()).throw(KeyboardInterrupt);"
-        "sys.exit(main(train.Settings, train.run, sys.argv[1:]))"
-    )
     out = tmp_path / "run"
-    done = child("-c", script, *words(settings(digits, out)))
+    done = child(str(DYING), "by_ctrl_c", "1", *words(settings(digits, out)))
     assert done.returncode == 130, done.stderr
     assert f"kapps train --config {out / 'settings.yaml'} --resume" in done.stderr
     assert "Traceback" not in done.stderr
-    assert runs.Run.open(out).labels
+    assert len(runs.Run.open(out).metrics["history"]) == 1

@@ -1,0 +1,84 @@
+"""Several devices, made of one CPU: in child processes, because a backend counts them only once."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOUR_ON_JAX = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+TWO_ON_TENSORFLOW = """
+import sys, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from kapps.recipes import train
+from kapps.settings import main
+sys.exit(main(train.Settings, train.run, sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    images = np.rint(data.images[:160] * (255 / 16)).astype("uint8")
+    np.savez(path, images=images, labels=data.target[:160])
+    return path
+
+
+def run(script: list[str], digits, out, env: dict, *more: str):
+    words = [f"data=npz:{digits}", f"out={out}", "model=LeNet5", "augment=none", "epochs=2"]
+    return subprocess.run(
+        [sys.executable, *script, *words, "batch_size=16", "ema=0.9", *more],
+        cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=600,
+        check=False,
+    )  # fmt: skip
+
+
+def rows(out: Path) -> list[tuple[float, float]]:
+    history = json.loads((out / "metrics.json").read_text())["history"]
+    return [(row["loss"], row["val_loss"]) for row in history]
+
+
+JOB = ["-m", "kapps.recipes.train"]
+
+
+@pytest.mark.parametrize(
+    ("script", "env", "devices"),
+    [
+        (JOB, FOUR_ON_JAX, 4),
+        (["-c", TWO_ON_TENSORFLOW], {"KERAS_BACKEND": "tensorflow"}, 2),
+    ],
+    ids=["jax", "tensorflow"],
+)
+def test_many_devices_train_as_one_does(digits, tmp_path, script, env, devices):
+    one = run(script, digits, tmp_path / "one", env)
+    assert one.returncode == 0, one.stderr
+    many = run(script, digits, tmp_path / "many", env, "--distribute")
+    assert many.returncode == 0, many.stderr
+    assert f"{devices} device(s)" in many.stderr
+    np.testing.assert_allclose(rows(tmp_path / "one"), rows(tmp_path / "many"), rtol=1e-3)
+    files = {path.name for path in (tmp_path / "many").iterdir()}
+    assert {"best.keras", "last.keras"} <= files
+
+
+@pytest.mark.parametrize(
+    ("env", "more", "sentence"),
+    [
+        ({"KERAS_BACKEND": "jax"}, [], "jax sees cpu:0 only"),
+        (FOUR_ON_JAX, ["batch_size=18"], "batch_size=18 cannot be shared by 4 devices"),
+        ({"KERAS_BACKEND": "torch"}, [], "not available on the torch backend"),
+    ],
+)
+def test_what_cannot_be_distributed_says_so(digits, tmp_path, env, more, sentence):
+    done = run(JOB, digits, tmp_path / "run", env, "--distribute", *more)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
