@@ -14,10 +14,16 @@ import numpy as np
 from kapps.errors import WeightsError
 from kapps.weights._raw import widen_bfloat16
 
-# Names that Keras 1 gave, as in the VGG files: "block1_conv1_W_1:0".
+# Names that Keras 1 gave, as in the files of VGG and Xception: "block1_conv1_W_1:0".
 KERAS_1 = (
     (re.compile(r".*_W(_\d+)?"), "kernel"),
     (re.compile(r".*_b(_\d+)?"), "bias"),
+    (re.compile(r".*_depthwise_kernel"), "depthwise_kernel"),
+    (re.compile(r".*_pointwise_kernel"), "pointwise_kernel"),
+    (re.compile(r".*_gamma"), "gamma"),
+    (re.compile(r".*_beta"), "beta"),
+    (re.compile(r".*_running_mean"), "moving_mean"),
+    (re.compile(r".*_running_std"), "moving_variance"),  # it was the variance all along
 )
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 # The variables of a layer in the order of its class, where their number says which they are.

@@ -3,8 +3,8 @@
 A dialect is a table of rows, one module a family. A row is a regular expression for the name of a
 module of the source and a template for our layer; `{0}` is its first group, `{0:+1}` the number
 plus one, `{0:block}` the n-th block of the network counted from zero through all stages, and
-`{0:number}` the place of a letter in the alphabet, 1 for a. `{0:numbered}` is for sources that only
-number their layers, see `Dialect.numbered`.
+`{0:number}` the place of a letter in the alphabet, 1 for a. `Dialect.orders` is for sources that
+only number their layers.
 A row that has a "/" names one tensor, not a module.
 """
 

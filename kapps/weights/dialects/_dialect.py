@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -60,8 +60,9 @@ class Dialect:
         ignore: regular expressions of tensors that carry nothing for us.
         bgr: whether its networks take blue first.
         prepare: a last resort, `arrays -> arrays`, for files whose names need work beforehand.
-        numbered: a regular expression whose first group is what our layers are called that the
-            source only numbers; "{0:numbered}" is the n-th of them, counted from zero.
+        orders: for sources that only number their layers: {"conv": regular expression} makes
+            "{0:conv}" the n-th of our layers that match, counted from zero, or rather its first
+            group. "block" is always there.
     """
 
     name: str
@@ -70,7 +71,7 @@ class Dialect:
     ignore: tuple[str, ...] = ()
     bgr: bool = False
     prepare: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
-    numbered: str = ""
+    orders: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _separator(self) -> str:
@@ -99,9 +100,8 @@ class Dialect:
         Raises:
             KeyError: a name that `knows` would refuse.
         """
-        orders = {"block": _in_order(BLOCK, targets)}
-        if self.numbered:
-            orders["numbered"] = _in_order(self.numbered, targets)
+        patterns = {"block": BLOCK, **self.orders}
+        orders = {kind: _in_order(pattern, targets) for kind, pattern in patterns.items()}
         translated = {}
         for name, array in (self.prepare(arrays) if self.prepare else arrays).items():
             if self._ignored(name):

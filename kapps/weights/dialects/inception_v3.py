@@ -7,12 +7,12 @@ KERAS = Dialect(
     "keras",
     "keras",
     rows=(
-        (r"conv2d(?:_(\d+))?", "{0:numbered}_conv"),
-        (r"batch_normalization(?:_(\d+))?", "{0:numbered}_norm"),
+        (r"conv2d(?:_(\d+))?", "{0:conv}_conv"),
+        (r"batch_normalization(?:_(\d+))?", "{0:conv}_norm"),
         (r"predictions", "predictions"),
     ),
     prepare=by_rank("conv2d", "batch_normalization"),
-    numbered=r"(.+)_conv$",
+    orders={"conv": r"(.+)_conv$"},
 )
 
 STEM = {

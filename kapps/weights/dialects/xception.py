@@ -11,8 +11,8 @@ KERAS = Dialect(
         (r"block1_conv1_bn", "stem_norm"),
         (r"block1_conv2", "stage1_block1_conv"),
         (r"block1_conv2_bn", "stage1_block1_norm"),
-        (r"conv2d(?:_(\d+))?", "{0:numbered}_conv"),
-        (r"batch_normalization(?:_(\d+))?", "{0:numbered}_norm"),
+        (r"conv2d(?:_(\d+))?", "{0:shortcut}_conv"),
+        (r"batch_normalization(?:_(\d+))?", "{0:shortcut}_norm"),
         (r"block14_sepconv(\d)_bn", "stage5_block{0:+1}_1_norm"),
         (r"block(\d+)_sepconv(\d)_bn", "{0:block-1}_{1}_norm"),
         *(
@@ -30,9 +30,23 @@ KERAS = Dialect(
             )
         ),
         (r"predictions", "predictions"),
+        # The published files are of Keras 1, from a network without any names.
+        (r"convolution2d_(\d+)", "{0:full}_conv"),
+        (r"separableconvolution2d_(\d+)/depthwise_kernel", "{0:separable}_depthwise_conv/kernel"),
+        (r"separableconvolution2d_(\d+)/pointwise_kernel", "{0:separable}_pointwise_conv/kernel"),
+        (r"batchnormalization_(\d+)", "{0:norm}_norm"),
+        (r"dense_2", "predictions"),
     ),
-    prepare=by_rank("conv2d", "batch_normalization"),
-    numbered=r"(stage\d_block1_shortcut)_conv$",
+    prepare=by_rank(
+        *("conv2d", "batch_normalization"),
+        *("convolution2d", "separableconvolution2d", "batchnormalization"),
+    ),
+    orders={
+        "shortcut": r"(stage\d_block1_shortcut)_conv$",
+        "full": r"(stem|stage1_block1|stage\d_block1_shortcut)_conv$",
+        "separable": r"(.+)_depthwise_conv$",
+        "norm": r"(.+)_norm$",
+    },
 )
 
 TIMM = Dialect(
