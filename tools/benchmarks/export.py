@@ -45,8 +45,8 @@ def run() -> Section:
     ]
     text = (
         "float32, 224x224, batch 1, one thread of LiteRT with XNNPACK. The file of kapps takes RGB "
-        f"in 0..255 and normalises it, and packs the 1000 labels behind the model ({labels / 1e3:.0f} "
-        "kB, not counted); that of Keras expects the app to do both. "
+        "in 0..255 and normalises it, and packs the 1000 labels behind the model "
+        f"({labels / 1e3:.0f} kB, not counted); that of Keras expects the app to do both. "
         "Keras's own export leaves the batch open, so it was resized to 1."
     )
     commands = [f"KERAS_BACKEND=tensorflow python -m {MODULE} {name} FILE" for name in files]
