@@ -146,13 +146,16 @@ class Blocks:
 
     def layer_norm(self, x, epsilon=1e-6, *, name):
         """The layer `name`, normalisation over the channels of each position."""
-        return layers.LayerNormalization(
-            axis=self.axis if len(x.shape) == 4 else -1,
+        turned = len(x.shape) == 4 and self.data_format != CHANNELS_LAST
+        if turned:  # on torch, Keras normalises the last axis alone
+            x = layers.Permute((2, 3, 1), name=f"{name}_to_last")(x)
+        x = layers.LayerNormalization(
             epsilon=epsilon,
             beta_initializer=initializer("zeros"),
             gamma_initializer=initializer("ones"),
             name=name,
         )(x)
+        return layers.Permute((3, 1, 2), name=f"{name}_to_first")(x) if turned else x
 
     def act(self, x, activation=None, *, name):
         """The layer `name`, an activation: the network's where none is given."""

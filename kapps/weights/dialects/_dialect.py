@@ -131,6 +131,11 @@ class Dialect:
 
     def _target(self, name, targets, orders) -> tuple[str, Callable | None]:
         if self is KAPPS:
+            layer, _, variable = name.rpartition("/")
+            known = list(targets[layer].shapes) if layer in targets else []
+            if variable.isdigit() and int(variable) < len(known):
+                # A .weights.h5 numbers the variables of layers that are not Keras's own.
+                name = f"{layer}/{known[int(variable)]}"
             return name, None
         match, template, transform = self._row(name)
         groups = []
