@@ -6,6 +6,7 @@ Runs in the child process, on TensorFlow.
 import dataclasses
 
 from kapps.errors import ExportError
+from kapps.export.source import load_reason
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +38,7 @@ def load(path: str):
     try:
         return keras.saving.load_model(path, compile=False)
     except (TypeError, ValueError, OSError) as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        reason = lines[0] if lines else type(error).__name__
+        reason = load_reason(error)
         raise ExportError(f"{path} could not be loaded on TensorFlow: {reason}") from error
 
 

@@ -6,6 +6,9 @@ import numpy as np
 
 from kapps.export import flatbuffer, litert
 
+# They show what came before them: unlikely classes are all rounding error.
+NOT_BLAMED = ("SOFTMAX", "QUANTIZE", "DEQUANTIZE")
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerError:
@@ -14,7 +17,9 @@ class LayerError:
     Attributes:
         layer: readable name of what the operator computes.
         operator: such as "CONV_2D".
-        error: root mean square of the difference, as a share of the output's own deviation.
+        error: root mean square of the difference as a share of that of the output itself, in
+            [0, 1] for each channel, averaged over the channels: one loud channel does not hide
+            that the others are lost.
         added: how much of it was not yet in the operator's inputs.
     """
 
@@ -49,20 +54,28 @@ def worst(exact: bytes, quantised: bytes, images: np.ndarray, count: int = 5) ->
         for name in values[0].keys() & values[1].keys():
             a, b = values[0][name].astype("float64"), values[1][name].astype("float64")
             if a.shape == b.shape:
-                row = np.array([np.mean((a - b) ** 2), np.mean(a), np.mean(a * a)])
+                row = np.array([_by_channel((a - b) ** 2), _by_channel(a * a)])
                 sums[name] = sums.get(name, 0) + row
-    steps = -(-len(images) // size)
-    errors = {}
-    for name, (square, mean, power) in sums.items():
-        variance = power / steps - (mean / steps) ** 2
-        errors[name] = float(np.sqrt(square / steps / variance)) if variance > 1e-12 else 0.0
+    errors = {name: _share(*rows) for name, rows in sums.items()}
     result = []
     for op in flatbuffer.parse(quantised).operators:
         name = flatbuffer.plain_name(op.outputs[0].name)
-        if name in errors:
-            before = max(
-                errors.get(flatbuffer.plain_name(t.name), 0.0) for t in op.inputs if t is not None
-            )
+        if name in errors and op.name not in NOT_BLAMED:
+            read = [t for t in op.inputs if t is not None and not t.constant]
+            before = max((errors.get(flatbuffer.plain_name(t.name), 0.0) for t in read), default=0)
             layer = flatbuffer.layer_name(name)
             result.append(LayerError(layer, op.name, errors[name], errors[name] - before))
     return sorted(result, key=lambda e: -e.added)[:count]
+
+
+def _by_channel(values: np.ndarray) -> np.ndarray:
+    """Mean over everything but the last axis."""
+    return values.reshape(-1, values.shape[-1] if values.ndim else 1).mean(axis=0)
+
+
+def _share(square: np.ndarray, power: np.ndarray) -> float:
+    """The error of a tensor from its channels' squared errors and powers."""
+    alive = power > 1e-12 * power.max(initial=0.0)
+    if not alive.any():
+        return 0.0
+    return float(np.minimum(1.0, np.sqrt(square[alive] / power[alive])).mean())

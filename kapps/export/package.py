@@ -48,7 +48,7 @@ def package(content: bytes, *, name: str, description: str, labels: list[str] | 
     model = fb.ModelT.InitFromObj(fb.Model.GetRootAs(content, 0))
     graph = model.subgraphs[0]
     image, scores = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
-    _rename(graph)
+    _rename(model, graph)
     image.name, scores.name = IMAGE, SCORES
     model.description = f"{name}, exported by kapps"
     model.signatureDefs = [_signature(fb, graph)]
@@ -80,10 +80,18 @@ def packed_labels(content: bytes) -> list[str] | None:
         return None
 
 
-def _rename(graph) -> None:
-    """Give tensors the short part of their names; the converter lists every fused layer in them."""
+def _rename(model, graph) -> None:
+    """Name tensors by their layers; the converter lists every fused layer in each name.
+
+    What an operator gives has the layer's own name; constants, unpacked ones too, are numbered
+    after it.
+    """
+    stored = [model.buffers[tensor.buffer].data is not None for tensor in graph.tensors]
+    computing = [op for op in graph.operators if not all(stored[i] for i in op.inputs if i >= 0)]
+    given = [int(index) for op in computing for index in op.outputs]
     taken: set[str] = set()
-    for tensor in graph.tensors:
+    for index in dict.fromkeys([*given, *range(len(graph.tensors))]):
+        tensor = graph.tensors[index]
         plain = name = layer_name(_text(tensor.name or b""))
         count = 1
         while name in taken:

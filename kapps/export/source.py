@@ -185,9 +185,15 @@ def _load(path: Path):
     try:
         return keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = lines[0] if lines else type(error).__name__
+        reason = load_reason(error)
         raise ExportError(f"{path} could not be loaded as a Keras model: {reason}") from error
+
+
+def load_reason(error: Exception) -> str:
+    """What went wrong while Keras loaded a model, without the configuration that it prints."""
+    text = str(error).split("Exception encountered:")[-1]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
 
 
 def _from_model(model, name: str, origin: str) -> Source:

@@ -8,7 +8,7 @@ from kapps import data
 from kapps.export import export
 from kapps.layers import Normalize
 
-LABELS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+LABELS = [str(digit) for digit in range(10)]
 SIZE = 24
 SPEC = {"application": "Digits", "size": SIZE, "crop_pct": 1.0, "interpolation": "bilinear"}
 

@@ -1,0 +1,67 @@
+"""Each way in which the conversion can end is one sentence."""
+
+import keras
+import pytest
+
+from kapps.errors import ExportError
+from kapps.export import child
+
+
+def job(model, tmp_path):
+    return {
+        "model": str(model),
+        "out": str(tmp_path / "out.tflite"),
+        "format": "litert",
+        "quantize": "float32",
+        "batch_size": 1,
+        "size": [8, 8],
+        "calibration": None,
+    }
+
+
+def test_operators_outside_litert_are_named(tmp_path):
+    image = keras.Input((8, 8, 3))
+    x = keras.ops.erfinv(keras.layers.Conv2D(2, 3, activation="tanh")(image))
+    keras.Model(image, keras.layers.GlobalAveragePooling2D()(x)).save(tmp_path / "model.keras")
+    with pytest.raises(ExportError, match=r"does not have as builtins \(tf.Erfinv\)"):
+        child.run(job(tmp_path / "model.keras", tmp_path))
+    assert not (tmp_path / "out.tflite").exists()
+
+
+def test_a_layer_that_the_child_cannot_import(tmp_path):
+    @keras.saving.register_keras_serializable(package="only_here")
+    class Strange(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    keras.Sequential([keras.Input((8, 8, 3)), Strange()]).save(tmp_path / "model.keras")
+    with pytest.raises(ExportError, match="could not be loaded on TensorFlow.*Strange"):
+        child.run(job(tmp_path / "model.keras", tmp_path))
+
+
+def test_a_conversion_that_takes_too_long(tmp_path):
+    with pytest.raises(ExportError, match="took longer than 0 s"):
+        child.run(job("model.keras", tmp_path), timeout=0.01)
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "sentence"),
+    [
+        (-9, "", "stopped by SIGKILL; there may not be enough memory"),
+        (-11, "", "stopped by SIGSEGV"),
+        (1, "ModuleNotFoundError: No module named 'tensorflow'", r"pip install 'kapps\[tens"),
+        (1, "Traceback\n  File\nValueError: bad shape\n", "failed: ValueError: bad shape"),
+        (7, "", "failed: exit status 7"),
+    ],
+)
+def test_crashes_in_one_sentence(status, stderr, sentence):
+    import re
+
+    text = child._crash(status, stderr)
+    assert re.search(sentence, text) and "\n" not in text
+
+
+def test_the_child_runs_on_tensorflow_without_a_gpu(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    values = child.environment()
+    assert values["KERAS_BACKEND"] == "tensorflow" and values["CUDA_VISIBLE_DEVICES"] == "-1"
