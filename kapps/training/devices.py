@@ -1,9 +1,10 @@
 """Many devices and half precision: the backend's own engines behind one flag each."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
+import numpy as np
 
 from kapps.errors import SettingsError
 
@@ -72,6 +73,25 @@ def distributed(wanted: bool, batch_size: int) -> Iterator[int]:
 
     with tf.distribute.MirroredStrategy(devices).scope():
         yield len(devices)
+
+
+def feed(batches: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]):
+    """What `model.fit` takes so that it trains on exactly these batches in this order.
+
+    On several TensorFlow devices Keras opens its input twice and lets the first iterator read
+    ahead, which would lose batches of a Python generator; a tf.data pipeline begins anew instead.
+
+    Args:
+        batches: makes the iterator over all batches of all epochs, of one shape.
+    """
+    if keras.config.backend() != "tensorflow":
+        return batches()
+    import tensorflow as tf
+
+    if not tf.distribute.has_strategy():
+        return batches()
+    signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in next(batches()))
+    return tf.data.Dataset.from_generator(batches, output_signature=signature)
 
 
 def _devices(backend: str) -> list[str]:

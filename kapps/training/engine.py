@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kapps.errors import RunError
-from kapps.training import optimization, progress, runs, scoring, state
+from kapps.training import devices, optimization, progress, runs, scoring, state
 from kapps.training.losses import CrossEntropy
 from kapps.training.tensorboard import ScalarWriter
 
@@ -150,7 +150,7 @@ def fit(
     if start < plan.epochs and not recorder.stopped:
         try:
             model.fit(
-                _chain(train, start, plan.epochs),
+                devices.feed(lambda: _chain(train, start, plan.epochs)),
                 initial_epoch=start,
                 epochs=plan.epochs,
                 steps_per_epoch=train.steps,
