@@ -51,7 +51,7 @@ def run(settings: Settings) -> dict:
             run folder is there already.
         KeyboardInterrupt: Ctrl-C; the run can be continued.
     """
-    settings = resolve(settings, least_epochs=0)
+    settings = _checked(resolve(settings, least_epochs=0))
     import keras
 
     from kapps.training import building, devices, engine, freezing, job, pictures, runs
@@ -59,6 +59,7 @@ def run(settings: Settings) -> dict:
 
     began = time.perf_counter()
     run = runs.resumable(settings, "finetune")
+    keras.utils.set_random_seed(settings.seed)  # a file's Dropout layers get their seeds here
     source = building.pretrained(settings.model, settings.weights, settings.arguments)
     size = settings.size or source.size
     splits = pictures.Splits(settings, source.spec, size, source.channels)
@@ -68,8 +69,10 @@ def run(settings: Settings) -> dict:
         with devices.distributed(settings.distribute, settings.batch_size):
             model = source.build(size, len(train.class_names))
             twin = keras.Model(model.input, model.output, name=model.name)
+            freezing.unfreeze(model, settings.unfreeze)  # a wrong word shows before hours of work
+            spec = building.describe(source.spec, train.transform, len(train.class_names))
+            building.carry(model, spec)
             if run is None:
-                spec = building.describe(source.spec, train.transform, len(train.class_names))
                 run = runs.Run.create(settings.out, settings, "finetune", train.class_names, spec)
             say(
                 f"{settings.model} on {keras.config.backend()}, {size}x{size} pixels; "
@@ -92,6 +95,19 @@ def run(settings: Settings) -> dict:
                         twin=twin,
                     )
     return job.finish(run, history, began, seconds_features=seconds)
+
+
+def _checked(settings: Settings) -> Settings:
+    for name in ("learning_rate_head", "batch_size_head"):
+        if not getattr(settings, name) > 0:
+            raise ValueError(f"{name}={getattr(settings, name)} is out of range; use more than 0.")
+    nothing_below = not settings.epochs or settings.unfreeze == "none"
+    if settings.epochs_head < 0 or (not settings.epochs_head and nothing_below):
+        raise ValueError(
+            f"epochs_head={settings.epochs_head} with epochs={settings.epochs} and "
+            f"unfreeze={settings.unfreeze} trains nothing; use epochs_head of 1 or more."
+        )
+    return settings
 
 
 def _head(settings: Settings, run, model, twin, splits) -> tuple[list[dict], float | None]:
@@ -130,6 +146,7 @@ def _head(settings: Settings, run, model, twin, splits) -> tuple[list[dict], flo
             "head",
             epochs=settings.epochs_head,
             learning_rate=settings.learning_rate_head,
+            warmup_epochs=min(settings.warmup_epochs, settings.epochs_head / 4),
             accumulate=1,
         ),
         settings.batch_size_head,

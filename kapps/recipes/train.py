@@ -52,10 +52,9 @@ def run(settings: Settings) -> dict:
         with devices.distributed(settings.distribute, settings.batch_size) as replicas:
             model = building.new(app, size, len(train.class_names), weights=None)
             twin = keras.Model(model.input, model.output, name=model.name)
+            spec = building.describe(layers.spec_of(model), train.transform, len(train.class_names))
+            building.carry(model, spec)
             if run is None:
-                spec = building.describe(
-                    layers.spec_of(model), train.transform, len(train.class_names)
-                )
                 run = runs.Run.create(settings.out, settings, "train", train.class_names, spec)
             say(
                 f"{app.name} on {keras.config.backend()}, {replicas} device(s), "

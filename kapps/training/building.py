@@ -153,6 +153,16 @@ def _image_shape(model) -> tuple[int | None, int | None, int]:
     return (shape[2], shape[3], shape[1]) if channels_first(model) else shape[1:]
 
 
+def carry(model, spec: dict) -> None:
+    """Let the normalisation layer of `model` carry `spec`, so that a checkpoint has it too.
+
+    A model built elsewhere has no such layer; then only the run folder knows the spec.
+    """
+    for layer in model.layers:
+        if isinstance(layer, kapps.layers.Normalize):
+            layer.spec = {**layer.spec, **spec}
+
+
 def describe(spec: dict, transform: Transform, classes: int) -> dict:
     """The input contract of a trained model: what it carries, and how its pictures were cut."""
     return {

@@ -81,6 +81,11 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
     for name in ("warmup_epochs", "weight_decay", "seed"):
         if getattr(options, name) < 0:
             raise ValueError(f"{name}={getattr(options, name)} is out of range; use 0 or more.")
+    if options.epochs and options.warmup_epochs >= options.epochs:
+        raise ValueError(
+            f"warmup_epochs={options.warmup_epochs} leaves nothing of epochs={options.epochs}; "
+            "lower warmup_epochs."
+        )
     changes = {}
     if options.learning_rate is None:
         changes["learning_rate"] = LEARNING_RATES[options.optimizer]

@@ -1,0 +1,196 @@
+import json
+
+import numpy as np
+import pytest
+
+from kapps.errors import KappsError
+from kapps.recipes import finetune
+from kapps.training import features, runs
+
+pytestmark = pytest.mark.contract
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Pieces of scikit-learn's two photos: a folder a class."""
+    from PIL import Image
+    from sklearn.datasets import load_sample_images
+
+    root = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for name, photo in zip(("temple", "flower"), load_sample_images().images, strict=True):
+        (root / name).mkdir()
+        for i in range(20):
+            top, left = random.integers(0, 427 - 128), random.integers(0, 640 - 128)
+            piece = Image.fromarray(photo[top : top + 128, left : left + 128])
+            piece.save(root / name / f"{i}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """A small network with BatchNorm, as a .keras file: stands for a pretrained one."""
+    import keras
+
+    from kapps.layers.preprocessing import PREPROCESSING, normalize
+
+    keras.utils.set_random_seed(0)
+    spec = {"application": "Tiny", "size": 32, "crop_pct": 1.0, "interpolation": "bilinear"}
+    image = keras.Input((32, 32, 3), name="image")
+    x = normalize(image, PREPROCESSING["unit"], "channels_last", spec)
+    for stage, filters in enumerate((8, 16), 1):
+        x = keras.layers.Conv2D(filters, 3, strides=2, name=f"stage{stage}_conv")(x)
+        x = keras.layers.BatchNormalization(name=f"stage{stage}_norm")(x)
+        x = keras.layers.ReLU(name=f"stage{stage}_act")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    x = keras.layers.Dropout(0.2, name="head_dropout")(x)
+    model = keras.Model(image, keras.layers.Dense(7, "softmax", name="predictions")(x))
+    path = tmp_path_factory.mktemp("network") / "network.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def settings(photos, network, tmp_path):
+    def make(**changes):
+        values = {
+            "data": f"folder:{photos}",
+            "model": str(network),
+            "out": str(tmp_path / "run"),
+            "epochs_head": 10,
+            "epochs": 2,
+            "batch_size": 8,
+            "batch_size_head": 8,
+            "learning_rate_head": 0.01,
+        }
+        return finetune.Settings(**{**values, **changes})
+
+    return make
+
+
+def weights(model) -> dict[str, np.ndarray]:
+    return {v.path: np.array(v) for v in model.weights}
+
+
+def test_both_phases(settings, network, tmp_path, capsys):
+    import keras
+
+    result = finetune.run(settings())
+    said = capsys.readouterr().err
+    assert "34 of 1,522 parameters train, in 1 layers: predictions" in said
+    assert "frozen: 2 layers: stage1_conv to stage2_conv" in said
+    assert "inference mode, gamma and beta frozen: 2 BatchNormalization" in said
+    run = runs.Run.open(tmp_path / "run")
+    assert [row["stage"] for row in run.metrics["history"]] == ["head"] * 10 + ["finetune"] * 2
+    assert result["best"]["val_accuracy"] > 0.7
+    assert run.labels == ["flower", "temple"]
+    before, after = weights(keras.saving.load_model(network)), weights(run.load_model("last"))
+    for name, old in before.items():
+        if "predictions" not in name:
+            same = np.array_equal(old, after[name])
+            assert same == ("norm" in name), name  # BatchNorm stands, the rest moves
+    assert not any(isinstance(layer, keras.Model) for layer in run.load_model().layers)
+
+
+def test_the_head_alone_leaves_the_network_as_it_was(settings, network, tmp_path):
+    import keras
+
+    result = finetune.run(settings(epochs=0))
+    run = runs.Run.open(tmp_path / "run")
+    before, after = weights(keras.saving.load_model(network)), weights(run.load_model())
+    for name in before:
+        if "predictions" not in name:
+            np.testing.assert_array_equal(before[name], after[name])
+    # The saved model is as good as its head on the features was.
+    from kapps.recipes import evaluate
+
+    measured = evaluate.run(evaluate.Settings(model=str(run.path)))
+    assert measured["split"] == "val"
+    assert measured["images"] == 8
+    assert measured["top1"] == pytest.approx(result["best"]["val_accuracy"])
+    assert measured["loss"] == pytest.approx(result["best"]["val_loss"], rel=1e-3)
+
+
+def test_the_frozen_network_sees_each_image_once(settings, monkeypatch):
+    seen = []
+    plain = features.backbone_of
+
+    def backbone_of(model):
+        backbone = plain(model)
+        predict = backbone.predict_on_batch
+        backbone.predict_on_batch = lambda images: seen.append(len(images)) or predict(images)
+        return backbone
+
+    monkeypatch.setattr(features, "backbone_of", backbone_of)
+    finetune.run(settings(epochs=0, epochs_head=10))
+    assert sum(seen) == 40  # 32 to train on, 8 to judge by; ten epochs
+
+
+def test_an_interrupted_run_ends_where_a_whole_one_does(settings, tmp_path, monkeypatch):
+    from kapps.training import engine
+
+    whole = finetune.run(settings(out=str(tmp_path / "whole")))
+    plain = engine.Recorder.on_train_batch_end
+    for stage, epoch in (("head", 4), ("finetune", 0), ("finetune", 1)):
+
+        def on_train_batch_end(self, batch, logs=None, stop=(stage, epoch)):
+            plain(self, batch, logs)
+            if (self.plan.stage, self.epoch) == stop:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.Recorder, "on_train_batch_end", on_train_batch_end)
+            with pytest.raises(KeyboardInterrupt):
+                finetune.run(settings(resume=True))
+        # The features are stored: no picture goes through the frozen network again.
+        monkeypatch.setattr(features, "_fill", None)
+    resumed = finetune.run(settings(resume=True))
+    assert resumed["epochs"] == whole["epochs"] == 12
+    one, two = (runs.Run.open(tmp_path / name).load_model("last") for name in ("whole", "run"))
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+def test_a_run_can_be_the_start_of_another(settings, tmp_path):
+    finetune.run(settings(epochs=0, epochs_head=1))
+    again = settings(model=str(tmp_path / "run"), out=str(tmp_path / "two"), epochs_head=0)
+    result = finetune.run(again)
+    assert result["seconds_features"] is None
+    assert runs.Run.open(tmp_path / "two").spec["size"] == 32
+
+
+def test_a_published_network_learns_photos_from_its_features(settings, tmp_path):
+    """EfficientNet-Lite0 with its real weights, small pictures."""
+    options = {"model": "EfficientNetLite0", "size": 64, "epochs": 0, "epochs_head": 5}
+    result = finetune.run(settings(**options))
+    assert result["best"]["val_accuracy"] == 1.0  # a temple is no flower
+    spec = json.loads((tmp_path / "run" / "spec.json").read_text())
+    assert (spec["application"], spec["size"], spec["classes"]) == ("EfficientNetLite0", 64, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"unfreeze": "stage7"}, "stage7"),
+        ({"size": 64}, "32x32"),
+        ({"arguments": ("alpha=1",)}, "no effect"),
+        ({"model": "nowhere.keras"}, "nowhere.keras"),
+        ({"model": "EfficientNetLite9"}, "EfficientNetLite"),
+        ({"model": "EfficientNetLite0", "weights": "imagenet21k"}, "imagenet21k"),
+        ({"epochs": -1}, "epochs=-1"),
+        ({"data": "folder:nowhere"}, "nowhere"),
+        ({"epochs": 0, "epochs_head": 0}, "epochs_head"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_bad_settings_are_refused(settings, tmp_path, changes, sentence):
+    with pytest.raises((KappsError, ValueError), match=sentence):
+        finetune.run(settings(**changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_keras_model_is_refused(settings, tmp_path):
+    path = tmp_path / "broken.keras"
+    path.write_bytes(b"no zip")
+    with pytest.raises(KappsError, match=r"broken\.keras"):
+        finetune.run(settings(model=str(path)))

@@ -1,0 +1,104 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kapps.errors import KappsError
+from kapps.recipes import train
+from kapps.settings import from_yaml, main
+
+
+def settings(tmp_path, **changes) -> train.Settings:
+    values = {"model": "LeNet5", "data": "digits", "out": str(tmp_path / "run"), "epochs": 1}
+    return train.Settings(**{**values, **changes})
+
+
+@pytest.mark.contract
+def test_lenet_learns_the_digits(tmp_path):
+    result = train.run(settings(tmp_path, epochs=2, batch_size=64))
+    assert result["best"]["val_accuracy"] > 0.8
+    assert result["epochs"] == 2
+    run = tmp_path / "run"
+    assert (run / "labels.txt").read_text().split() == list("0123456789")
+    spec = json.loads((run / "spec.json").read_text())
+    assert (spec["application"], spec["size"], spec["channels"]) == ("LeNet5", 32, 1)
+    assert spec["crop_pct"] == 1.0  # the digits touch their border
+    resolved = from_yaml(train.Settings, run / "settings.yaml")
+    assert (resolved.learning_rate, resolved.augment) == (0.001, "digits")
+
+
+def test_the_checkpoint_loads_with_kapps_alone(tmp_path):
+    train.run(settings(tmp_path))
+    code = (
+        "import kapps, keras, numpy;"
+        f"m = keras.saving.load_model({str(tmp_path / 'run' / 'best.keras')!r});"
+        "print(m.predict(numpy.zeros((2, 32, 32, 1)), verbose=0).shape,"
+        " any(isinstance(layer, keras.Model) for layer in m.layers))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split("\n")[-2] == "(2, 10) False", done.stderr
+
+
+def test_two_trainings_with_one_seed_are_equal(tmp_path):
+    rows = [
+        train.run(settings(tmp_path, out=str(tmp_path / name), batch_size=64))["best"]
+        for name in ("a", "b")
+    ]
+    assert rows[0]["loss"] == rows[1]["loss"]
+
+
+def test_mixed_images_half_precision_and_sgd(tmp_path):
+    options = {"mix": "mixup+cutmix", "precision": "mixed_bfloat16", "optimizer": "sgd"}
+    result = train.run(settings(tmp_path, **options, batch_size=128, augment="default"))
+    assert np.isfinite(result["best"]["loss"])
+
+
+def test_all_images_train_when_none_judges(tmp_path):
+    result = train.run(settings(tmp_path, validation=0.0, batch_size=128))
+    assert "val_accuracy" not in result["best"]
+    assert (tmp_path / "run" / "best.keras").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"model": "LeNet6"}, "LeNet5"),
+        ({"model": "timm/nothing"}, "timm/nothing"),
+        ({"data": "folder:/nowhere"}, "/nowhere"),
+        ({"arguments": ("alpha",)}, "alpha=0.5"),
+        ({"arguments": ("beta=1",)}, "beta"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"batch_size": 5000}, "batch"),
+        ({"ema": 1.0}, "ema=1.0"),
+        ({"label_smoothing": -0.1}, "label_smoothing=-0.1"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0"),
+        ({"warmup_epochs": 9.0}, "warmup_epochs"),
+        ({"augment": "confetti"}, "confetti"),
+        ({"size": 8}, "8"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_bad_settings_leave_nothing_behind(tmp_path, changes, sentence):
+    with pytest.raises((KappsError, ValueError, TypeError), match=sentence):
+        train.run(settings(tmp_path, **changes))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("epoch=3", "epochs"),
+        ("--epochs=three", "epochs"),
+        ("optimizer=adam", "adamw"),
+        ("precision=float64", "float32"),
+    ],
+)
+def test_the_command_line_refuses_in_one_line(tmp_path, capsys, word, sentence):
+    words = ["model=LeNet5", "data=digits", f"out={tmp_path / 'run'}", word]
+    assert main(train.Settings, train.run, words) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert len(error.strip().splitlines()) == 1
