@@ -83,15 +83,21 @@ def packed_labels(content: bytes) -> list[str] | None:
 def _rename(model, graph) -> None:
     """Name tensors by their layers; the converter lists every fused layer in each name.
 
-    What an operator gives has the layer's own name; constants, unpacked ones too, are numbered
-    after it.
+    Constants, unpacked ones too, lose theirs, and float tensors their empty quantisation: nobody
+    reads them, and they are what makes room for the labels.
     """
-    stored = [model.buffers[tensor.buffer].data is not None for tensor in graph.tensors]
-    computing = [op for op in graph.operators if not all(stored[i] for i in op.inputs if i >= 0)]
-    given = [int(index) for op in computing for index in op.outputs]
+    constant = [model.buffers[tensor.buffer].data is not None for tensor in graph.tensors]
+    for op in graph.operators:
+        if all(constant[i] for i in op.inputs if i >= 0):
+            for index in op.outputs:
+                constant[index] = True
     taken: set[str] = set()
-    for index in dict.fromkeys([*given, *range(len(graph.tensors))]):
-        tensor = graph.tensors[index]
+    for tensor, nameless in zip(graph.tensors, constant, strict=True):
+        if tensor.quantization is not None and tensor.quantization.scale is None:
+            tensor.quantization = None
+        if nameless:
+            tensor.name = None
+            continue
         plain = name = layer_name(_text(tensor.name or b""))
         count = 1
         while name in taken:

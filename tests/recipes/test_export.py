@@ -75,7 +75,7 @@ def test_the_summary_has_the_line_for_gradle(model, tmp_path):
         (["MODEL", "--quantize", "int4"], "expected one of float32, float16"),
         (["MODEL", "--format", "onnx", "--quantize", "int8"], "only litert files are quantised"),
         (["MODEL", "--labels", "gone.txt"], "--labels gone.txt cannot be read"),
-        (["MODEL", "--max-dorp", "3"], "--max-drop"),
+        (["MODEL", "--max-dorp", "3"], "did you mean"),
         ([], "MODEL is missing"),
     ],
 )
