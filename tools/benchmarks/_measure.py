@@ -71,16 +71,18 @@ def said(words: Sequence[str], **environment: str) -> float:
     return float(next(line for line in lines if line.startswith(RESULT))[len(RESULT) :])
 
 
-def alternate(sides: dict[str, Callable[[], float]], times: int) -> dict[str, float]:
-    """Measure each side `times` times in turn, after one unmeasured turn; returns medians.
+def alternate(
+    sides: dict[str, Callable[[], float]], times: int, unmeasured: int = 1
+) -> dict[str, float]:
+    """Measure each side `times` times in turn, after `unmeasured` turns; returns medians.
 
     Turns keep what else the machine does from falling on one side only.
     """
     found: dict[str, list[float]] = {name: [] for name in sides}
-    for turn in range(times + 1):
+    for turn in range(times + unmeasured):
         for name, measure in sides.items():
             value = measure()
-            if turn:
+            if turn >= unmeasured:
                 found[name].append(value)
     return {name: statistics.median(values) for name, values in found.items()}
 
