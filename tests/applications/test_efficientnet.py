@@ -19,7 +19,7 @@ COUNTS = {
     "EfficientNetB7": (66_347_960, 66_658_680, 64_097_680),
 }
 # What keeps a signal of random weights alive through so many blocks, but in range.
-NORM_SCALE = dict(zip(COUNTS, (1.25, 1.15, 1.15, 1.05, 1.05, 1.03, 0.98, 0.97), strict=True))
+NORM_SCALE = dict(zip(COUNTS, (1.25, 1.15, 1.15, 1.05, 1.05, 1.03, 0.96, 0.97), strict=True))
 
 
 @pytest.mark.parametrize("name", sweep_but("EfficientNetB0", COUNTS))
