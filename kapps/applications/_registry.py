@@ -49,11 +49,15 @@ def get(name: str) -> "Application":
     Raises:
         ValueError: there is none; the sentence names the closest ones.
     """
+    _check(name)
+    return getattr(import_module(f"kapps.applications.{APPLICATIONS[name]}"), name)
+
+
+def _check(name: str) -> None:
     if name not in APPLICATIONS:
         lower = {known.lower(): known for known in APPLICATIONS}
         hint = did_you_mean(lower.get(str(name).lower(), str(name)), APPLICATIONS)
         raise ValueError(f"there is no application {name!r}{hint or '; see kapps list'}")
-    return getattr(import_module(f"kapps.applications.{APPLICATIONS[name]}"), name)
 
 
 @cache
@@ -69,7 +73,11 @@ def facts(name: str) -> dict[str, Any]:
     Returns:
         {"name", "family", "size", "params", "macs", "flavors", "levels", "references", "paper"};
         params and macs with the default arguments and size, macs in multiply-accumulates.
+
+    Raises:
+        ValueError: there is no such application; the sentence names the closest ones.
     """
+    _check(name)
     return _table()[name]
 
 

@@ -24,10 +24,14 @@ MOBILE = (
 
 
 def small(name):
-    """The network at a size that converts quickly, with fresh weights."""
+    """The network at a size that converts quickly, with fresh weights.
+
+    It answers in logits: the softmax of an untrained network is flat, finer than a step of uint8.
+    """
     app = getattr(kapps.applications, name)
     side = min(app.size, max(64, app.min_size))
-    return app(weights=None, input_shape=(side, side, app.channels), classes=10)
+    shape = (side, side, app.channels)
+    return app(weights=None, input_shape=shape, classes=10, classifier_activation=None)
 
 
 def equals_keras(name, folder):
