@@ -26,6 +26,7 @@ ALLOWED = {
     "_console": {"errors", "_values", "_words"},
     "_quiet": set(),
     "settings": LIGHT,
+    "runs": LIGHT | {"layers"},  # the folder that training writes, and export and the other jobs read
     "_host": set(),  # the one place below the families that knows a backend: copying to JAX
     "layers": LIGHT | {"_host"},
     "weights": LIGHT,
@@ -33,10 +34,10 @@ ALLOWED = {
     "data": LIGHT,
     "inspect": LIGHT | {"layers"},
     # These two find an application by its name; that they know no family is a test of its own.
-    "export": LIGHT | {"layers", "data", "applications", "training"},  # training: its run folders
-    "training": LIGHT | {"layers", "data", "applications"},
+    "export": LIGHT | {"layers", "data", "applications", "runs"},
+    "training": LIGHT | {"layers", "data", "applications", "runs"},
     "recipes": LIGHT
-    | {"applications", "layers", "weights", "data", "training", "export", "inspect"},
+    | {"applications", "layers", "weights", "data", "training", "export", "inspect", "runs"},
     "cli": LIGHT | {"recipes"},
     "__main__": {"cli"},
 }

@@ -95,7 +95,7 @@ def resolve(what: Any, *, labels: list[str] | None = None, name: str | None = No
     """Find out what `what` is and load it.
 
     Args:
-        what: a Keras model, a `kapps.training.runs.Run`, or the path of a run folder or .keras
+        what: a Keras model, a `kapps.runs.Run`, or the path of a run folder or .keras
             file, or the name of an application (with its default weights).
         labels: class names, where the model itself has none to tell.
         name: what the bundle calls it.
@@ -130,7 +130,7 @@ def resolve(what: Any, *, labels: list[str] | None = None, name: str | None = No
 def _from_path(what: str | os.PathLike) -> Source:
     path = Path(what)
     if path.is_dir():
-        from kapps.training.runs import Run
+        from kapps.runs import Run
 
         return _from_run(Run.open(path))
     if path.is_file():

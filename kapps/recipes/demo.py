@@ -201,7 +201,7 @@ def _story(title: str, result: dict, how: str):
     from kapps import data
     from kapps.data.transforms import Transform
     from kapps.recipes._report import Sample, Story
-    from kapps.training.runs import Run
+    from kapps.runs import Run
 
     run = Run.open(result["run"])
     held_out = data.load(

@@ -91,8 +91,7 @@ def _what(settings: Settings) -> tuple[str, str, float]:
     """Address of the data, split and share: what is said, else what the run held out."""
     from pathlib import Path
 
-    from kapps import data
-    from kapps.training import runs
+    from kapps import data, runs
 
     folder = Path(settings.model)
     folder = folder if folder.is_dir() else folder.parent

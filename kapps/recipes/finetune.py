@@ -54,7 +54,8 @@ def run(settings: Settings) -> dict:
     settings = _checked(resolve(settings, least_epochs=0))
     import keras
 
-    from kapps.training import building, devices, engine, freezing, job, pictures, runs
+    from kapps import runs
+    from kapps.training import building, devices, engine, freezing, job, pictures
     from kapps.training.progress import say
 
     began = time.perf_counter()

@@ -37,8 +37,8 @@ def run(settings: Settings) -> dict:
     settings = resolve(settings)
     import keras
 
-    from kapps import layers
-    from kapps.training import building, devices, engine, job, pictures, runs
+    from kapps import layers, runs
+    from kapps.training import building, devices, engine, job, pictures
     from kapps.training.progress import say
 
     began = time.perf_counter()

@@ -11,10 +11,9 @@ import yaml
 
 import kapps
 import kapps.layers
-from kapps import applications
+from kapps import applications, runs
 from kapps.data.transforms import Transform
 from kapps.errors import MissingFileError, SettingsError
-from kapps.training import runs
 
 
 def arguments_of(words: tuple[str, ...]) -> dict:

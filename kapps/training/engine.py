@@ -9,8 +9,9 @@ from typing import Protocol
 import keras
 import numpy as np
 
+from kapps import runs
 from kapps.errors import RunError
-from kapps.training import devices, optimization, progress, runs, scoring, state
+from kapps.training import devices, optimization, progress, scoring, state
 from kapps.training.losses import CrossEntropy
 from kapps.training.tensorboard import ScalarWriter
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kapps import runs
 from kapps.files import atomic_path, atomic_write
-from kapps.training import engine, progress, runs
+from kapps.training import engine, progress
 
 IN_MEMORY = 1 << 28  # bytes of features above which they stay on disk as a memory map
 

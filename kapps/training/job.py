@@ -5,7 +5,8 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
-from kapps.training import engine, runs
+from kapps import runs
+from kapps.training import engine
 from kapps.training.progress import say
 
 

@@ -40,7 +40,7 @@ def digit_files(tmp_path_factory):
 
 
 def test_a_run_is_judged_by_what_it_held_out(run_folder, capsys):
-    from kapps.training import runs
+    from kapps import runs
 
     result = evaluate.run(evaluate.Settings(model=str(run_folder), json=True))
     assert json.loads(capsys.readouterr().out) == result

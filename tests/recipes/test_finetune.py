@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from kapps import runs
 from kapps.errors import KappsError
 from kapps.recipes import finetune
-from kapps.training import features, runs
+from kapps.training import features
 
 pytestmark = pytest.mark.contract
 

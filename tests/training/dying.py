@@ -42,7 +42,7 @@ def while_the_backup_is_written(epoch: int) -> None:
 
 
 def between_backup_and_table(epoch: int) -> None:
-    from kapps.training import runs
+    from kapps import runs
 
     plain = runs.Run.write_history
 

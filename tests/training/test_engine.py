@@ -5,9 +5,10 @@ import keras
 import numpy as np
 import pytest
 
+from kapps import runs
 from kapps.errors import RunError
 from kapps.settings import setting
-from kapps.training import engine, runs, state
+from kapps.training import engine, state
 
 pytestmark = pytest.mark.contract
 

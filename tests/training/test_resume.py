@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kapps import runs
 from kapps.errors import RunError
 from kapps.recipes import train
-from kapps.training import runs
 
 ROOT = Path(__file__).parents[2]
 DYING = Path(__file__).with_name("dying.py")

@@ -52,7 +52,7 @@ def run() -> Section:
 def train_kapps() -> tuple[float, float]:
     """(seconds, accuracy) of `kapps finetune` with the head only."""
     from kapps.recipes import finetune
-    from kapps.training.runs import Run
+    from kapps.runs import Run
 
     with tempfile.TemporaryDirectory() as folder:
         settings = finetune.Settings(

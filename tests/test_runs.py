@@ -2,9 +2,9 @@ import dataclasses
 
 import pytest
 
+from kapps import runs
 from kapps.errors import MissingFileError, RunError
 from kapps.settings import setting
-from kapps.training import runs
 
 
 @dataclasses.dataclass(frozen=True)
