@@ -30,8 +30,7 @@ def create_transform(
     from kapps import applications
 
     if isinstance(model_or_name, str):
-        find = applications.find_application if "/" in model_or_name else applications.get
-        return create_transform(find(model_or_name), training)
+        return create_transform(applications.get(model_or_name), training)
     if hasattr(model_or_name, "spec"):
         return Transform.from_spec(model_or_name.spec.to_dict(), training=training)
 

@@ -26,7 +26,8 @@ ALLOWED = {
     "_console": {"errors", "_values", "_words"},
     "_quiet": set(),
     "settings": LIGHT,
-    "runs": LIGHT | {"layers"},  # the folder that training writes, and export and the other jobs read
+    "runs": LIGHT
+    | {"layers"},  # the folder that training writes, and export and the other jobs read
     "_host": set(),  # the one place below the families that knows a backend: copying to JAX
     "layers": LIGHT | {"_host"},
     "weights": LIGHT,

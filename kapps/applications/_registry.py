@@ -44,11 +44,13 @@ ALIASES = ("resnet50", "vgg16", "vgg19")
 
 
 def get(name: str) -> "Application":
-    """The application of that name.
+    """The application of that name, here or, as in "timm/mobilenetv2_100", elsewhere.
 
     Raises:
         ValueError: there is none; the sentence names the closest ones.
     """
+    if "/" in str(name):
+        return find_application(name)
     _check(name)
     return getattr(import_module(f"kapps.applications.{APPLICATIONS[name]}"), name)
 

@@ -144,8 +144,7 @@ def _from_path(what: str | os.PathLike) -> Source:
             f"{text} is not there; expected a run folder, a .keras file or the name of an"
             " application (see `kapps list`)."
         )
-    find = applications.find_application if slash else applications.get
-    model = find(text)()
+    model = applications.get(text)()
     return _from_model(model, text, f"the application {text} with its default weights")
 
 

@@ -8,10 +8,14 @@ so a saved model is quick to load as well. The values are float32; Keras casts t
 
 # ruff: noqa: ARG002 (Keras calls every initialiser with a dtype)
 
+from functools import cache
+
 import keras
 import numpy as np
 
 from kapps._host import ready
+
+LEVELS = 1 << 16
 
 _register = keras.saving.register_keras_serializable(package="kapps")
 
@@ -42,7 +46,7 @@ class Constant(keras.initializers.Constant):
 
 @_register
 class TruncatedNormal(keras.initializers.TruncatedNormal):
-    """Normal values, redrawn while further than two deviations from the mean."""
+    """Normal values no further than two deviations from the mean."""
 
     def __call__(self, shape, dtype=None):
         values = _truncated_normal(_generator(self.seed), shape)
@@ -100,9 +104,17 @@ def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
 
 
 def _truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    values = rng.standard_normal(int(np.prod(shape)), dtype="float32")
-    outside = np.flatnonzero(np.abs(values) > 2.0)
-    while len(outside):  # only what was redrawn is looked at again
-        values[outside] = rng.standard_normal(len(outside), dtype="float32")
-        outside = outside[np.abs(values[outside]) > 2.0]
-    return values.reshape(shape)
+    """Deviation-one values within [-2, 2], each one of 65,536 quantiles by a random 16-bit number.
+
+    Looking up costs a fifth of drawing and redrawing, and large networks draw 350 million values.
+    """
+    return _quantiles()[rng.integers(0, LEVELS, shape, dtype="uint16", endpoint=False)]
+
+
+@cache
+def _quantiles() -> np.ndarray:
+    """The middles of `LEVELS` equally likely slices of a normal distribution cut at two."""
+    x = np.linspace(-2.0, 2.0, 1 << 20)
+    density = np.exp(-(x**2) / 2)
+    share = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
+    return np.interp((np.arange(LEVELS) + 0.5) / LEVELS, share / share[-1], x).astype("float32")

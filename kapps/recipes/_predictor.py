@@ -77,13 +77,14 @@ def load_any(name: str, batch_size: int = BATCH_SIZE) -> Predictor:
 
 
 def _keras(name: str, path: Path, batch_size: int) -> Predictor:
+    from kapps import applications
     from kapps.export import source as sources
     from kapps.training import building
 
     if building.is_path(name):
         found = sources.resolve(path)
     else:
-        app = building.application(name)
+        app = applications.get(name)
         if app.__signature__.parameters["weights"].default is None:
             raise ValueError(f"{name} has no published weights; give a run folder or a file.")
         found = sources.resolve(app())

@@ -82,8 +82,7 @@ def _check(name: str) -> None:
     library, slash, _ = name.partition("/")
     if slash and library not in source.LIBRARIES or Path(name).suffix in source.SUFFIXES:
         raise MissingFileError(f"{name} is not there; expected a {WHAT}.")
-    find = applications.find_application if slash else applications.get
-    find(name)  # says what it could have been
+    applications.get(name)  # says what it could have been
 
 
 def _row(name: str, timing) -> dict:

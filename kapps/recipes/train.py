@@ -37,13 +37,13 @@ def run(settings: Settings) -> dict:
     settings = resolve(settings)
     import keras
 
-    from kapps import layers, runs
+    from kapps import applications, layers, runs
     from kapps.training import building, devices, engine, job, pictures
     from kapps.training.progress import say
 
     began = time.perf_counter()
     run = runs.resumable(settings, "train")
-    app = building.application(settings.model).bind(**building.arguments_of(settings.arguments))
+    app = applications.get(settings.model).bind(**building.arguments_of(settings.arguments))
     size = settings.size or app.spec.size
     splits = pictures.Splits(settings, app.spec.to_dict(), size, app.spec.channels)
     train, validation = splits.train(), splits.validation()

@@ -31,11 +31,6 @@ def arguments_of(words: tuple[str, ...]) -> dict:
     return result
 
 
-def application(name: str):
-    """The application that `name` means here or, as in timm/mobilenetv2_100, elsewhere."""
-    return applications.find_application(name) if "/" in name else applications.get(name)
-
-
 def new(app, size: int, classes: int, **arguments):
     """An application for square images of `size` pixels and for `classes` classes.
 
@@ -90,7 +85,7 @@ def pretrained(name: str, weights: str, arguments: tuple[str, ...]) -> Pretraine
         KappsError, ValueError: there is no such model, or the arguments do not fit it.
     """
     if not is_path(name):
-        app = application(name).bind(weights=weights, **arguments_of(arguments))
+        app = applications.get(name).bind(weights=weights, **arguments_of(arguments))
         build = functools.partial(new, app)
         return Pretrained(app.spec.to_dict(), app.spec.size, app.spec.channels, build)
     if arguments:

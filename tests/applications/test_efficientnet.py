@@ -1,8 +1,11 @@
 """EfficientNet against keras.applications, timm's goldens and the published counts."""
 
+import numpy as np
 import pytest
 
 from kapps.applications import EfficientNetB0, facts
+from kapps.errors import WeightsError
+from kapps.weights.dialects import efficientnet
 from tests.parity import goldens, keras_reference
 from tests.parity.counts import counts
 from tests.parity.sweep import sweep_but
@@ -61,3 +64,12 @@ def test_stage_widths_and_strides():
         (8, 8, 112),
         (4, 4, 320),
     ]
+
+
+def test_a_file_with_another_normalisation_is_refused():
+    # keras.applications.EfficientNetB0(weights=None) normalises with mean 0 until it is adapted.
+    arrays = {"normalization/mean": np.zeros((1, 1, 1, 3), "float32")}
+    with pytest.raises(WeightsError, match="normalises with the mean"):
+        efficientnet.check_normalization(arrays)
+    arrays = {"normalization_3/mean": np.array([0.485, 0.456, 0.406], "float32")}
+    assert efficientnet.check_normalization(arrays) is arrays

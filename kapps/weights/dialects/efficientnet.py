@@ -1,10 +1,34 @@
 """EfficientNet as Keras and timm name it."""
 
+import re
+
+import numpy as np
+
+from kapps.errors import WeightsError
 from kapps.weights.dialects._dialect import Dialect
 from kapps.weights.dialects._timm import MOBILE_BLOCKS
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+MEAN = re.compile(r"normalization(_\d+)?/mean")
 BLOCK = r"block(\d+)([a-z])_"  # block2a: the first block of the second stage
 OURS = "stage{0}_block{1:number}_"
+
+
+def check_normalization(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Refuse a file whose own normalisation is not ImageNet's, which is a constant here.
+
+    Keras's network has it among its weights, the identity where it was built with weights=None. The
+    mean decides: published files hold deviations where the variances belong, live ones do not.
+    """
+    for name, mean in arrays.items():
+        if MEAN.fullmatch(name) and not np.allclose(np.ravel(mean), IMAGENET_MEAN, atol=1e-3):
+            raise WeightsError(
+                f"the file normalises with the mean {np.ravel(mean).tolist()}, expected ImageNet's "
+                f"{list(IMAGENET_MEAN)}; this network cannot hold another: adapt the Normalization "
+                "layer in Keras, train on, and save again"
+            )
+    return arrays
+
 
 KERAS = Dialect(
     "keras",
@@ -21,7 +45,7 @@ KERAS = Dialect(
         (r"top_bn", "head_norm"),
         (r"predictions", "predictions"),
     ),
-    # ImageNet's mean and deviation, which are constants here.
+    prepare=check_normalization,
     ignore=(r"normalization(_\d+)?/(mean|variance|count)",),
 )
 
