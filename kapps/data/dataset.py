@@ -1,6 +1,8 @@
 """The data set that training, evaluation and export read: batches for every backend."""
 
+import atexit
 import contextlib
+import gc
 import threading
 from collections.abc import Iterator
 from functools import lru_cache
@@ -161,6 +163,16 @@ class Dataset:
                 tf.data.experimental.AutoShardPolicy.DATA
             )
             return batches.prefetch(PREFETCH).with_options(options)
+
+
+@atexit.register
+def _end_forgotten_iterators() -> None:
+    """Destroy what an interrupted or stopped training left while Python still runs.
+
+    A tf.data iterator waits for its threads. Once the interpreter is shutting down a thread that
+    calls Python ends without a word, and the process would wait for it for ever.
+    """
+    gc.collect()
 
 
 def _tensorflow() -> Any:
