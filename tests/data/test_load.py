@@ -1,6 +1,7 @@
 """`load`: batches on every backend, what is left out and why, and one sentence for each error."""
 
 import errno
+import subprocess
 from pathlib import Path
 
 import keras
@@ -131,6 +132,26 @@ def test_set_epoch_holds_in_fit_whatever_keras_peeks_at(photos):
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.fit(dataset.batches, epochs=2, verbose=0, callbacks=[Epoch()])
     assert seen[-2 * dataset.steps :] == [0] * dataset.steps + [1] * dataset.steps
+
+
+ENDS = """
+import time
+from kapps import data
+from kapps.data.reading import Reader
+
+plain = Reader.batch
+Reader.batch = lambda *args: time.sleep(0.3) or plain(*args)
+batches = iter(data.load("digits", size=16, batch_size=8, training=True).batches)
+next(batches)
+{end}
+"""
+
+
+@pytest.mark.parametrize(("end", "status"), [("pass", 0), ("raise RuntimeError", 1)])
+def test_a_script_may_end_while_batches_are_read(python, end, status):
+    """TensorFlow alone waits for ever for a thread that the interpreter has ended."""
+    done = subprocess.run([python, "-c", ENDS.format(end=end)], timeout=120, check=False)
+    assert done.returncode == status
 
 
 def test_digits():
