@@ -49,7 +49,7 @@ def facts_of(name: str) -> dict:
             {"name": r.name, "flavor": r.flavor, "arguments": dict(r.arguments)}
             for r in app.references
         ],
-        "paper": module.__doc__.splitlines()[0],
+        "paper": " ".join(module.__doc__.partition("\n\n")[0].split()),
     }
 
 

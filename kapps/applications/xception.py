@@ -1,4 +1,6 @@
-"""Xception: Deep Learning with Depthwise Separable Convolutions (Chollet, 2017, 1610.02357)."""
+"""Xception: Deep Learning with Depthwise Separable Convolutions (Chollet, 2017,
+arXiv:1610.02357).
+"""
 
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input

@@ -66,7 +66,7 @@ def _litert(model, shape: tuple[int, ...], job: dict) -> dict:
     from kapps.export import _rebuild, dynamic
 
     whole = job["quantize"] == "int8"
-    model, scaling = _rebuild.fold_normalization(model, into_input=whole)
+    model, scaling = _rebuild.fold_normalization(model, job["quantize"])
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen_call(model, shape)])
     if job["quantize"] == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -4,6 +4,7 @@ Runs in the child process, on TensorFlow.
 """
 
 import dataclasses
+from typing import Any
 
 from kapps.errors import ExportError
 from kapps.export.source import load_reason
@@ -162,14 +163,16 @@ def input_shape(model, size: list[int] | None, batch_size: int) -> tuple[int, ..
     return (batch_size, height, width, shape[3])
 
 
-def fold_normalization(model, into_input: bool):
+def fold_normalization(model, mode: str):
     """Take the image normalisation out of the graph as far as that is exact.
 
-    A division before a convolution is the same as dividing its kernel, zero padding included, so
-    a float model keeps one subtraction. With `into_input` (integer model) the subtraction goes
-    too: the affine quantisation of the input is (x - zero_point) * scale already. A mean such as
-    127.5 is no zero point; 127 is used and the half level left over, a constant, is added to what
-    follows the convolution, which is exact except where its window overlaps zero padding.
+    - "int8": the affine quantisation of the input is (x - zero_point) * scale already. A mean such
+      as 127.5 is no zero point; 127 is used and the half level left over, a constant, is added to
+      what follows the convolution, which is exact except where its window overlaps zero padding.
+    - "float32": a division before a convolution is the same as dividing its kernel, and a
+      subtraction the same as adding a constant behind it, if the padding before it (no 'same') is
+      filled with the mean in place of zero.
+    - else: the division only. Kernels of few bits round less where the pixels have mean zero.
 
     Returns:
         (model, Scaling): the model to convert, and what an image goes through before it.
@@ -190,25 +193,39 @@ def fold_normalization(model, into_input: bool):
     if np.any(scale == 0):
         return model, Scaling()
     mean = -offset / scale
-    follower, norm = _first_conv(model, layer)
+    stem = _stem(model, layer)
     zero = float(np.ceil(mean[0] - 0.5 - 1e-6)) + 0.0  # 127 for a mean of 127.5; never -0
     shift = (zero - mean) * scale  # what the zero point leaves over, in normalised units
     one_scale = np.ptp(scale) <= 1e-9 * abs(scale[0]) and scale[0] > 0
     near = np.all(np.abs(zero - mean) <= 0.5 + 1e-6) and 0 <= zero <= 255
     exact = np.allclose(shift, 0, atol=1e-7)
-    if into_input and near and one_scale and (exact or _can_shift(follower, norm)):
+    if mode == "int8" and near and one_scale and (exact or (stem and stem.can_shift)):
         if not exact:
-            _add_after(follower, norm, shift)
+            stem.add(shift)
         how = f"none in the graph: scale {scale[0]:.6g}, zero point {zero:g} of the uint8 input"
-        return _without(model, layer, None), Scaling(float(scale[0]), zero, how)
-    if follower is None:
+        return _without(model, layer), Scaling(float(scale[0]), zero, how)
+    if stem is None:
         return model, Scaling()
-    kernel = np.asarray(follower.kernel)
-    follower.kernel.assign(kernel * scale.astype("float32")[None, None, :, None])
+    kernel = np.asarray(stem.conv.kernel)
+    stem.conv.kernel.assign(kernel * scale.astype("float32")[None, None, :, None])
     if np.allclose(mean, 0):
-        return _without(model, layer, None), Scaling(how="the kernel of the first convolution")
+        return _without(model, layer), Scaling(how="the kernel of the first convolution")
+    one_mean = np.ptp(mean) <= 1e-6 and len(stem.paddings) <= 1
+    if mode == "float32" and stem.can_shift and stem.no_zeros and (one_mean or not stem.paddings):
+        stem.add(-mean)
+        how = "none in the graph: the kernel and the constants of the first convolution"
+        if not stem.paddings:
+            return _without(model, layer), Scaling(how=how)
+        around = [(0, 0), *stem.paddings[0].padding, (0, 0)]
+        rest = _without(model, stem.paddings[0])
+        image = keras.Input(batch_shape=model.input_shape, name="image")
+        filled = keras.ops.pad(image, around, constant_values=float(mean[0]))
+        return keras.Model(image, rest(filled)), Scaling(how=how)
+    rest = _without(model, layer)
+    image = keras.Input(batch_shape=model.input_shape, name="image")
+    centred = keras.layers.Rescaling(1.0, (-mean).tolist(), dtype="float32")(image)
     how = "one subtraction; the division is in the kernel of the first convolution"
-    return _without(model, layer, (-mean).tolist()), Scaling(how=how)
+    return keras.Model(image, rest(centred)), Scaling(how=how)
 
 
 def _first_rescaling(model):
@@ -236,50 +253,61 @@ def _output(model, layer):
     return outputs[0] if len(outputs) == 1 else None
 
 
-def _first_conv(model, layer):
-    """(convolution, normalisation or None) when a plain convolution is all that reads `layer`."""
+@dataclasses.dataclass(frozen=True)
+class _Stem:
+    """The plain convolution that alone reads an image, its padding layers, its normalisation."""
+
+    conv: Any
+    norm: Any  # or None
+    paddings: tuple[Any, ...]
+
+    @property
+    def can_shift(self) -> bool:
+        """Whether a constant can be added to what the convolution gives."""
+        return self.conv.use_bias or self.norm is not None
+
+    @property
+    def no_zeros(self) -> bool:
+        """Whether the convolution itself pads nothing."""
+        return self.conv.padding == "valid"
+
+    def add(self, shift) -> None:
+        """Add to the output what a constant `shift` of the input channels would give."""
+        import numpy as np
+
+        constant = np.einsum("hwio,i->o", np.asarray(self.conv.kernel, "float64"), shift)
+        if self.conv.use_bias:
+            self.conv.bias.assign(np.asarray(self.conv.bias) + constant)
+        else:
+            self.norm.moving_mean.assign(np.asarray(self.norm.moving_mean) - constant)
+
+
+def _stem(model, layer) -> _Stem | None:
+    """The stem when a plain convolution is all that reads `layer`."""
     import keras
 
+    paddings = []
     readers = _readers(model, _output(model, layer))
     while len(readers) == 1 and isinstance(readers[0], keras.layers.ZeroPadding2D):
+        paddings.append(readers[0])
         readers = _readers(model, _output(model, readers[0]))
     if len(readers) != 1 or type(readers[0]) is not keras.layers.Conv2D:
-        return None, None
+        return None
     conv = readers[0]
     output = _output(model, conv)
     if conv.groups != 1 or conv.data_format != "channels_last" or output is None:
-        return None, None
+        return None
     after = _readers(model, output)
     norm = after[0] if len(after) == 1 else None
     linear = conv.activation is keras.activations.linear
     if not linear or not isinstance(norm, keras.layers.BatchNormalization):
         norm = None
-    return conv, norm
+    return _Stem(conv, norm, tuple(paddings))
 
 
-def _can_shift(conv, norm) -> bool:
-    """Whether a constant can be added to what the convolution gives."""
-    return conv is not None and (conv.use_bias or norm is not None)
-
-
-def _add_after(conv, norm, shift) -> None:
-    """Add to the output of `conv` what a constant `shift` of its input channels would give."""
-    import numpy as np
-
-    constant = np.einsum("hwio,i->o", np.asarray(conv.kernel, "float64"), shift)
-    if conv.use_bias:
-        conv.bias.assign(np.asarray(conv.bias) + constant)
-    else:
-        norm.moving_mean.assign(np.asarray(norm.moving_mean) - constant)
-
-
-def _without(model, layer, offset: list[float] | None):
-    """The model without its first layer, or with that layer replaced by adding `offset`."""
+def _without(model, layer):
+    """The model that begins with what `layer` gives."""
     import keras
 
     outputs = model.outputs[0] if len(model.outputs) == 1 else model.outputs
-    rest = keras.Model(_output(model, layer), outputs)
-    if offset is None:
-        return rest
-    image = keras.Input(batch_shape=model.input_shape, name="image")
-    return keras.Model(image, rest(keras.layers.Rescaling(1.0, offset, dtype="float32")(image)))
+    return keras.Model(_output(model, layer), outputs)

@@ -24,6 +24,7 @@ def _pair(
     crop: tuple[float, str] = (0.875, "bilinear"),
     endings: tuple[str, str] = (".h5", "_notop.h5"),
     arguments: tuple[tuple[str, object], ...] = (),
+    protocol: str = PROTOCOL,
 ) -> list[Checkpoint]:
     """The row with a classifier and the row without."""
     rows = []
@@ -49,7 +50,7 @@ def _pair(
                 arguments=arguments,
                 top1=top1 and round(top1 / 100, 5),
                 top5=top5 and round(top5 / 100, 5),
-                protocol=PROTOCOL if top1 else None,
+                protocol=protocol if top1 else None,
             )
         )
     return rows
@@ -166,17 +167,18 @@ EFFICIENTNET_V2 = (
      "27e6d408b53c7ebc868fefa357689935", "b0b66b5c863aef5b46e8608fe1711615"),
 )  # fmt: skip
 
-# variant, SHA-256 with top, SHA-256 without; Keras publishes no accuracy
+# variant, top-1, SHA-256 with top, SHA-256 without. Keras publishes no accuracy of its copies of
+# the authors' weights; B and larger were trained on ImageNet-22k first (the paper, table 1).
 CONVNEXT = (
-    ("Tiny", "8ae6e78ce2933352b1ef4008e6dd2f17bc40771563877d156bc6426c7cf503ff",
+    ("Tiny", 82.1, "8ae6e78ce2933352b1ef4008e6dd2f17bc40771563877d156bc6426c7cf503ff",
      "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1"),
-    ("Small", "ce1277d8f1ee5a0ef0e171469089c18f5233860ceaf9b168049cb9263fd7483c",
+    ("Small", 83.1, "ce1277d8f1ee5a0ef0e171469089c18f5233860ceaf9b168049cb9263fd7483c",
      "6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab"),
-    ("Base", "52cbb006d3dadd03f6e095a8ca1aca47aecdd75acb4bc74bce1f5c695d0086e6",
+    ("Base", 85.8, "52cbb006d3dadd03f6e095a8ca1aca47aecdd75acb4bc74bce1f5c695d0086e6",
      "40a20c5548a5e9202f69735ecc06c990e6b7c9d2de39f0361e27baeb24cb7c45"),
-    ("Large", "070c5ed9ed289581e477741d3b34beffa920db8cf590899d6d2c67fba2a198a6",
+    ("Large", 86.6, "070c5ed9ed289581e477741d3b34beffa920db8cf590899d6d2c67fba2a198a6",
      "96f02b6f0753d4f543261bc9d09bed650f24dd6bc02ddde3066135b63d23a1cd"),
-    ("XLarge", "c1f5ccab661354fc3a79a10fa99af82f0fbf10ec65cb894a3ae0815f17a889ee",
+    ("XLarge", 87.0, "c1f5ccab661354fc3a79a10fa99af82f0fbf10ec65cb894a3ae0815f17a889ee",
      "de3f8a54174130e0cecdc71583354753d557fcf1f4487331558e2a16ba0cfe05"),
 )  # fmt: skip
 
@@ -213,10 +215,11 @@ def rows() -> list[Checkpoint]:
             "torch" if variant.startswith("B") else "tensorflow128",
             "not stated", crop=(crop, "bicubic"),
         )  # fmt: skip
-    for variant, top, no_top in CONVNEXT:
+    for variant, top1, top, no_top in CONVNEXT:
         found += _pair(
             f"ConvNeXt{variant}", f"convnext/convnext_{variant.lower()}", 224, (top, no_top),
-            (None, None), "torch", "not stated", crop=(0.875, "bicubic"),
+            (top1, None), "torch", "not stated", crop=(0.875, "bicubic"),
+            protocol="ImageNet-1k validation at 224, as the paper reports for these weights",
         )  # fmt: skip
     return found
 
