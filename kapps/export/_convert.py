@@ -51,11 +51,18 @@ def convert(job: dict) -> dict:
 
 
 def _saved_model(model, shape: tuple[int | None, ...], out: str) -> dict:
-    """Write a SavedModel with one signature; the batch stays free, height and width are fixed."""
-    import keras
+    """Write a SavedModel with one signature; the batch stays free, height and width are fixed.
 
-    signature = [keras.InputSpec(shape=(None, *shape[1:]), dtype="float32", name="image")]
-    model.export(out, format="tf_saved_model", input_signature=signature, verbose=False)
+    `model.export` would write every weight twice (as `variables` and as `_all_variables`). The
+    name of the endpoint, "serve", is the one of Keras, which `keras.layers.TFSMLayer` looks for.
+    """
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+    image = tf.TensorSpec((None, *shape[1:]), tf.float32, name="image")
+    module.serve = tf.function(lambda image: model(image, training=False), input_signature=[image])
+    tf.saved_model.save(module, out, signatures={"serving_default": module.serve})
     return {}
 
 

@@ -111,6 +111,16 @@ def test_saved_model(exported, digits):
     assert np.mean(open_model(bundle.path).predict(images).argmax(1) == labels) > 0.9
 
 
+def test_a_saved_model_holds_each_weight_once(exported, trained, digits):
+    model = keras.saving.load_model(trained)
+    files = exported("saved_model").model
+    stored = (files / "variables" / "variables.data-00000-of-00001").stat().st_size
+    assert stored < 4 * model.count_params() + 20_000  # and the names
+    images = digits[0][:4].astype("float32")
+    served = keras.layers.TFSMLayer(str(files), call_endpoint="serve")(images)
+    np.testing.assert_allclose(served, model(images), atol=1e-5)
+
+
 def test_onnx_or_how_to_get_it(trained, tmp_path):
     words = {"format": "onnx", "data": "digits", "labels": LABELS}
     if importlib.util.find_spec("tf2onnx") and importlib.util.find_spec("onnxruntime"):
