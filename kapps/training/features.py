@@ -13,6 +13,7 @@ import numpy as np
 from kapps import runs
 from kapps.files import atomic_path, atomic_write
 from kapps.training import engine, progress
+from kapps.training.folding import fold_norms
 
 IN_MEMORY = 1 << 28  # bytes of features above which they stay on disk as a memory map
 
@@ -112,6 +113,7 @@ def _fill(rows: np.ndarray, backbone, batches, batch_size: int, text: str) -> np
     There may be fewer images than announced: a file that turns out damaged is left out.
     """
     labels, done = [], 0
+    backbone = fold_norms(backbone)
     with progress.bar(text, len(rows)) as advance:
         for pixels, numbers in batches:
             pixels, count = np.asarray(pixels), len(pixels)
