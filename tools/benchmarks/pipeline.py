@@ -109,8 +109,8 @@ def main() -> None:
         began, images = time.perf_counter(), 0
         for pixels, _labels in batches:
             images += len(pixels)
-        rate = images / (time.perf_counter() - began)
-    print(f"{RESULT}{rate:.1f}")
+        speed = images / (time.perf_counter() - began)
+    print(f"{RESULT}{speed:.1f}")
 
 
 if __name__ == "__main__":
