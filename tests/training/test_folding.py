@@ -75,6 +75,17 @@ def test_what_cannot_be_folded_stays():
     assert fold_norms(model) is model
 
 
+def test_a_network_inside_another_is_carried_over():
+    inner = keras.Sequential([layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU()])
+    image = keras.Input((9, 9, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(3, 1)(image))
+    model = keras.Model(image, layers.Dropout(0.5)(inner(x)))
+    randomised(inner)
+    folded = fold_norms(randomised(model))
+    assert not norms(folded)
+    close(model, folded)
+
+
 @pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50V2", "EfficientNetB0", "DenseNet121"])
 def test_applications(name):
     app = getattr(kapps.applications, name)
