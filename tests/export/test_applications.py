@@ -4,6 +4,8 @@
 that exists has passed; see `kapps.export.verify`.
 """
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -26,6 +28,14 @@ MOBILE = (
     "NASNetMobile",
 )
 LABELS = [f"class {i}" for i in range(10)]
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_last_network():
+    """Sixty networks, with what TensorFlow compiled for each, do not fit in memory together."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()
 
 
 @pytest.fixture(scope="module")
