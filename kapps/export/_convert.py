@@ -8,6 +8,7 @@ to say goes into the job's result file; stdout and stderr belong to TensorFlow.
 import json
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 from kapps.errors import ExportError, KappsError
@@ -51,7 +52,13 @@ def convert(job: dict) -> dict:
 
 
 def _saved_model(model, shape: tuple[int | None, ...], out: str) -> dict:
-    """Write a SavedModel with one signature; the batch stays free, height and width are fixed.
+    """Write a SavedModel with one signature; the batch stays free, height and width are fixed."""
+    save(model, (None, *shape[1:]), out)
+    return {}
+
+
+def save(model, shape: tuple[int | None, ...], out: str) -> None:
+    """Write a SavedModel that holds each weight once.
 
     `model.export` would write every weight twice (as `variables` and as `_all_variables`). The
     name of the endpoint, "serve", is the one of Keras, which `keras.layers.TFSMLayer` looks for.
@@ -60,10 +67,11 @@ def _saved_model(model, shape: tuple[int | None, ...], out: str) -> dict:
 
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
-    image = tf.TensorSpec((None, *shape[1:]), tf.float32, name="image")
-    module.serve = tf.function(lambda image: model(image, training=False), input_signature=[image])
+    image = tf.TensorSpec(shape, tf.float32, name="image")
+    module.serve = tf.function(
+        lambda image: model(image, training=False), input_signature=[image], autograph=False
+    )
     tf.saved_model.save(module, out, signatures={"serving_default": module.serve})
-    return {}
 
 
 def _litert(model, shape: tuple[int, ...], job: dict) -> dict:
@@ -74,45 +82,28 @@ def _litert(model, shape: tuple[int, ...], job: dict) -> dict:
 
     whole = job["quantize"] == "int8"
     model, scaling = _rebuild.fold_normalization(model, job["quantize"])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen_call(model, shape)])
-    if job["quantize"] == "float16":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    elif whole:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: calibration(job, scaling)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.uint8
-    try:
-        content = converter.convert()
-    except Exception as error:  # the converter raises many types, all with an MLIR dump
-        raise ExportError(_reason(error)) from error
+    with tempfile.TemporaryDirectory(prefix="kapps-") as folder:
+        # By way of a SavedModel: from a function with the weights as constants, the converter
+        # makes 20 copies of them, 19 GB for ConvNeXtXLarge.
+        save(model, shape, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if job["quantize"] == "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        elif whole:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: calibration(job, scaling)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = tf.uint8
+            converter.inference_output_type = tf.uint8
+        try:
+            content = converter.convert()
+        except Exception as error:  # the converter raises many types, all with an MLIR dump
+            raise ExportError(_reason(error)) from error
     if job["quantize"] == "dynamic_int8":
         content = dynamic.quantize_weights(content)
     Path(job["out"]).write_bytes(content)
     return {"input": scaling.to_dict()}
-
-
-def frozen_call(model, shape: tuple[int, ...]):
-    """A concrete function of the model in which every variable is a constant of the graph.
-
-    The converter cannot fold or quantise variables (of a Keras 3 model it would leave a file of
-    resource reads), and a SavedModel in between takes four times as long.
-    """
-    import numpy as np
-    import tensorflow as tf
-
-    trainable = [np.asarray(v) for v in model.trainable_variables]
-    others = [np.asarray(v) for v in model.non_trainable_variables]
-
-    @tf.function(autograph=False)
-    def call(image):
-        values = [tf.constant(v) for v in trainable], [tf.constant(v) for v in others]
-        outputs, _ = model.stateless_call(*values, image, training=False)
-        return outputs
-
-    return call.get_concrete_function(tf.TensorSpec(shape, tf.float32, name="image"))
 
 
 def calibration(job: dict, scaling):

@@ -12,7 +12,7 @@ from kapps.errors import MissingPackageError
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 _WORK = ("convolution", "depthwise", "MatMul")
-_WRAPPER = re.compile(r"(?<![^;])functional_\d+/")
+_WRAPPER = re.compile(r"(?<![^;])(?:functional(?:_\d+)+/)+")
 
 
 @dataclasses.dataclass(frozen=True)
