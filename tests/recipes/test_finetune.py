@@ -114,15 +114,15 @@ def test_the_head_alone_leaves_the_network_as_it_was(settings, network, tmp_path
 
 def test_the_frozen_network_sees_each_image_once(settings, monkeypatch):
     seen = []
-    plain = features.backbone_of
+    plain = features.fold_norms
 
-    def backbone_of(model):
-        backbone = plain(model)
+    def fold_norms(backbone):
+        backbone = plain(backbone)
         predict = backbone.predict_on_batch
         backbone.predict_on_batch = lambda images: seen.append(len(images)) or predict(images)
         return backbone
 
-    monkeypatch.setattr(features, "backbone_of", backbone_of)
+    monkeypatch.setattr(features, "fold_norms", fold_norms)
     finetune.run(settings(epochs=0, epochs_head=10))
     assert sum(seen) == 40  # 32 to train on, 8 to judge by; ten epochs
 

@@ -44,7 +44,7 @@ def section(found: dict[str, tuple[float, float]]) -> Section:
     ]
     fast = sum(ours <= theirs for ours, theirs in found.values())
     text = (
-        "Seconds of `NAME(weights=None)` in a fresh process, the second turn of each. "
+        "Seconds of `NAME(weights=None)` in a fresh process. "
         f"{fast} of {len(rows)} build at least as fast on JAX with kapps as on TensorFlow with "
         "keras.applications."
     )
