@@ -8,6 +8,7 @@ so a saved model is quick to load as well. The values are float32; Keras casts t
 
 # ruff: noqa: ARG002 (Keras calls every initialiser with a dtype)
 
+import mmap
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -96,9 +97,7 @@ Fill = Callable[[np.random.Generator, np.ndarray], None]
 def _drawn(seed: int, shape: tuple[int, ...], fill: Fill) -> np.ndarray:
     """Random values (float32), block by block on all cores; each block has a stream of its own."""
     count = int(np.prod(shape))
-    raw = np.empty(count + ALIGNMENT // 4, "float32")
-    start = -raw.ctypes.data % ALIGNMENT // 4
-    values = raw[start : start + count]
+    values = _empty(count)
 
     def work(block: int) -> None:
         # The fastest of numpy's generators.
@@ -113,6 +112,17 @@ def _drawn(seed: int, shape: tuple[int, ...], fill: Fill) -> np.ndarray:
         for block in blocks:
             work(block)
     return values.reshape(shape)
+
+
+def _empty(count: int) -> np.ndarray:
+    """Unset float32 values at an address that JAX takes over."""
+    if count >= BLOCK:
+        # From 4 MB on numpy asks for huge pages, and the kernel may move memory about for them:
+        # 4.1 instead of 2.2 seconds for ConvNeXtXLarge. A map of our own is aligned to a page.
+        return np.frombuffer(mmap.mmap(-1, 4 * count), "float32")
+    raw = np.empty(count + ALIGNMENT // 4, "float32")
+    start = -raw.ctypes.data % ALIGNMENT // 4
+    return raw[start : start + count]
 
 
 def _uniform(limit: float) -> Fill:
