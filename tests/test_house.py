@@ -17,11 +17,12 @@ TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items(
 BACKENDS = {"tensorflow", "jax", "torch"}
 
 # Area -> the areas it may import. An area is a folder, or a file beside __init__.py.
-LIGHT = {"errors", "files", "_values", "_words", "_console", "_quiet", "settings"}
+LIGHT = {"errors", "files", "_values", "_words", "_console", "_quiet", "_imagenet", "settings"}
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
     "_values": set(),
+    "_imagenet": set(),
     "_words": {"errors", "_values"},
     "_console": {"errors", "_values", "_words"},
     "_quiet": set(),

@@ -1,17 +1,8 @@
 """The 1000 classes of ImageNet, and the two helpers that every family module of Keras has."""
 
-from functools import cache
-from importlib.resources import files
-
 import numpy as np
 
-
-@cache
-def class_names() -> tuple[tuple[str, str], ...]:
-    """The (wnid, label) of each of the 1000 classes of ILSVRC 2012, in the order of the outputs."""
-    table = files("kapps.applications").joinpath("imagenet_classes.tsv").read_text("utf-8")
-    rows = (line.split("\t") for line in table.splitlines()[1:])
-    return tuple((wnid, label) for _, wnid, label in rows)
+from kapps._imagenet import class_names
 
 
 def preprocess_input(x, data_format: str | None = None, mode: str = "caffe"):  # noqa: ARG001

@@ -196,7 +196,7 @@ def load_reason(error: Exception) -> str:
 
 
 def _from_model(model, name: str, origin: str) -> Source:
-    from kapps.applications.imagenet_utils import class_names
+    from kapps._imagenet import class_names
     from kapps.layers import spec_of
 
     try:
@@ -205,6 +205,6 @@ def _from_model(model, name: str, origin: str) -> Source:
         spec = {"crop_pct": 1.0, "interpolation": "bilinear"}
     shape = getattr(model, "output_shape", None)
     imagenet = isinstance(shape, tuple) and shape[-1] == len(class_names())
-    known = tuple(class_names()) if imagenet else None
+    known = class_names() if imagenet else None
     labels = [label for _, label in known] if known else None
     return Source(model, name, spec, labels, known, None, origin)

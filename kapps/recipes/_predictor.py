@@ -153,7 +153,7 @@ def _probabilities(rows: np.ndarray) -> np.ndarray:
 def _predictor(
     name: str, form: str, labels: list[str] | None, classes: int, spec: dict, outputs: Callable
 ) -> Predictor:
-    from kapps.applications.imagenet_utils import class_names
+    from kapps._imagenet import class_names
     from kapps.data import Transform
 
     imagenet = dict(class_names())
