@@ -9,7 +9,7 @@ import kapps
 from kapps.data import names
 from kapps.errors import DataError
 
-TABLE = Path(kapps.__file__).parent / "applications" / "imagenet_classes.tsv"
+TABLE = Path(kapps.__file__).parent / "imagenet_classes.tsv"
 
 
 @pytest.fixture(scope="module")
