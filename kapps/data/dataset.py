@@ -53,11 +53,14 @@ class Dataset:
         one_hot: bool,
         drop_remainder: bool,
         training: bool,
+        share: tuple[int, int],
     ):
         self._reader, self._seed, self._mix = reader, seed, mix
         self.class_names, self.batch_size, self.training = class_names, batch_size, training
         self.one_hot = one_hot
-        self._static_batch = batch_size if drop_remainder and training else None
+        self._rank, self._count = share
+        self._rows = batch_size // self._count  # those of a batch that this process reads
+        self._static_batch = self._rows if drop_remainder and training else None
         self.images = len(reader.source)
         whole, rest = divmod(self.images, batch_size)
         self.steps = whole if drop_remainder else whole + bool(rest)
@@ -109,12 +112,14 @@ class Dataset:
 
     def _batch(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray, np.int64]:
         epoch, step = int(epoch), int(step)
-        chosen = self._order(epoch)[step * self.batch_size : (step + 1) * self.batch_size]
+        start = step * self.batch_size + self._rank * self._rows
+        chosen = self._order(epoch)[start : start + self._rows]
         images, chosen = self._reader.batch(chosen, epoch)
         labels = self._reader.source.labels[chosen].astype(np.int32)
         if self.one_hot:
             labels = mixing.one_hot(labels, len(self.class_names))
-        return images, labels, np.int64(augmentation.batch_key(self._seed, epoch, step))
+        key = augmentation.batch_key(self._seed, epoch, step * self._count + self._rank)
+        return images, labels, np.int64(key)
 
     def _mixed(
         self, images: np.ndarray, labels: np.ndarray, key: int

@@ -76,6 +76,7 @@ def load(
     one_hot: bool = False,
     drop_remainder: bool = False,
     limit: int | None = None,
+    share: tuple[int, int] = (0, 1),
     progress: bool = True,
 ) -> Dataset:
     """Open a data set as batches for any backend.
@@ -102,6 +103,8 @@ def load(
         one_hot: labels as float32 [B, classes].
         drop_remainder: leave out a last, smaller batch.
         limit: keep this many pictures, evenly spread over the list and so over the classes.
+        share: (number, count) of this process among those that train together: of every batch it
+            reads its `batch_size / count` pictures. Needs drop_remainder.
         progress: show a bar on stderr while many pictures are read.
 
     Raises:
@@ -116,7 +119,7 @@ def load(
         collection, source, labels,
         size=size, channels=channels, batch_size=batch_size, training=training, seed=seed,
         transform=transform, augment=augment, mix=mix, cache=cache, one_hot=one_hot,
-        drop_remainder=drop_remainder, limit=limit, progress=progress,
+        drop_remainder=drop_remainder, limit=limit, share=share, progress=progress,
     )  # fmt: skip
 
 
@@ -163,6 +166,7 @@ def load_splits(
                 one_hot=one_hot,
                 drop_remainder=drop_remainder and training,
                 limit=None,
+                share=(0, 1),
                 progress=progress,
             )  # fmt: skip
         )
@@ -213,6 +217,7 @@ def _dataset(
     one_hot: bool,
     drop_remainder: bool,
     limit: int | None,
+    share: tuple[int, int],
     progress: bool,
 ) -> Dataset:
     if not isinstance(batch_size, int) or batch_size < 1:
@@ -230,6 +235,11 @@ def _dataset(
             raise ValueError(f"limit={limit!r} is not a whole number above 0.")
         count = min(limit, len(source))
         source = source.take(np.linspace(0, len(source) - 1, count).round().astype(int))
+    if share != (0, 1) and (not drop_remainder or batch_size % share[1]):
+        raise ValueError(
+            f"share={share!r} needs drop_remainder=True and a batch_size that {share[1]} divides, "
+            f"not {batch_size}."
+        )
     policy = augmentation.policy(augment or ("default" if training else "none"))
     rule = _transform(transform, size, channels, collection.crop_pct)
     rule = rule.replace(training=training and policy.piece)
@@ -251,6 +261,7 @@ def _dataset(
         one_hot or mix is not None,
         drop_remainder,
         training,
+        share,
     )
 
 

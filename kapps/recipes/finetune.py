@@ -52,18 +52,26 @@ def run(settings: Settings) -> dict:
         KeyboardInterrupt: Ctrl-C; the run can be continued.
     """
     settings = _checked(resolve(settings, least_epochs=0))
+    from kapps.training import replicas
+
+    return replicas.launch(_finetune, settings)
+
+
+def _finetune(settings: Settings) -> dict:
+    """The job, or on several torch devices one process's part in it."""
     import keras
 
     from kapps import runs
-    from kapps.training import building, devices, engine, freezing, job, pictures
+    from kapps.training import building, devices, engine, freezing, job, pictures, replicas
     from kapps.training.progress import say
 
     began = time.perf_counter()
+    share = replicas.share()
     run = runs.resumable(settings, "finetune")
     keras.utils.set_random_seed(settings.seed)  # a file's Dropout layers get their seeds here
     source = building.pretrained(settings.model, settings.weights, settings.arguments)
     size = settings.size or source.size
-    splits = pictures.Splits(settings, source.spec, size, source.channels)
+    splits = pictures.Splits(settings, source.spec, size, source.channels, share)
     train, validation = splits.train(), splits.validation()
     keras.utils.set_random_seed(settings.seed)
     with devices.precision(settings.precision):
@@ -74,14 +82,17 @@ def run(settings: Settings) -> dict:
             spec = building.describe(source.spec, train.transform, len(train.class_names))
             building.carry(model, spec)
             if run is None:
-                run = runs.Run.create(settings.out, settings, "finetune", train.class_names, spec)
+                run = job.begin(settings, "finetune", train.class_names, spec)
             say(
                 f"{settings.model} on {keras.config.backend()}, {size}x{size} pixels; "
                 f"{train.images} images to train on, {validation.images if validation else 0} to "
                 f"judge by, {len(train.class_names)} classes"
             )
             with job.continuable(run, "finetune"):
-                history, seconds = _head(settings, run, model, twin, splits)
+                history, seconds = [], None
+                if share.leads:  # the others get its weights when they join it
+                    history, seconds = _head(settings, run, model, twin, splits)
+                share.wait()
                 frozen = freezing.unfreeze(model, settings.unfreeze, settings.train_norms)
                 if settings.epochs and settings.unfreeze != "none":
                     say(f"training the network: {frozen}")
@@ -94,6 +105,7 @@ def run(settings: Settings) -> dict:
                         run=run,
                         history=history,
                         twin=twin,
+                        share=share,
                     )
     return job.finish(run, history, began, seconds_features=seconds)
 

@@ -35,29 +35,37 @@ def run(settings: Settings) -> dict:
         KeyboardInterrupt: Ctrl-C; the run can be continued.
     """
     settings = resolve(settings)
+    from kapps.training import replicas
+
+    return replicas.launch(_train, settings)
+
+
+def _train(settings: Settings) -> dict:
+    """The job, or on several torch devices one process's part in it."""
     import keras
 
     from kapps import applications, layers, runs
-    from kapps.training import building, devices, engine, job, pictures
+    from kapps.training import building, devices, engine, job, pictures, replicas
     from kapps.training.progress import say
 
     began = time.perf_counter()
+    share = replicas.share()
     run = runs.resumable(settings, "train")
     app = applications.get(settings.model).bind(**building.arguments_of(settings.arguments))
     size = settings.size or app.spec.size
-    splits = pictures.Splits(settings, app.spec.to_dict(), size, app.spec.channels)
+    splits = pictures.Splits(settings, app.spec.to_dict(), size, app.spec.channels, share)
     train, validation = splits.train(), splits.validation()
     keras.utils.set_random_seed(settings.seed)
     with devices.precision(settings.precision):
-        with devices.distributed(settings.distribute, settings.batch_size) as replicas:
+        with devices.distributed(settings.distribute, settings.batch_size) as count:
             model = building.new(app, size, len(train.class_names), weights=None)
             twin = keras.Model(model.input, model.output, name=model.name)
             spec = building.describe(layers.spec_of(model), train.transform, len(train.class_names))
             building.carry(model, spec)
             if run is None:
-                run = runs.Run.create(settings.out, settings, "train", train.class_names, spec)
+                run = job.begin(settings, "train", train.class_names, spec)
             say(
-                f"{app.name} on {keras.config.backend()}, {replicas} device(s), "
+                f"{app.name} on {keras.config.backend()}, {count} device(s), "
                 f"{model.count_params():,} parameters; {train.images} images to train on, "
                 f"{validation.images if validation else 0} to judge by, "
                 f"{len(train.class_names)} classes"
@@ -71,6 +79,7 @@ def run(settings: Settings) -> dict:
                     job.plan(settings, "train"),
                     run=run,
                     twin=twin,
+                    share=share,
                 )
     return job.finish(run, history, began)
 

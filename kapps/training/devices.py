@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import keras
 import numpy as np
 
-from kapps.errors import SettingsError
+from kapps.training import replicas
 
 
 @contextlib.contextmanager
@@ -29,8 +29,8 @@ def distributed(wanted: bool, batch_size: int) -> Iterator[int]:
     """Models built inside train on all devices of the backend, each on a share of every batch.
 
     keras.distribution.DataParallel on JAX (several hosts too, after `jax.distribute.initialize`),
-    tf.distribute.MirroredStrategy on TensorFlow. Keras has neither for torch, whose
-    DistributedDataParallel wants a training loop and a launcher of its own.
+    tf.distribute.MirroredStrategy on TensorFlow. On torch this process drives one device of those
+    that `replicas.launch` has started.
 
     Args:
         wanted: False does nothing.
@@ -40,27 +40,17 @@ def distributed(wanted: bool, batch_size: int) -> Iterator[int]:
         The number of devices.
 
     Raises:
-        SettingsError: one device only, the torch backend, or a batch that cannot be shared evenly.
+        SettingsError: one device only, or a batch that cannot be shared evenly.
     """
     if not wanted:
         yield 1
         return
     backend = keras.config.backend()
     if backend == "torch":
-        raise SettingsError(
-            "distribute=True is not available on the torch backend, for which Keras has no "
-            "multi-device training; use --backend jax or --backend tensorflow, or leave it out."
-        )
+        yield replicas.share().count
+        return
     devices = _devices(backend)
-    if len(devices) < 2:
-        raise SettingsError(
-            f"distribute=True needs several devices and {backend} sees {devices[0]} only; "
-            "leave it out."
-        )
-    if batch_size % len(devices):
-        raise SettingsError(
-            f"batch_size={batch_size} cannot be shared by {len(devices)} devices; use a multiple."
-        )
+    replicas.check(devices, batch_size)
     if backend == "jax":
         before = keras.distribution.distribution()
         keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))

@@ -13,6 +13,7 @@ from kapps import runs
 from kapps.errors import RunError
 from kapps.training import devices, optimization, progress, scoring, state
 from kapps.training.losses import CrossEntropy
+from kapps.training.replicas import Share
 from kapps.training.tensorboard import ScalarWriter
 
 
@@ -119,6 +120,7 @@ def fit(
     run: runs.Run | None = None,
     history: list[dict] | None = None,
     twin=None,
+    share: Share | None = None,
 ) -> list[dict]:
     """Train `model` by `plan`; afterwards it holds the (averaged) weights of the last epoch.
 
@@ -134,6 +136,8 @@ def fit(
         history: rows of the stages before this one.
         twin: an uncompiled model on the same variables: it is judged and saved. None judges
             `model` and saves none.
+        share: where several processes train together, the one of this; only the leading one
+            judges by `validation` and writes.
 
     Returns:
         The history: the given rows and one for each epoch, see `runs.COLUMNS`.
@@ -145,10 +149,12 @@ def fit(
     if train.steps < 1:
         raise ValueError("there is no full batch of training images; lower batch_size.")
     compile_for(model, plan, train.steps)
-    recorder = Recorder(train, validation, plan, run, list(history or []), twin or model)
-    recorder.saves = run is not None and twin is not None
+    share = share or Share()
+    recorder = Recorder(train, validation, plan, run, list(history or []), twin or model, share)
+    recorder.saves = recorder.writes and twin is not None
     start = recorder.resume(model)
     if start < plan.epochs and not recorder.stopped:
+        share.join(model)
         try:
             model.fit(
                 devices.feed(lambda: _chain(train, start, plan.epochs)),
@@ -179,10 +185,11 @@ class Recorder(keras.callbacks.Callback):
     run.
     """
 
-    def __init__(self, train, validation, plan, run, history, twin):
+    def __init__(self, train, validation, plan, run, history, twin, share):
         super().__init__()
         self.train, self.validation, self.plan = train, validation, plan
-        self.run, self.history, self.twin = run, history, twin
+        self.run, self.history, self.twin, self.share = run, history, twin, share
+        self.writes = run is not None and share.leads
         self.saves = False  # whether models are written
         self.stopped = False
         self.epoch, self.begun, self.looked = 0, 0.0, 0.0
@@ -195,12 +202,13 @@ class Recorder(keras.callbacks.Callback):
             return 0
         done = state.restore_state(path, model)
         self.history, self.stopped = done["history"], done["stopped"]
-        self.run.write_history(self.history)
+        if self.writes:
+            self.run.write_history(self.history)
         progress.say(f"continuing after epoch {done['epoch']} of {self.plan.stage}")
         return done["epoch"]
 
     def on_train_begin(self, logs=None):  # noqa: ARG002
-        if self.run is not None and self.run.wants_tensorboard:
+        if self.writes and self.run.wants_tensorboard:
             self.writer = ScalarWriter(self.run.tensorboard)
 
     def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
@@ -220,7 +228,8 @@ class Recorder(keras.callbacks.Callback):
         if batch == 0:
             # Dropout without a seed draws from torch's own stream, which a resumed process would
             # begin anew. Not at the begin of the epoch: making the data iterator draws too.
-            keras.utils.set_random_seed((self.plan.seed * 1_000_003 + self.epoch) % 2**32)
+            seed = self.plan.seed * 1_000_003 + self.epoch + self.share.rank * 10_007
+            keras.utils.set_random_seed(seed % 2**32)
 
     def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
         now = time.perf_counter()
@@ -232,13 +241,15 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.close_bar()
+        self.share.average(self.model)
+        loss, accuracy = self.share.mean(float(logs["loss"]), float(logs["accuracy"]))
         row = {
             "stage": self.plan.stage,
             "epoch": epoch + 1,
             "seconds": 0.0,
             "learning_rate": float(self.model.optimizer.learning_rate),
-            "loss": float(logs["loss"]),
-            "accuracy": float(logs["accuracy"]),
+            "loss": loss,
+            "accuracy": accuracy,
         }
         if not math.isfinite(row["loss"]):
             raise RunError(
@@ -254,12 +265,12 @@ class Recorder(keras.callbacks.Callback):
                 self.run.save_model(self.twin, "last")
                 if runs.best_row(self.history) is row:
                     self.run.save_model(self.twin, "best")
-        self.stopped = self._patience_is_over()
+        self.stopped = self.share.told(self._patience_is_over())
         self.model.stop_training = self.stopped
         progress.say(progress.epoch_line(row, self.plan.epochs))
         if self.stopped:
             progress.say(f"stopping: no better epoch in {self.plan.patience} epochs")
-        if self.run is not None:
+        if self.writes:
             self._record(row)
 
     def _record(self, row: dict) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from kapps import runs
-from kapps.training import engine
+from kapps.training import engine, replicas
 from kapps.training.progress import say
 
 
@@ -15,6 +15,16 @@ def plan(options, stage: str, **changes) -> engine.Plan:
     names = {field.name for field in dataclasses.fields(engine.Plan)}
     values = {name: value for name, value in vars(options).items() if name in names}
     return engine.Plan(**{**values, "stage": stage, **changes})
+
+
+def begin(options, job: str, labels: list[str], spec: dict) -> runs.Run:
+    """The new run folder, made by the leading process; arguments and errors: `Run.create`."""
+    share = replicas.share()
+    share.wait()  # until all have seen that there is none yet
+    if share.leads:
+        runs.Run.create(options.out, options, job, labels, spec)
+    share.wait()
+    return runs.Run(options.out)
 
 
 def has_begun(run: runs.Run, stage: str) -> bool:
@@ -41,6 +51,8 @@ def finish(run: runs.Run, history: list[dict], began: float, **results) -> dict:
         began: `time.perf_counter()` at the start of this process's work.
         **results: more entries for metrics.json and the returned dict.
     """
+    if not replicas.share().leads:
+        return {}
     results = {"seconds": round(time.perf_counter() - began, 1), **results}
     run.write_history(history, finished=True, **results)
     best = runs.best_row(history)

@@ -53,7 +53,7 @@ class Options:
     resume: bool = setting(False, "continue the run in that folder", group="run")
     seed: int = setting(0, "of weights, order, augmentation", group="run")
     precision: str = setting("float32", "of the computation", choices=PRECISIONS, group="run")
-    distribute: bool = setting(False, "use all devices (JAX, TensorFlow)", group="run")
+    distribute: bool = setting(False, "use all devices", group="run")
     tensorboard: bool = setting(True, "write TensorBoard event files", group="run")
 
 

@@ -9,6 +9,7 @@ from kapps import data
 from kapps.data.transforms import Transform
 from kapps.training.options import Options
 from kapps.training.progress import say
+from kapps.training.replicas import Share
 
 
 class Pictures:
@@ -43,12 +44,14 @@ class Splits:
         spec: the input contract of the model.
         size: height and width in pixels.
         channels: 1 or 3.
+        share: what this process trains on of every batch.
     """
 
     options: Options
     spec: dict
     size: int
     channels: int
+    share: Share = Share()
 
     def train(self) -> data.Dataset:
         """The images to train on, shuffled and augmented, in full batches.
@@ -62,6 +65,7 @@ class Splits:
             augment=self.options.augment,
             mix=self.options.mix,
             drop_remainder=True,
+            share=(self.share.rank, self.share.count),
         )
         for name, reason in dataset.skipped:
             say(f"left out {name}: {reason}")
@@ -72,7 +76,9 @@ class Splits:
         return self._load("train")
 
     def validation(self) -> data.Dataset | None:
-        """The images to judge by, or None where the settings want none."""
+        """The images to judge by; None where the settings want none or another process judges."""
+        if not self.share.leads:
+            return None
         if not self.options.validation and "val" not in data.find(self.options.data).parts:
             return None
         return self._load("val")

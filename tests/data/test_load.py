@@ -199,6 +199,17 @@ def test_one_hot_and_drop_remainder(photos):
     assert train.batches.element_spec[0].shape == (8, 8, 8, 3)  # known, as jit and TPUs like it
 
 
+def test_processes_share_every_batch(photos):
+    options = {"size": 8, "training": True, "batch_size": 8, "drop_remainder": True, "seed": 3}
+    whole = load(photos, **options)
+    parts = [load(photos, share=(rank, 2), **options) for rank in (0, 1)]
+    assert [part.steps for part in parts] == [whole.steps] * 2
+    assert parts[1].batches.element_spec[0].shape == (4, 8, 8, 3)
+    for batch, *halves in zip(whole, *parts, strict=True):
+        for all_of_it, *some in zip(batch, *halves, strict=True):
+            np.testing.assert_array_equal(all_of_it, np.concatenate(some))
+
+
 def test_limit_is_spread_over_the_classes(photos):
     dataset = load(photos, size=8, split="all", limit=5)
     assert dataset.images == 5 and dataset.labels.tolist() == [0, 0, 1, 1, 1]
@@ -384,6 +395,8 @@ def test_unknown_addresses(uri, message):
         ({"validation": 1.0}, "validation=1.0 is not in"),
         ({"channels": 4}, "channels=4"),
         ({"drop_remainder": True, "batch_size": 64}, "leaves nothing of 20 pictures"),
+        ({"share": (0, 2)}, r"share=\(0, 2\) needs drop_remainder=True"),
+        ({"share": (0, 3), "drop_remainder": True, "batch_size": 8}, "a batch_size that 3 divides"),
     ],
 )
 def test_wrong_arguments(photos, options, message):

@@ -68,3 +68,15 @@ def make_model():
         return keras.Model(image, x, name="tiny")
 
     return make
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A few real digits as a file, so that an epoch of a child process takes no time."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    images = np.rint(data.images[:160] * (255 / 16)).astype("uint8")
+    np.savez(path, images=images, labels=data.target[:160])
+    return path

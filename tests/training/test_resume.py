@@ -22,18 +22,6 @@ DEATHS = (
 )
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory):
-    """A few real digits, so that an epoch takes no time."""
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    path = tmp_path_factory.mktemp("data") / "digits.npz"
-    images = np.rint(data.images[:120] * (255 / 16)).astype("uint8")
-    np.savez(path, images=images, labels=data.target[:120])
-    return path
-
-
 def settings(digits, out, **changes) -> dict:
     """All that has state: averaged weights, half-done accumulation, Dropout, augmentation."""
     values = {
