@@ -78,10 +78,10 @@ def _litert(model, shape: tuple[int, ...], job: dict) -> dict:
     """Write a .tflite file with static shapes and builtin operators only."""
     import tensorflow as tf
 
-    from kapps.export import _rebuild, dynamic
+    from kapps.export import _normalization, dynamic
 
     whole = job["quantize"] == "int8"
-    model, scaling = _rebuild.fold_normalization(model, job["quantize"])
+    model, scaling = _normalization.fold_normalization(model, job["quantize"])
     with tempfile.TemporaryDirectory(prefix="kapps-") as folder:
         # By way of a SavedModel: from a function with the weights as constants, the converter
         # makes 20 copies of them, 19 GB for ConvNeXtXLarge.
