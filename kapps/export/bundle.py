@@ -120,15 +120,18 @@ def resize_rule(transform) -> dict:
     tall, wide = transform.resize
     if transform.crop_mode == "squash":
         rule = f"resize to {wide}x{tall} without keeping the proportions"
+    elif transform.crop_mode == "border":
+        rule = f"resize to fit into {wide}x{tall} with antialiased {transform.interpolation}"
+        rule += f", on a background of RGB {transform.fill}"
     else:
         side = f"the shorter side to {wide}" if tall == wide else f"to cover {wide}x{tall}"
         rule = f"resize {side} with antialiased {transform.interpolation}"
     if (tall, wide) != (height, width) or transform.crop_mode == "center":
         rule += f", then cut out the central {width}x{height}"
-    keys = ("crop_pct", "interpolation", "crop_mode")
+    keys = ("crop_pct", "interpolation", "crop_mode", "fill")
     return {
         "size": [height, width],
-        **{key: getattr(transform, key) for key in keys},
+        **{key: transform.to_dict()[key] for key in keys},
         "resize_to": [tall, wide],
         "rule": rule + "; apply the orientation of the photo (EXIF) first",
     }

@@ -1,4 +1,6 @@
-"""README.md of a bundle: how to use this very model in Kotlin and in Swift."""
+"""README.md of a bundle: what this very model is, and how to use it."""
+
+from kapps.export import snippets
 
 
 def readme(spec: dict, report: dict, runtime: str = "", pod: str = "") -> str:
@@ -11,7 +13,7 @@ def readme(spec: dict, report: dict, runtime: str = "", pod: str = "") -> str:
     """
     parts = [_title(spec, report), _facts(spec)]
     if spec["format"] == "litert":
-        parts += [_runtime(spec, runtime, pod), _kotlin(spec), _swift(spec), _python(spec)]
+        parts += [_runtime(spec, runtime, pod), *snippets.phone(spec), _python(spec)]
         parts.append(_delegates(report["delegates"]))
     elif spec["format"] == "saved_model":
         parts.append(_saved_model())
@@ -69,95 +71,6 @@ def _runtime(spec: dict, runtime: str, pod: str) -> str:
         f'- Android: `implementation("{spec["packages"]["android"]}")`\n'
         f"- iOS (CocoaPods): `{pod}`"
     )
-
-
-def _kotlin(spec: dict) -> str:
-    _, height, width, channels = spec["input"]["shape"]
-    whole = spec["input"]["dtype"] == "uint8"
-    count = spec["output"]["shape"][-1]
-    put = "put({}.toByte())" if whole else "putFloat({}.toFloat())"
-    if channels == 1:
-        grey = "((p shr 16 and 0xFF) * 299 + (p shr 8 and 0xFF) * 587 + (p and 0xFF) * 114) / 1000"
-        pixel = [f"input.{put.format(f'({grey})')}"]
-    else:
-        shifts = ("p shr 16 and 0xFF", "p shr 8 and 0xFF", "p and 0xFF")
-        names = ("red", "green", "blue")
-        pixel = [
-            f"input.{put.format(f'({shift})')}  // {name}"
-            for shift, name in zip(shifts, names, strict=True)
-        ]
-    q = spec["output"]["quantization"]
-    if q:
-        array, real = "ByteArray", f"((it.toInt() and 0xFF) - {q['zero_point']}) * {q['scale']!r}f"
-    else:
-        array, real = "FloatArray", "it"
-    size = f"{height} * {width} * {channels}" + ("" if whole else " * 4")
-    body = "\n".join(f"        {line}" for line in pixel)
-    return f"""## Kotlin
-
-```kotlin
-import android.graphics.Bitmap
-import java.nio.ByteBuffer
-import java.nio.ByteOrder
-import org.tensorflow.lite.Interpreter
-
-/** Scores of the {count} outputs. `photo` is already {width}x{height}, prepared as said above. */
-fun classify(interpreter: Interpreter, photo: Bitmap): List<Float> {{
-    val pixels = IntArray({width} * {height})
-    photo.getPixels(pixels, 0, {width}, 0, 0, {width}, {height})
-    val input = ByteBuffer.allocateDirect({size}).order(ByteOrder.nativeOrder())
-    for (p in pixels) {{
-{body}
-    }}
-    input.rewind()
-    val output = arrayOf({array}({count}))
-    interpreter.run(input, output)
-    return output[0].map {{ {real} }}
-}}
-```"""
-
-
-def _swift(spec: dict) -> str:
-    _, height, width, channels = spec["input"]["shape"]
-    whole = spec["input"]["dtype"] == "uint8"
-    q = spec["output"]["quantization"]
-    if channels == 1:
-        gather = (
-            "let (red, green) = (Int(rgba[4 * i]), Int(rgba[4 * i + 1]))\n"
-            "        let blue = Int(rgba[4 * i + 2])\n"
-            "        values.append({}((299 * red + 587 * green + 114 * blue) / 1000))"
-        )
-    else:
-        gather = "for channel in 0..<3 {{ values.append({}(rgba[4 * i + channel])) }}"
-    kind = "UInt8" if whole else "Float32"
-    data = "Data(values)" if whole else "values.withUnsafeBufferPointer { Data(buffer: $0) }"
-    if q:
-        read = f"return output.data.map {{ (Float($0) - {q['zero_point']}) * {q['scale']!r} }}"
-    else:
-        read = "return output.data.withUnsafeBytes { Array($0.bindMemory(to: Float32.self)) }"
-    return f"""## Swift
-
-```swift
-import Foundation
-import TensorFlowLite
-
-/// Scores of the {spec["output"]["shape"][-1]} outputs. `rgba` holds the {width}x{height} pixels of
-/// the prepared photo, four bytes each.
-func classify(_ interpreter: Interpreter, rgba: [UInt8]) throws -> [Float] {{
-    var values: [{kind}] = []
-    values.reserveCapacity({height} * {width} * {channels})
-    for i in 0..<({height} * {width}) {{
-        {gather.format(kind)}
-    }}
-    try interpreter.copy({data}, toInputAt: 0)
-    try interpreter.invoke()
-    let output = try interpreter.output(at: 0)
-    {read}
-}}
-```
-
-Make the interpreter once: `let interpreter = try Interpreter(modelPath: path)`, then
-`try interpreter.allocateTensors()`."""
 
 
 def _python(spec: dict) -> str:
