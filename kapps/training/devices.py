@@ -28,9 +28,9 @@ def precision(name: str) -> Iterator[None]:
 def distributed(wanted: bool, batch_size: int) -> Iterator[int]:
     """Models built inside train on all devices of the backend, each on a share of every batch.
 
-    keras.distribution.DataParallel on JAX (several hosts too, after `jax.distribute.initialize`),
-    tf.distribute.MirroredStrategy on TensorFlow. On torch this process drives one device of those
-    that `replicas.launch` has started.
+    keras.distribution.DataParallel on JAX, tf.distribute.MirroredStrategy on TensorFlow: the
+    devices of one host. On torch this process drives one device of those that `replicas.launch`
+    has started, on one host or several.
 
     Args:
         wanted: False does nothing.
