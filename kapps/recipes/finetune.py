@@ -68,14 +68,15 @@ def _finetune(settings: Settings) -> dict:
     began = time.perf_counter()
     share = replicas.share()
     run = runs.resumable(settings, "finetune")
-    keras.utils.set_random_seed(settings.seed)  # a file's Dropout layers get their seeds here
-    source = building.pretrained(settings.model, settings.weights, settings.arguments)
-    size = settings.size or source.size
-    splits = pictures.Splits(settings, source.spec, size, source.channels, share)
-    train, validation = splits.train(), splits.validation()
-    keras.utils.set_random_seed(settings.seed)
     with devices.precision(settings.precision):
-        with devices.distributed(settings.distribute, settings.batch_size):
+        # Around the reading of a file too: its variables must lie where the model trains.
+        with devices.distributed(settings.distribute, settings.batch_size) as count:
+            keras.utils.set_random_seed(settings.seed)  # for the Dropout layers of a file
+            source = building.pretrained(settings.model, settings.weights, settings.arguments)
+            size = settings.size or source.size
+            splits = pictures.Splits(settings, source.spec, size, source.channels, share)
+            train, validation = splits.train(), splits.validation()
+            keras.utils.set_random_seed(settings.seed)
             model = source.build(size, len(train.class_names))
             twin = keras.Model(model.input, model.output, name=model.name)
             freezing.unfreeze(model, settings.unfreeze)  # a wrong word shows before hours of work
@@ -84,14 +85,16 @@ def _finetune(settings: Settings) -> dict:
             if run is None:
                 run = job.begin(settings, "finetune", train.class_names, spec)
             say(
-                f"{settings.model} on {keras.config.backend()}, {size}x{size} pixels; "
-                f"{train.images} images to train on, {validation.images if validation else 0} to "
-                f"judge by, {len(train.class_names)} classes"
+                f"{settings.model} on {keras.config.backend()}, {count} device(s), {size}x{size} "
+                f"pixels; {train.images} images to train on, "
+                f"{validation.images if validation else 0} to judge by, "
+                f"{len(train.class_names)} classes"
             )
             with job.continuable(run, "finetune"):
                 history, seconds = [], None
                 if share.leads:  # the others get its weights when they join it
-                    history, seconds = _head(settings, run, model, twin, splits)
+                    own = count // share.count  # devices of this process
+                    history, seconds = _head(settings, run, model, twin, splits, own)
                 share.wait()
                 frozen = freezing.unfreeze(model, settings.unfreeze, settings.train_norms)
                 if settings.epochs and settings.unfreeze != "none":
@@ -123,8 +126,10 @@ def _checked(settings: Settings) -> Settings:
     return settings
 
 
-def _head(settings: Settings, run, model, twin, splits) -> tuple[list[dict], float | None]:
-    """Phase one; returns its rows and the seconds of the frozen network."""
+def _head(
+    settings: Settings, run, model, twin, splits, count: int
+) -> tuple[list[dict], float | None]:
+    """Phase one, on `count` devices; returns its rows and the seconds of the frozen network."""
     from kapps.training import building, features, freezing, job, pictures
     from kapps.training.progress import say
 
@@ -164,6 +169,7 @@ def _head(settings: Settings, run, model, twin, splits) -> tuple[list[dict], flo
         ),
         settings.batch_size_head,
         run=run,
+        devices=count,
     )
     run.save_model(twin, "last")
     run.save_model(twin, "best")

@@ -142,16 +142,19 @@ def _digest(backbone, key: dict | None) -> str:
 class FeatureBatches:
     """Features as training and judging data of `engine.fit`, scaled to mean 0 and deviation 1."""
 
-    def __init__(self, features: Features, mean, std, batch_size: int, seed: int):
+    def __init__(self, features: Features, mean, std, batch_size: int, seed: int, devices: int = 1):
         self.features, self.mean, self.std, self.seed = features, mean, std, seed
-        self.batch_size = min(batch_size, len(features.labels))
-        self.steps = len(features.labels) // self.batch_size
+        self.batch_size = batch_size
+        # A training step takes a full batch, however few images there are.
+        images = len(features.labels)
+        self.full = min(batch_size, images) // devices * devices
+        self.steps = images // self.full if self.full else 0
 
     def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Full batches in an order that depends on the seed and the epoch."""
         order = np.random.default_rng((self.seed, number)).permutation(len(self.features.labels))
-        for start in range(0, self.steps * self.batch_size, self.batch_size):
-            yield self._batch(np.sort(order[start : start + self.batch_size]))
+        for start in range(0, self.steps * self.full, self.full):
+            yield self._batch(np.sort(order[start : start + self.full]))
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for start in range(0, len(self.features.labels), self.batch_size):
@@ -170,6 +173,7 @@ def train_head(
     batch_size: int = 64,
     *,
     run: runs.Run | None = None,
+    devices: int = 1,
 ) -> list[dict]:
     """Train the classifier of `model` on features; its weights are set when the epochs are over.
 
@@ -181,8 +185,9 @@ def train_head(
         train: features of the training images, from `extract(backbone_of(model), ...)`.
         validation: of the images to judge by, or None.
         plan: epochs, learning rate and the rest.
-        batch_size: features a step.
+        batch_size: features a step; rounded down to what `devices` can share evenly.
         run: where the epochs are recorded and backed up; None records nothing.
+        devices: on how many this process trains.
 
     Returns:
         A row an epoch, see `runs.COLUMNS`.
@@ -190,6 +195,7 @@ def train_head(
     Raises:
         ValueError: the model does not end in a Dense classifier.
     """
+    batch_size = max(batch_size // devices, 1) * devices
     classifier = classifier_of(model)
     mean, std = _moments(train.rows)
     if not classifier.use_bias:  # which would have to take up the mean
@@ -207,7 +213,7 @@ def train_head(
 
     rows = engine.fit(
         head,
-        FeatureBatches(train, mean, std, batch_size, plan.seed),
+        FeatureBatches(train, mean, std, batch_size, plan.seed, devices),
         validation and FeatureBatches(validation, mean, std, batch_size, plan.seed),
         plan,
         run=run,

@@ -1,7 +1,10 @@
 """A network and data small enough for a training step to be a test."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 CLASSES = 3
 
@@ -80,3 +83,14 @@ def digits(tmp_path_factory):
     images = np.rint(data.images[:160] * (255 / 16)).astype("uint8")
     np.savez(path, images=images, labels=data.target[:160])
     return path
+
+
+def photos(folder: Path, classes: tuple[str, ...]) -> Path:
+    """Eleven small pictures a class; those of a later class are brighter."""
+    random = np.random.default_rng(0)
+    for i, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for j in range(11):
+            pixels = random.integers(0, 128, (32, 32, 3)) + 127 * i
+            Image.fromarray(pixels.astype("uint8")).save(folder / name / f"{j}.png")
+    return folder

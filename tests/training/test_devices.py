@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.training.conftest import photos
+
 ROOT = Path(__file__).parents[2]
 FOUR_ON_JAX = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
 TWO_ON_TENSORFLOW = """
 import sys, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from kapps.recipes import train
+from kapps.recipes import finetune, train
 from kapps.settings import main
-sys.exit(main(train.Settings, train.run, sys.argv[1:]))
+job = {"train": train, "finetune": finetune}[sys.argv[1]]
+sys.exit(main(job.Settings, job.run, sys.argv[2:]))
 """
 
 
@@ -40,6 +43,15 @@ def rows(out: Path) -> list[tuple[float, float]]:
 
 
 JOB = ["-m", "kapps.recipes.train"]
+ON_TORCH = {"KERAS_BACKEND": "torch"}
+TWO_ON_TORCH = """
+import sys, torch
+torch.cuda.device_count = lambda: 2
+from kapps.recipes import finetune, train
+from kapps.settings import main
+job = {"train": train, "finetune": finetune}[sys.argv[1]]
+sys.exit(main(job.Settings, job.run, sys.argv[2:]))
+"""
 # torch wants a process for each device.
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
@@ -48,7 +60,7 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     ("script", "env", "devices", "launcher"),
     [
         (JOB, FOUR_ON_JAX, 4, []),
-        (["-c", TWO_ON_TENSORFLOW], {"KERAS_BACKEND": "tensorflow"}, 2, []),
+        (["-c", TWO_ON_TENSORFLOW, "train"], {"KERAS_BACKEND": "tensorflow"}, 2, []),
         (JOB, {"KERAS_BACKEND": "torch"}, 2, TORCHRUN),
     ],
     ids=["jax", "tensorflow", "torch"],
@@ -78,3 +90,30 @@ def test_what_cannot_be_distributed_says_so(digits, tmp_path, env, more, sentenc
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "env"),
+    [
+        (["-m", "kapps.recipes.finetune"], FOUR_ON_JAX),
+        (["-c", TWO_ON_TENSORFLOW, "finetune"], {"KERAS_BACKEND": "tensorflow"}),
+        (["-c", TWO_ON_TORCH, "finetune"], ON_TORCH),
+    ],
+    ids=["jax", "tensorflow", "torch"],
+)
+def test_many_devices_finetune_a_file(tmp_path, script, env):
+    """With numbers of images and features that the devices cannot share evenly."""
+    from kapps import applications
+
+    network = tmp_path / "network.keras"
+    applications.MobileNetV2(weights=None, alpha=0.35, input_shape=(32, 32, 3)).save(network)
+    folder = photos(tmp_path / "photos", ("dark", "bright"))
+    done = run(
+        script, folder, tmp_path / "run", env, f"data=folder:{folder}", f"model={network}",
+        "--distribute", "epochs_head=3", "batch_size_head=7", "epochs=1", "train_norms=true",
+        "batch_size=8", "augment=randaugment", "ema=0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    history = json.loads((tmp_path / "run" / "metrics.json").read_text())["history"]
+    assert [row["stage"] for row in history] == ["head"] * 3 + ["finetune"]
+    assert done.stdout.count("best: ") == 1  # one process speaks
