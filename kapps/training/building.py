@@ -14,6 +14,7 @@ import kapps.layers
 from kapps import applications, runs
 from kapps.data.transforms import Transform
 from kapps.errors import MissingFileError, SettingsError
+from kapps.training.options import PRECISIONS
 
 
 def arguments_of(words: tuple[str, ...]) -> dict:
@@ -101,9 +102,21 @@ def pretrained(name: str, weights: str, arguments: tuple[str, ...]) -> Pretraine
                 f"size={size} does not fit {name}, which takes {sides[0]}x{sides[1]} pixels; drop "
                 "size."
             )
+        compute_in(model, keras.config.dtype_policy())
         return kapps.replace_head(model, classes)
 
     return Pretrained(spec, sides[0] or spec.get("size") or 224, channels, build)
+
+
+def compute_in(model, policy) -> None:
+    """Let every layer of a model from a file compute by `policy`; its weights stay as they are.
+
+    A file keeps the policy that the model was built with, and the setting `precision` would have
+    no effect. Layers that Keras quantised keep theirs.
+    """
+    for layer in model._flatten_layers(include_self=False):
+        if layer.dtype_policy.name in PRECISIONS:
+            layer.dtype_policy = policy
 
 
 def read_model(path: str | Path):

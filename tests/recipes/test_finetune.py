@@ -131,6 +131,23 @@ def test_the_frozen_network_sees_each_image_once(settings, monkeypatch):
     assert sum(seen) == 40  # 32 to train on, 8 to judge by; ten epochs
 
 
+def test_a_file_is_trained_in_the_precision_asked_for(settings, network, tmp_path):
+    import keras
+
+    finetune.run(settings(precision="mixed_bfloat16", epochs=1, epochs_head=2))
+    run = runs.Run.open(tmp_path / "run")
+    layers = {layer.name: layer for layer in run.load_model().layers}
+    assert layers["stage2_conv"].compute_dtype == "bfloat16"
+    assert layers["stage2_conv"].variable_dtype == "float32"
+    assert layers["predictions"].compute_dtype == "float32"  # too coarse for a softmax
+    # And back: a run in half precision is a start for one in float32.
+    full = tmp_path / "full"
+    finetune.run(settings(model=str(run.path), out=str(full), epochs=1, epochs_head=2))
+    policies = {layer.dtype_policy.name for layer in runs.Run(full).load_model().layers}
+    assert policies == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+
+
 def test_an_interrupted_run_ends_where_a_whole_one_does(settings, tmp_path, monkeypatch):
     from kapps.training import engine
 
