@@ -3,6 +3,7 @@
 from tools.benchmarks._measure import Section, alternate, ratio, said, seconds
 
 TITLE = "Building every model"
+CLOSE, TURNS = 1.5, 5  # a ratio below CLOSE is measured in so many turns
 
 
 def models() -> list[str]:
@@ -20,14 +21,14 @@ def models() -> list[str]:
 def measure(name: str) -> tuple[float, float]:
     """Seconds to build one model, each side in a fresh process: (kapps, Keras)."""
     words = ["-m", "tools.benchmarks._build"]
-    found = alternate(
-        {
-            "kapps": lambda: said([*words, "kapps", name], KERAS_BACKEND="jax"),
-            "keras": lambda: said([*words, "keras", name], KERAS_BACKEND="tensorflow"),
-        },
-        times=1,
-        unmeasured=1,  # who first touches a gigabyte of memory here waits for the host
-    )
+    sides = {
+        "kapps": lambda: said([*words, "kapps", name], KERAS_BACKEND="jax"),
+        "keras": lambda: said([*words, "keras", name], KERAS_BACKEND="tensorflow"),
+    }
+    # Not measured: who first touches a gigabyte of memory here waits for the host.
+    found = alternate(sides, times=1, unmeasured=1)
+    if found["keras"] < CLOSE * found["kapps"]:
+        found = alternate(sides, times=TURNS)
     return found["kapps"], found["keras"]
 
 
@@ -46,7 +47,7 @@ def section(found: dict[str, tuple[float, float]]) -> Section:
     text = (
         "Seconds of `NAME(weights=None)` in a fresh process. "
         f"{fast} of {len(rows)} build at least as fast on JAX with kapps as on TensorFlow with "
-        "keras.applications."
+        f"keras.applications. Where the ratio came out below {CLOSE}, it is that of {TURNS} turns."
     )
     commands = [
         "KERAS_BACKEND=jax python -m tools.benchmarks._build kapps MobileNetV2",
