@@ -124,7 +124,7 @@ def launch(job: Callable[..., dict], settings) -> dict:
         return job(settings)
     import torch
 
-    if {"RANK", "WORLD_SIZE"} <= set(os.environ):  # torchrun's
+    if {"RANK", "LOCAL_RANK", "WORLD_SIZE"} <= set(os.environ):  # torchrun's
         processes = [f"process {i}" for i in range(int(os.environ["WORLD_SIZE"]))]
         check(processes, settings.batch_size)
         with _group(int(os.environ["LOCAL_RANK"])):
