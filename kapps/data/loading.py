@@ -166,7 +166,6 @@ def load_splits(
                 one_hot=one_hot,
                 drop_remainder=drop_remainder and training,
                 limit=None,
-                share=(0, 1),
                 progress=progress,
             )  # fmt: skip
         )
@@ -217,8 +216,8 @@ def _dataset(
     one_hot: bool,
     drop_remainder: bool,
     limit: int | None,
-    share: tuple[int, int],
     progress: bool,
+    share: tuple[int, int] = (0, 1),
 ) -> Dataset:
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"batch_size={batch_size!r} is not a whole number above 0.")

@@ -1,5 +1,8 @@
 """Kotlin and Swift for one very model: prepare a photo, run the model, read its scores."""
 
+# How the two ratios of size become one scale; without, the proportions are not kept.
+CHOOSE = {"center": "max", "border": "min"}
+
 
 def phone(spec: dict) -> list[str]:
     """The sections of a bundle's README for Android and iOS.
@@ -33,13 +36,11 @@ def _kotlin(spec: dict) -> str:
         array, real = "ByteArray", f"((it.toInt() and 0xFF) - {q['zero_point']}) * {q['scale']!r}f"
     else:
         array, real = "FloatArray", "it"
-    choose = {"center": "maxOf", "border": "minOf"}.get(spec["resize"]["crop_mode"])
-    ratios = (f"{wide}f / image.width", f"{tall}f / image.height")
-    if choose:
-        scales = f"    val scale = {choose}({', '.join(ratios)})\n"
-        scales += "    val (x, y) = Pair(scale, scale)"
+    ratios = f"{wide}f / image.width, {tall}f / image.height"
+    if choose := CHOOSE.get(spec["resize"]["crop_mode"]):
+        ratios = f"{choose}Of({ratios}).let {{ Pair(it, it) }}"
     else:
-        scales = f"    val (x, y) = Pair({', '.join(ratios)})"
+        ratios = f"Pair({ratios})"
     background = _background(spec, "\n    canvas.drawRGB({}, {}, {})")
     size = f"{height} * {width} * {channels}" + ("" if whole else " * 4")
     return f"""## Kotlin
@@ -65,7 +66,7 @@ fun prepare(photo: Bitmap): Bitmap {{
     while (image.width >= {2 * wide} && image.height >= {2 * tall}) {{
         image = Bitmap.createScaledBitmap(image, image.width / 2, image.height / 2, true)
     }}
-{scales}
+    val (x, y) = {ratios}
     val place = Matrix()
     place.setScale(x, y)
     place.postTranslate(({width} - x * image.width) / 2, ({height} - y * image.height) / 2)
@@ -110,12 +111,10 @@ def _swift(spec: dict) -> str:
         read = f"return output.data.map {{ (Float($0) - {q['zero_point']}) * {q['scale']!r} }}"
     else:
         read = "return output.data.withUnsafeBytes { Array($0.bindMemory(to: Float32.self)) }"
-    choose = {"center": "max", "border": "min"}.get(spec["resize"]["crop_mode"])
-    ratios = (f"{wide} / CGFloat(photo.width)", f"{tall} / CGFloat(photo.height)")
-    if choose:
-        scales = f"    let scale = {choose}({', '.join(ratios)})\n    let (x, y) = (scale, scale)"
-    else:
-        scales = f"    let (x, y) = ({', '.join(ratios)})"
+    choose = CHOOSE.get(spec["resize"]["crop_mode"], "")
+    scale = f"{choose}({wide} / CGFloat(photo.width), {tall} / CGFloat(photo.height))"
+    name = "scale" if choose else "(x, y)"
+    x, y = ("scale", "scale") if choose else ("x", "y")
     background = _background(
         spec,
         "\n        context.setFillColor(red: {} / 255, green: {} / 255, blue: {} / 255, alpha: 1)"
@@ -133,8 +132,8 @@ import TensorFlowLite
 /// A `UIImage` keeps its orientation beside its `cgImage`: draw it once with
 /// `UIGraphicsImageRenderer` to turn the pixels upright.
 func prepare(_ photo: CGImage) -> [UInt8] {{
-{scales}
-    let size = CGSize(width: x * CGFloat(photo.width), height: y * CGFloat(photo.height))
+    let {name} = {scale}
+    let size = CGSize(width: {x} * CGFloat(photo.width), height: {y} * CGFloat(photo.height))
     let origin = CGPoint(x: ({width} - size.width) / 2, y: ({height} - size.height) / 2)
     var rgba = [UInt8](repeating: 255, count: 4 * {width} * {height})
     rgba.withUnsafeMutableBytes {{ bytes in
