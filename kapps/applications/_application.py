@@ -10,7 +10,7 @@ import keras
 
 from kapps._values import did_you_mean
 from kapps.applications import _graph, _loading, _registry
-from kapps.layers import PREPROCESSING
+from kapps.layers import PREPROCESSING, Network
 from kapps.weights import catalog
 
 COMMON = {  # the arguments of every application, with the defaults that do not vary
@@ -244,7 +244,7 @@ class Application:
         model = self(*args, include_top=False, **kwargs)
         names = _graph.level_layers(model, self.stages)
         outputs = [model.get_layer(names[level]).output for level in levels]
-        pyramid = keras.Model(model.inputs, outputs, name=f"{model.name}_features")
+        pyramid = Network(model.inputs, outputs, name=f"{model.name}_features")
         if hasattr(model, "load_report"):
             pyramid.load_report = model.load_report
         return pyramid

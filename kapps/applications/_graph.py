@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kapps._values import did_you_mean
-from kapps.layers import PREPROCESSING, Blocks, Preprocessing, normalize
+from kapps.layers import PREPROCESSING, Blocks, Network, Preprocessing, normalize
 from kapps.weights.port import CLASSIFIER
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
 
     given = a["input_tensor"]
     inputs = image if given is None else keras.utils.get_source_inputs(given)
-    return keras.Model(inputs, x, name=a["name"] or app.name.lower())
+    return Network(inputs, x, name=a["name"] or app.name.lower())
 
 
 def classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: float):

@@ -3,7 +3,7 @@
 import keras
 
 from kapps.applications._graph import classifier
-from kapps.layers import Blocks
+from kapps.layers import Blocks, Network
 from kapps.weights.port import CLASSIFIER
 
 
@@ -48,4 +48,4 @@ def replace_head(
             "(batch, height, width, n): pass the part of the model that ends in them"
         )
     x = classifier(nn, x, classes, classifier_activation, dropout or 0.0)
-    return keras.Model(model.inputs, x, name=model.name)
+    return Network(model.inputs, x, name=model.name)

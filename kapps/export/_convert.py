@@ -37,6 +37,14 @@ def convert(job: dict) -> dict:
         Facts for the report: "rebuilt" (what was changed in the model and why) and, for LiteRT,
         "input" (how the normalisation of the image is done).
     """
+    from kapps.layers import kernels
+
+    # A file for a phone has Keras's operators, whichever kernels train fastest here.
+    with kernels.reference():
+        return _convert(job)
+
+
+def _convert(job: dict) -> dict:
     from kapps.export import _rebuild
 
     model = _rebuild.load(job["model"])

@@ -200,7 +200,7 @@ def _stem(model, layer) -> _Stem | None:
     while len(readers) == 1 and isinstance(readers[0], keras.layers.ZeroPadding2D):
         paddings.append(readers[0])
         readers = _readers(model, _output(model, readers[0]))
-    if len(readers) != 1 or type(readers[0]) is not keras.layers.Conv2D:
+    if len(readers) != 1 or not isinstance(readers[0], keras.layers.Conv2D):
         return None
     conv = readers[0]
     output = _output(model, conv)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
-from kapps.layers.pooling import AveragePooling2D
+from kapps.layers.normalization import BatchNormalization
+from kapps.layers.pooling import AveragePooling2D, MaxPooling2D
 
 CHANNELS_LAST = "channels_last"
 
@@ -89,7 +91,7 @@ class Blocks:
     ):
         """The layer `name`, a convolution alone; `padding` overrides the network's."""
         x, padding = self._padded(x, kernel_size, strides, padding, dilation, name)
-        return layers.Conv2D(
+        return Conv2D(
             filters,
             kernel_size,
             strides=strides,
@@ -117,7 +119,7 @@ class Blocks:
     ):
         """The layer `name`, a filter for each channel."""
         x, padding = self._padded(x, kernel_size, strides, padding, dilation, name)
-        return layers.DepthwiseConv2D(
+        return DepthwiseConv2D(
             kernel_size,
             strides=strides,
             padding=padding,
@@ -132,7 +134,7 @@ class Blocks:
 
     def norm(self, x, *, name):
         """The layer `name`, batch normalisation."""
-        return layers.BatchNormalization(
+        return BatchNormalization(
             axis=self.axis,
             epsilon=self.norm_epsilon,
             momentum=self.norm_momentum,
@@ -217,7 +219,7 @@ class Blocks:
     def max_pool(self, x, pool_size, strides, padding=None, *, name):
         """The layer `name`. "symmetric" pads with zeros, which is right only after a ReLU."""
         x, padding = self._padded(x, pool_size, strides, padding, 1, name)
-        return layers.MaxPooling2D(pool_size, strides, padding, self.data_format, name=name)(x)
+        return MaxPooling2D(pool_size, strides, padding, self.data_format, name=name)(x)
 
     def avg_pool(self, x, pool_size, strides, padding="valid", *, name):
         """The layer `name`. Where "same" pads, the padding is not counted."""

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kapps.layers import kernels
+
 _register = keras.saving.register_keras_serializable(package="kapps")
 
 
@@ -67,6 +69,18 @@ class SamePadding2D(keras.layers.Layer):
             "strides": self.strides,
             "data_format": self.data_format,
         }
+
+
+@_register
+class MaxPooling2D(keras.layers.MaxPooling2D):
+    """Keras's layer, by the kernel of the backend where there is a faster one."""
+
+    def call(self, inputs):
+        kernel, outputs = kernels.find("max_pool"), None
+        if kernel is not None:
+            sizes = self.pool_size, self.strides
+            outputs = kernel(inputs, *sizes, self.padding, self.data_format)
+        return super().call(inputs) if outputs is None else outputs
 
 
 @_register

@@ -61,7 +61,7 @@ def _finetune(settings: Settings) -> dict:
     """The job, or on several torch devices one process's part in it."""
     import keras
 
-    from kapps import runs
+    from kapps import layers, runs
     from kapps.training import building, devices, engine, freezing, job, pictures, replicas
     from kapps.training.progress import say
 
@@ -78,7 +78,7 @@ def _finetune(settings: Settings) -> dict:
             train, validation = splits.train(), splits.validation()
             keras.utils.set_random_seed(settings.seed)
             model = source.build(size, len(train.class_names))
-            twin = keras.Model(model.input, model.output, name=model.name)
+            twin = layers.Network(model.input, model.output, name=model.name)
             freezing.unfreeze(model, settings.unfreeze)  # a wrong word shows before hours of work
             spec = building.describe(source.spec, train.transform, len(train.class_names))
             building.carry(model, spec)

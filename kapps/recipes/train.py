@@ -59,7 +59,7 @@ def _train(settings: Settings) -> dict:
     with devices.precision(settings.precision):
         with devices.distributed(settings.distribute, settings.batch_size) as count:
             model = building.new(app, size, len(train.class_names), weights=None)
-            twin = keras.Model(model.input, model.output, name=model.name)
+            twin = layers.Network(model.input, model.output, name=model.name)
             spec = building.describe(layers.spec_of(model), train.transform, len(train.class_names))
             building.carry(model, spec)
             if run is None:

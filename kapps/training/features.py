@@ -12,6 +12,7 @@ import numpy as np
 
 from kapps import runs
 from kapps.files import atomic_path, atomic_write
+from kapps.layers import Network
 from kapps.training import engine, progress
 from kapps.training.folding import fold_norms
 
@@ -41,7 +42,7 @@ def backbone_of(model) -> keras.Model:
     layer = classifier_of(model)
     while isinstance(before := layer.input._keras_history.operation, keras.layers.Dropout):
         layer = before
-    return keras.Model(model.input, layer.input, name=f"{model.name}_backbone")
+    return Network(model.input, layer.input, name=f"{model.name}_backbone")
 
 
 def classifier_of(model) -> keras.layers.Dense:

@@ -53,12 +53,12 @@ def _pairs(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
     pairs = {}
     for node in nodes:
         norm = node.operation
-        if type(norm) is not keras.layers.BatchNormalization:
+        if not isinstance(norm, keras.layers.BatchNormalization):
             continue
         source = node.input_tensors[0]
         layer = source._keras_history.operation
         once = calls[id(norm)] == calls[id(layer)] == readers[id(source)] == 1
-        if once and type(layer) in FOLDS_INTO and _fits(layer, norm):
+        if once and isinstance(layer, FOLDS_INTO) and _fits(layer, norm):
             pairs[layer.name] = norm
     return pairs
 

@@ -1,0 +1,51 @@
+"""What Keras computes slowly on a backend, computed as that backend does it best.
+
+The only folder below the families that names a backend. A module of it has functions of these names
+and signatures; one that is missing, or that returns None for its arguments, leaves the work to the
+Keras layer, whose path is the reference that the tests compare with:
+
+- `conv(x, kernel, bias, strides, padding, dilation, data_format)`
+- `depthwise_conv(x, kernel, bias, strides, padding, dilation, data_format)`
+- `batch_norm(x, gamma, beta, mean, variance, epsilon, axis)` in inference
+- `batch_statistics_norm(x, gamma, beta, epsilon, axis)` in training, which returns (y, mean,
+  variance) with the variance that divides by the number of values
+- `max_pool(x, pool_size, strides, padding, data_format)`
+- `calls_layers_anew()`, by its presence: each step calls each layer, see `kapps.layers.network`
+
+Tensors are the backend's; kernels have Keras's shape (height, width, channels, filters); `padding`
+is "valid" or "same".
+"""
+
+import contextlib
+import functools
+import importlib
+from collections.abc import Callable, Iterator
+
+import keras
+
+_reference = False
+
+
+@contextlib.contextmanager
+def reference() -> Iterator[None]:
+    """Models that run or are traced inside compute as Keras does, by its generic path."""
+    global _reference
+    before, _reference = _reference, True
+    try:
+        yield
+    finally:
+        _reference = before
+
+
+def find(name: str) -> Callable | None:
+    """The function `name` of this process's backend, or None where Keras's own path is taken."""
+    return None if _reference else _functions().get(name)
+
+
+@functools.cache
+def _functions() -> dict[str, Callable]:
+    backend = keras.config.backend()
+    if backend not in ("jax", "tensorflow", "torch"):
+        return {}
+    module = importlib.import_module(f"kapps.layers.kernels.{backend}")
+    return {name: getattr(module, name) for name in module.__all__}

@@ -1,0 +1,53 @@
+"""TensorFlow: its fused batch normalisation."""
+
+import tensorflow as tf
+
+__all__ = ["batch_norm", "batch_statistics_norm"]
+
+
+def batch_norm(x, gamma, beta, mean, variance, epsilon, axis):
+    """See `kapps.layers.kernels`."""
+    layout = _layout(x, axis)
+    if layout is None:
+        return None
+    numbers = _numbers(x, gamma, beta)
+    averages = tf.convert_to_tensor(mean), tf.convert_to_tensor(variance)
+    return tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=numbers[0], offset=numbers[1], mean=averages[0], variance=averages[1],
+        epsilon=epsilon, data_format=layout, is_training=False,
+    ).y  # fmt: skip
+
+
+def batch_statistics_norm(x, gamma, beta, epsilon, axis):
+    """See `kapps.layers.kernels`."""
+    layout = _layout(x, axis)
+    if layout is None:
+        return None
+    scale, offset = _numbers(x, gamma, beta)
+    none = tf.zeros((0,), tf.float32)
+    found = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=scale, offset=offset, mean=none, variance=none,
+        epsilon=epsilon, data_format=layout, is_training=True,
+    )  # fmt: skip
+    # The kernel divides by one less than the number of values.
+    count = tf.cast(tf.size(x) // tf.size(scale), tf.float32)
+    variance = found.batch_variance * ((count - 1) / count)
+    return found.y, found.batch_mean, variance
+
+
+def _layout(x, axis):
+    """TensorFlow's word for where the channels are; None where it has no kernel."""
+    if len(x.shape) != 4 or x.dtype == tf.float64:
+        return None
+    if axis % 4 == 3:
+        return "NHWC"
+    on_gpu = bool(tf.config.list_logical_devices("GPU"))
+    return "NCHW" if axis % 4 == 1 and on_gpu else None
+
+
+def _numbers(x, gamma, beta):
+    """Scale and offset, also where the layer has none."""
+    channels = x.shape[-1]
+    scale = tf.ones((channels,)) if gamma is None else tf.convert_to_tensor(gamma)
+    offset = tf.zeros((channels,)) if beta is None else tf.convert_to_tensor(beta)
+    return scale, offset

@@ -1,0 +1,125 @@
+"""Torch: views in the memory format that its kernels want, and its fused normalisation.
+
+An image of Keras with channels last is torch's image in the memory format channels_last, only with
+its axes in another order: a view. Keras copies it, and the kernel, around every convolution.
+"""
+
+import torch
+import torch.nn.functional as tnn
+
+__all__ = [
+    "batch_norm",
+    "batch_statistics_norm",
+    "calls_layers_anew",
+    "conv",
+    "depthwise_conv",
+    "max_pool",
+]
+
+
+def conv(x, kernel, bias, strides, padding, dilation, data_format):
+    """See `kapps.layers.kernels`."""
+    kernel = _tensor(kernel)
+    bias = None if bias is None else _tensor(bias)
+    last = data_format == "channels_last"
+    channels, filters = kernel.shape[2:]
+    if last and kernel.shape[:2] == (1, 1) and x.shape[-1] == channels and x.device.type == "cpu":
+        return _pointwise(x, kernel.reshape(channels, filters), bias, strides)
+    return _conv(x, kernel.permute(3, 2, 0, 1), bias, strides, padding, dilation, last)
+
+
+def depthwise_conv(x, kernel, bias, strides, padding, dilation, data_format):
+    """See `kapps.layers.kernels`."""
+    kernel = _tensor(kernel)
+    bias = None if bias is None else _tensor(bias)
+    height, width, channels, multiplier = kernel.shape
+    weight = kernel.reshape(height, width, channels * multiplier, 1).permute(2, 3, 0, 1)
+    return _conv(x, weight, bias, strides, padding, dilation, data_format == "channels_last")
+
+
+def _tensor(variable):
+    return getattr(variable, "value", variable)
+
+
+def _pointwise(x, matrix, bias, strides):
+    """A 1x1 convolution as one product of matrices, which takes Keras's kernel as it lies there."""
+    if tuple(strides) != (1, 1):
+        x = x[:, :: strides[0], :: strides[1]]
+    rows = x.reshape(-1, matrix.shape[0])
+    y = rows @ matrix if bias is None else torch.addmm(bias, rows, matrix)
+    return y.view(*x.shape[:-1], matrix.shape[1])
+
+
+def _conv(x, weight, bias, strides, padding, dilation, last):
+    """A convolution by `weight` (filters, channels of a group, height, width)."""
+    if last:
+        x = x.permute(0, 3, 1, 2)
+    around = 0
+    if padding == "same":
+        x, around = _pad_same(x, weight.shape[2:], strides, dilation)
+    groups = x.shape[1] // weight.shape[1]
+    y = tnn.conv2d(x, weight, bias, tuple(strides), around, tuple(dilation), groups)
+    return y.permute(0, 2, 3, 1) if last else y
+
+
+def _pad_same(x, kernel_size, strides, dilation):
+    """TensorFlow's "same": (x, zeros on both sides), padded here only where the sides differ."""
+    sides = []
+    for size, kernel, stride, step in zip(x.shape[2:], kernel_size, strides, dilation, strict=True):
+        total = max((-(-size // stride) - 1) * stride + (kernel - 1) * step + 1 - size, 0)
+        sides.append((total // 2, total - total // 2))
+    (top, bottom), (left, right) = sides
+    if top == bottom and left == right:
+        return x, (top, left)
+    return tnn.pad(x, (left, right, top, bottom)), 0
+
+
+def batch_norm(x, gamma, beta, mean, variance, epsilon, axis):
+    """See `kapps.layers.kernels`."""
+    turned = _channels_second(x, axis)
+    if turned is None:
+        return None
+    numbers = [v if v is None else _tensor(v) for v in (gamma, beta, mean, variance)]
+    gamma, beta, mean, variance = numbers
+    y = tnn.batch_norm(turned, mean, variance, gamma, beta, False, 0.0, epsilon)
+    return _turned_back(y, x, axis)
+
+
+def batch_statistics_norm(x, gamma, beta, epsilon, axis):
+    """See `kapps.layers.kernels`."""
+    turned = _channels_second(x, axis)
+    if turned is None:
+        return None
+    gamma, beta = (v if v is None else _tensor(v) for v in (gamma, beta))
+    y, mean, inverse = torch.native_batch_norm(turned, gamma, beta, None, None, True, 0.0, epsilon)
+    # The kernel keeps 1 / sqrt(variance + epsilon) for the gradient.
+    variance = inverse.detach().pow(-2).sub_(epsilon).clamp_(min=0.0)
+    return _turned_back(y, x, axis), mean.detach(), variance
+
+
+def _channels_second(x, axis):
+    """`x` in at least float32 with its channels where torch has them; None for another axis."""
+    axis = axis % x.ndim
+    if x.ndim not in (2, 4) or axis not in (1, x.ndim - 1):
+        return None
+    if x.dtype in (torch.float16, torch.bfloat16):
+        x = x.float()  # as Keras does
+    return x.permute(0, 3, 1, 2) if x.ndim == 4 and axis == 3 else x
+
+
+def _turned_back(y, x, axis):
+    return y.permute(0, 2, 3, 1) if x.ndim == 4 and axis % x.ndim == 3 else y
+
+
+def max_pool(x, pool_size, strides, padding, data_format):
+    """See `kapps.layers.kernels`."""
+    last = data_format == "channels_last"
+    if padding != "valid" or x.device.type == "meta":
+        return None
+    x = x.permute(0, 3, 1, 2) if last else x
+    y = tnn.max_pool2d(x, tuple(pool_size), tuple(strides))
+    return y.permute(0, 2, 3, 1) if last else y
+
+
+def calls_layers_anew():
+    """Whether a model's layers are called in every step: by its presence, see `layers.network`."""

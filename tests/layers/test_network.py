@@ -1,0 +1,99 @@
+"""The shorter way through a network gives what Keras's own way gives."""
+
+import keras
+import numpy as np
+import pytest
+
+import kapps
+from kapps.layers import Network, kernels
+
+SHAPE = (32, 32, 3)
+IMAGES = np.random.default_rng(0).uniform(0, 255, (4, *SHAPE)).astype("float32")
+only_torch = pytest.mark.skipif(
+    keras.config.backend() != "torch", reason="TensorFlow and JAX trace a model once"
+)
+
+
+@pytest.fixture
+def network():
+    keras.utils.set_random_seed(0)
+    return kapps.applications.MobileNetV2(alpha=0.35, weights=None, input_shape=SHAPE, classes=4)
+
+
+def answers(model):
+    return np.asarray(keras.ops.convert_to_numpy(model(IMAGES, training=False)))
+
+
+@only_torch
+def test_the_short_way_gives_what_keras_gives(network):
+    with kernels.reference():
+        expected = answers(network)
+    np.testing.assert_allclose(answers(network), expected, rtol=1e-5)
+    assert network._row() is not None
+
+
+@only_torch
+def test_it_trains_as_keras_does(network):
+    network.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    twin = keras.models.clone_model(network)
+    twin.set_weights(network.get_weights())
+    twin.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    with kernels.reference():
+        expected = twin.train_on_batch(IMAGES, np.arange(4))
+    assert network.train_on_batch(IMAGES, np.arange(4)) == pytest.approx(expected, rel=1e-4)
+    moved = network.get_layer("stem_norm").get_weights()[2]
+    np.testing.assert_allclose(moved, twin.get_layer("stem_norm").get_weights()[2], rtol=1e-4)
+
+
+def test_several_outputs_come_in_their_order(network):
+    names = ("stage3_block1_project_norm", "stem_act", "stage3_block1_project_norm")
+    outputs = [network.get_layer(name).output for name in names]
+    several = Network(network.inputs, outputs)
+    with kernels.reference():
+        expected = several([IMAGES])
+    for one, other in zip(several([IMAGES]), expected, strict=True):
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other), atol=1e-4
+        )
+
+
+def test_it_is_one_class_before_and_after_a_file(network, tmp_path):
+    network.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras")
+    assert type(loaded) is Network
+    assert type(keras.models.clone_model(network)) is Network
+    np.testing.assert_array_equal(
+        loaded.predict(IMAGES, verbose=0), network.predict(IMAGES, verbose=0)
+    )
+
+
+@only_torch
+def test_a_hook_is_called(network):
+    seen = []
+    hook = network.get_layer("stem_act").register_forward_hook(lambda *given: seen.append(1))
+    answers(network)
+    hook.remove()
+    assert seen
+    answers(network)
+    assert len(seen) == 1
+
+
+@only_torch
+def test_what_a_layer_has_beyond_its_call_is_done():
+    image = keras.Input((4,))
+    x = keras.layers.Dense(3, activity_regularizer="l2", name="regularised")(image)
+    model = Network(image, keras.layers.Dense(2)(x))
+    model(np.ones((2, 4), "float32"))
+    assert len(model.losses) == 1
+    assert model._row() is not None
+
+
+@only_torch
+def test_a_network_with_a_mask_takes_keras_way():
+    words = keras.Input((5,), dtype="int32")
+    x = keras.layers.Embedding(9, 4, mask_zero=True)(words)
+    model = Network(words, keras.layers.GlobalAveragePooling1D()(x))
+    given = np.array([[1, 2, 0, 0, 0]])
+    with kernels.reference():
+        expected = keras.ops.convert_to_numpy(model(given))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(given)), expected, rtol=1e-6)
