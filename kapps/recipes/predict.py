@@ -44,7 +44,7 @@ def run(settings: Settings) -> list[dict]:
     """
     import numpy as np
 
-    from kapps.data.images import ImageError
+    from kapps.data import images
     from kapps.recipes import _predictor
     from kapps.training import progress
 
@@ -55,6 +55,9 @@ def run(settings: Settings) -> list[dict]:
     if not settings.images:
         raise ValueError("IMAGES is missing: give files, folders, or patterns.")
     files = [row for word in settings.images for row in _files(word)]
+    for name, named in files:
+        if named:  # a model takes seconds to load, and a look at a picture none
+            images.check(name)
     predictor = _predictor.load_any(settings.model, settings.batch_size)
     results: list[dict] = []
 
@@ -69,7 +72,7 @@ def run(settings: Settings) -> list[dict]:
             try:
                 pixels.append(predictor.transform(name))
                 names.append(name)
-            except ImageError as error:
+            except images.ImageError as error:
                 if named:
                     raise
                 progress.say(f"left out {name}: {error}")
