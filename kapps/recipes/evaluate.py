@@ -20,6 +20,8 @@ class Settings:
     model: str = setting(
         help="run folder, .keras, .tflite, bundle, SavedModel, or application", positional=True
     )
+    weights: str | None = setting(None, "tag or file of weights, for an application")
+    arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     data: str | None = setting(
         None, "digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH; a run knows its own"
     )
@@ -48,11 +50,18 @@ def run(settings: Settings) -> dict:
         KappsError, ValueError: no such model or data, or classes that do not match by name.
     """
     from kapps import data
+    from kapps.applications import _named
     from kapps.recipes import _predictor
     from kapps.training import progress, scoring
 
-    predictor = _predictor.load_any(settings.model, settings.batch_size)
+    _named.is_path(settings.model)  # a missing file is said first, then missing data
     uri, split, validation = _what(settings)
+    predictor = _predictor.load_any(
+        settings.model,
+        settings.batch_size,
+        settings.weights,
+        _named.arguments_of(settings.arguments),
+    )
     dataset = data.load(
         uri,
         split=split,

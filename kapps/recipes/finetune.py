@@ -21,7 +21,7 @@ class Settings(Options):
     model: str = setting(
         "EfficientNetLite0", "application, .keras file or run folder", metavar="MODEL"
     )
-    weights: str = setting("imagenet", "tag or file of the application's weights")
+    weights: str | None = setting(None, "tag or file of weights; the application's own")
     arguments: tuple[str, ...] = setting((), "of the application, such as alpha=0.5")
 
     epochs_head: int = setting(20, "passes of the classifier over the features", group="head")

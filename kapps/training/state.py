@@ -19,9 +19,7 @@ PROGRESS = "progress"  # the JSON entry beside the arrays
 BEST = "best/"  # begins the names of the weights that were best so far
 
 
-def save_state(
-    path: Path, model, progress: dict, best: list[np.ndarray] | None = None
-) -> None:
+def save_state(path: Path, model, progress: dict, best: list[np.ndarray] | None = None) -> None:
     """Write the variables of a compiled model and `progress` to one file.
 
     Args:
