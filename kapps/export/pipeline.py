@@ -157,7 +157,7 @@ def _images(source, request: _Request, calibrate: str | None, data: str | None):
             source, uri, split="train", limit=images.CALIBRATION_IMAGES, labelled=False
         ).pixels
     if data or source.data:
-        uri = data or source.data[0]
+        uri = images.judging(source, data)
         request.say(f"reading images to judge with from {uri}")
         judged = images.load(source, uri, split="auto", limit=request.max_images, labelled=True)
     elif calibrate:

@@ -25,6 +25,7 @@ class Source:
         labels: class names in output order, or None when unknown.
         class_names: the same for matching data by name: labels, or (wnid, label) pairs.
         data: (uri, validation share) of the data that the run was trained on, or None.
+        val: uri of the data that the run was judged by, where it was another, or None.
         origin: where it came from, for the report.
         file: the .keras file that it was read from, or None.
     """
@@ -37,6 +38,7 @@ class Source:
     data: tuple[str, float] | None
     origin: str
     file: Path | None = None
+    val: str | None = None
 
     @property
     def channels_first(self) -> bool:
@@ -179,6 +181,7 @@ def _from_run(run) -> Source:
     source.class_names = tuple(source.labels)
     if settings.get("data"):
         source.data = (settings["data"], settings.get("validation", 0.2))
+        source.val = settings.get("val")
     return source
 
 

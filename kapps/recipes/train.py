@@ -71,6 +71,8 @@ def _train(settings: Settings) -> dict:
                 f"{validation.images if validation else 0} to judge by, "
                 f"{len(train.class_names)} classes"
             )
+            if validation:
+                say(f"validating on {splits.judged_by} ({validation.images} images)")
             with job.continuable(run, "train"):
                 first = building.channels_first(model)
                 history = engine.fit(
