@@ -46,6 +46,7 @@ def run(settings: Settings) -> dict:
     Raises:
         KappsError, ValueError: a model or the data cannot be used.
     """
+    from kapps import data
     from kapps.applications import _named
     from kapps.export import timing
 
@@ -54,6 +55,8 @@ def run(settings: Settings) -> dict:
         raise ValueError(f"{name}={getattr(settings, name)} is not possible; give 1 or more.")
     names = [settings.model, *([settings.against] if settings.against else [])]
     own = _own(settings)
+    if settings.data:
+        data.find(settings.data)  # before minutes of timing
     for name in names:
         _check(name)
     if timing.kind_of(settings.model) != "keras" or Path(settings.model).exists():
