@@ -87,22 +87,14 @@ def test_a_file_that_keras_trained_from_scratch(tmp_path):
     shape = keras_reference.image_shape(64)
     given = {"weights": None, "input_shape": shape, "classes": 5, "classifier_activation": None}
     theirs = keras.applications.EfficientNetB0(**given)
-    for name in ("scratch.weights.h5", "scratch.keras"):
-        path = tmp_path / name
-        theirs.save_weights(path) if name.endswith("h5") else theirs.save(path)
-        images = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype("float32")
-        expected = theirs.predict(images, verbose=0)
-        given["weights"] = path
-        bare = EfficientNetB0(**given, include_preprocessing=False)
-        np.testing.assert_allclose(
-            bare.predict(images / 255, verbose=0),
-            expected,
-            rtol=1e-4,
-            atol=1e-5 * np.abs(expected).max(),
-        )
-        unit = EfficientNetB0(**given, include_preprocessing="unit")
-        np.testing.assert_allclose(
-            unit.predict(images, verbose=0), expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max()
-        )
-        with pytest.raises(WeightsError, match='include_preprocessing="unit"'):
-            EfficientNetB0(**given)
+    theirs.save_weights(path := tmp_path / "scratch.weights.h5")
+    images = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype("float32")
+    expected = theirs.predict(images, verbose=0)
+    given["weights"] = path
+    close = {"rtol": 1e-4, "atol": 1e-5 * np.abs(expected).max()}
+    bare = EfficientNetB0(**given, include_preprocessing=False)
+    np.testing.assert_allclose(bare.predict(images / 255, verbose=0), expected, **close)
+    unit = EfficientNetB0(**given, include_preprocessing="unit")
+    np.testing.assert_allclose(unit.predict(images, verbose=0), expected, **close)
+    with pytest.raises(WeightsError, match='include_preprocessing="unit"'):
+        EfficientNetB0(**given)
