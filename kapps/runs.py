@@ -22,7 +22,6 @@ from kapps.errors import MissingFileError, RunError
 from kapps.files import atomic_folder, atomic_path, atomic_write
 
 SETTINGS = "settings.yaml"
-HEAD = "head"  # the stage that trains a classifier on cached features
 COLUMNS = (
     "stage",
     "epoch",
@@ -241,13 +240,11 @@ def refuse_changes(run: Run, settings) -> None:
 def best_row(history: list[dict]) -> dict | None:
     """The first row with the highest validation accuracy, equal ones by lower loss.
 
-    Of the stage "head" only the last row counts: it leaves one model. Without validation images
-    the last row of all is the best guess.
+    Without validation images the last row of all is the best guess.
     """
     if not history or "val_accuracy" not in history[0]:
         return history[-1] if history else None
-    heads = [row for row in history if row["stage"] == HEAD]
-    return min(heads[-1:] + [row for row in history if row["stage"] != HEAD], key=rank)
+    return min(history, key=rank)
 
 
 def rank(row: dict) -> tuple[float, float]:

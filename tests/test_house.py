@@ -201,3 +201,52 @@ def test_asking_a_job_for_help_imports_no_keras(job):
     )
     assert done.stdout.startswith(f"usage: kapps {job}")
     assert done.stdout.endswith("False\n")
+
+
+BACKENDS_AND_KERAS = {"keras", "tensorflow", "jax", "torch"}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A bundle of each light kind with the data that its network knows, made in a child process."""
+    folder = tmp_path_factory.mktemp("exported")
+    (folder / "note.jpg").write_text("no picture")
+    code = """
+import sys, keras, numpy, PIL.Image
+from kapps.export import export
+folder, layers = sys.argv[1], keras.layers
+network = keras.Sequential([keras.Input((16, 16, 3)), layers.Rescaling(1 / 255),
+    layers.Conv2D(4, 3), layers.GlobalAveragePooling2D(), layers.Dense(10, "softmax")])
+for form in ("litert", "onnx"):
+    export(network, f"{folder}/{form}", format=form, labels=list("0123456789"))
+PIL.Image.fromarray(numpy.zeros((20, 20, 3), "uint8")).save(f"{folder}/black.png")
+"""
+    subprocess.run([sys.executable, "-c", code, str(folder)], check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("predict {0}/black.png --model {0}/litert", 0),
+        ("predict {0}/black.png --model {0}/onnx/model.onnx", 0),
+        ("predict {0}/note.jpg", 2),
+        ("predict {0}/note.jpg --model {0}/litert", 2),
+        ("evaluate {0}/litert --data digits --limit 20", 0),
+        ("evaluate {0}/onnx --data digits --limit 20", 0),
+        ("evaluate EfficientNetLite0 --data folder:nowhere", 2),
+        ("benchmark {0}/litert --rounds 1 --data digits --max-images 20", 0),
+    ],
+)
+def test_what_needs_no_backend_imports_none(exported, words, status):
+    code = (
+        "import json, sys, kapps.cli; status = kapps.cli.main(sys.argv[1:]);"
+        "print(); print(json.dumps([status, sorted(sys.modules)]))"
+    )
+    argv = words.format(exported).split()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *argv], capture_output=True, text=True, timeout=60, check=True
+    )
+    got, loaded = json.loads(done.stdout.splitlines()[-1])
+    assert got == status, done.stderr
+    assert not set(loaded) & BACKENDS_AND_KERAS

@@ -93,8 +93,8 @@ ROWS = [
 
 
 def test_best_row():
-    assert runs.best_row(ROWS) is ROWS[3]  # the first head epoch left no model
-    assert runs.best_row(ROWS[:2]) is ROWS[1]
+    assert runs.best_row(ROWS) is ROWS[0]
+    assert runs.best_row(ROWS[1:]) is ROWS[3]  # equal accuracy, lower loss
     assert runs.best_row([]) is None
     plain = [{"stage": "train", "epoch": 1}, {"stage": "train", "epoch": 2}]
     assert runs.best_row(plain) is plain[1]

@@ -86,6 +86,9 @@ def load(
         dialect = dialects.detect(app.family, list(arrays), names, source)
     else:
         dialect = dialects.find(app.family, checkpoint.dialect)
+    if dialect.check:
+        used = _graph.preprocessing_of(app, a)
+        dialect.check(arrays, used and (used.mean, used.std))
     arrays = dialect.translate(arrays, layers)
     head = arrays.get(f"{port.CLASSIFIER}/kernel")
     new_head = head is None or (a["include_top"] and head.shape[-1] != a["classes"])

@@ -4,8 +4,11 @@ import atexit
 import contextlib
 import gc
 import threading
+from collections import deque
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property, lru_cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -66,7 +69,14 @@ class Dataset:
         self.steps = whole if drop_remainder else whole + bool(rest)
         self._epoch, self._lock = 0, threading.Lock()
         self._order = lru_cache(maxsize=2)(self._make_order)
-        self.batches = self._pipeline(policy.layers())
+        self._policy = policy
+        if training:  # what does not fit shows before the first epoch, not in it
+            self.batches  # noqa: B018
+
+    @cached_property
+    def batches(self) -> Any:
+        """Built when it is first asked for: the numpy arrays of an evaluation need no tf.data."""
+        return self._pipeline(self._policy.layers())
 
     @property
     def labels(self) -> np.ndarray:
@@ -93,7 +103,21 @@ class Dataset:
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """One epoch as numpy arrays."""
-        return iter(self.batches.as_numpy_iterator())
+        return iter(self.batches.as_numpy_iterator()) if self.training else self._plain()
+
+    def _plain(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The batches of an epoch in which nothing is random, read ahead as tf.data does it."""
+        epoch, steps = self._next_epoch(), iter(range(self.steps))
+        # Not the threads that decode: a batch waits for them.
+        pool = ThreadPoolExecutor(PARALLEL_BATCHES, thread_name_prefix="kapps-batches")
+        try:
+            ahead = deque(pool.submit(self._batch, epoch, step) for step in islice(steps, PREFETCH))
+            while ahead:
+                images, labels, _ = ahead.popleft().result()
+                ahead.extend(pool.submit(self._batch, epoch, step) for step in islice(steps, 1))
+                yield images, labels
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def set_epoch(self, epoch: int) -> None:
         """Make `epoch` (from 0) the next one that `batches` gives; call it to resume a run."""

@@ -59,7 +59,7 @@ def open_folder(path: str, uri: str) -> Collection:
                 )
             classes = tuple(sorted({*classes, *extra}))
     parts = {split: _source(root, classes, *listed[split]) for split in listed}
-    return Collection(uri, parts, classes)
+    return Collection(uri, parts, classes, folders={part: str(roots[part]) for part in roots})
 
 
 def _split_roots(root: Path) -> dict[str, Path]:

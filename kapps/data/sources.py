@@ -62,6 +62,7 @@ class Collection:
         named: whether `classes` are names that mean something; False for bare numbers, which are
             then indices already.
         crop_pct: of the transform used when the caller names none.
+        folders: where the parts lie, for messages; {} where they are no folders.
     """
 
     uri: str
@@ -69,6 +70,7 @@ class Collection:
     classes: tuple[str, ...]
     named: bool = True
     crop_pct: float = 0.875
+    folders: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def concatenate(sources: Sequence[Source]) -> Source:

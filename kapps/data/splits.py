@@ -8,6 +8,11 @@ from kapps.data.sources import SPLITS, Collection, Source, concatenate
 from kapps.errors import DataError
 
 
+def judging_part(collection: Collection) -> str:
+    """The part of a data set that was named to judge by: val, else test, else all of it."""
+    return next((part for part in ("val", "test") if part in collection.parts), "all")
+
+
 def select(collection: Collection, split: str, validation: float) -> Source:
     """The part of a data set that `split` names.
 

@@ -56,7 +56,8 @@ def prepare(job: dict, answer):
         from kapps.export import source as sources
 
         before = peak_memory()
-        source = sources.resolve(job["model"])
+        own = {name: job[name] for name in ("weights", "arguments") if name in job}
+        source = sources.resolve(job["model"], **own)
         shape = source.image_shape
         image = np.random.default_rng(0).integers(0, 256, (1, *shape)).astype("float32")
         image = image.transpose(0, 3, 1, 2) if source.channels_first else image

@@ -42,6 +42,16 @@ def transform_of(source):
     return Transform.from_spec(source.spec, size=(height, width), channels=channels)
 
 
+def judging(source, uri: str | None) -> str:
+    """The data to judge with: what was asked for; of a run, what its own training judged by."""
+    from kapps import data
+
+    own = source.data and source.data[0]
+    if source.val is None or uri not in (None, own) or "test" in data.find(own).parts:
+        return uri or own
+    return source.val
+
+
 def load(source, uri: str, *, split: str, limit: int, labelled: bool) -> Images:
     """Read images of a data set, evenly spread over its classes.
 
@@ -65,7 +75,8 @@ def load(source, uri: str, *, split: str, limit: int, labelled: bool) -> Images:
     collection = data.find(uri)
     if split == "auto":
         parts = collection.parts
-        split = next((name for name in ("test", "val") if name in parts), "all")
+        order = ("val", "test") if uri == source.val else ("test", "val")
+        split = next((name for name in order if name in parts), "all")
         if split == "all" and source.data and source.data[0] == uri:
             split = "val"  # what this very run was not trained on
     names = source.class_names if labelled else None

@@ -6,7 +6,7 @@ import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ def export(
     labels: list[str] | None = None,
     name: str | None = None,
     max_images: int = 1000,
+    weights: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
     say: Callable[[str], None] = _silent,
 ) -> Bundle:
     """Export a model as a verified bundle.
@@ -74,6 +76,8 @@ def export(
         labels: class names in output order, for models that have none.
         name: what the bundle calls the model.
         max_images: judge on at most so many images.
+        weights: tag or file of an application's weights; None for its own.
+        arguments: of the application, such as {"alpha": 0.5}.
         say: called with a line of progress.
 
     Returns:
@@ -90,7 +94,7 @@ def export(
     _check(request, calibrate)
     from kapps.export import source as sources
 
-    source = sources.resolve(model, labels=labels, name=name)
+    source = sources.resolve(model, labels=labels, name=name, weights=weights, arguments=arguments)
     if quantize == "int8" and calibrate is None and source.data is None:
         raise ValueError(
             "int8 needs real images to measure ranges with; give --calibrate, for example"
@@ -153,7 +157,7 @@ def _images(source, request: _Request, calibrate: str | None, data: str | None):
             source, uri, split="train", limit=images.CALIBRATION_IMAGES, labelled=False
         ).pixels
     if data or source.data:
-        uri = data or source.data[0]
+        uri = images.judging(source, data)
         request.say(f"reading images to judge with from {uri}")
         judged = images.load(source, uri, split="auto", limit=request.max_images, labelled=True)
     elif calibrate:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class Source:
         labels: class names in output order, or None when unknown.
         class_names: the same for matching data by name: labels, or (wnid, label) pairs.
         data: (uri, validation share) of the data that the run was trained on, or None.
+        val: uri of the data that the run was judged by, where it was another, or None.
         origin: where it came from, for the report.
         file: the .keras file that it was read from, or None.
     """
@@ -36,6 +38,7 @@ class Source:
     data: tuple[str, float] | None
     origin: str
     file: Path | None = None
+    val: str | None = None
 
     @property
     def channels_first(self) -> bool:
@@ -91,21 +94,37 @@ class Source:
         return np.asarray(self.model.predict(images, batch_size=size, verbose=0), "float32")
 
 
-def resolve(what: Any, *, labels: list[str] | None = None, name: str | None = None) -> Source:
+def resolve(
+    what: Any,
+    *,
+    labels: list[str] | None = None,
+    name: str | None = None,
+    weights: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Source:
     """Find out what `what` is and load it.
 
     Args:
         what: a Keras model, a `kapps.runs.Run`, or the path of a run folder or .keras
-            file, or the name of an application (with its default weights).
+            file, or the name of an application.
         labels: class names, where the model itself has none to tell.
         name: what the bundle calls it.
+        weights: tag or file of the application's weights; None for its own.
+        arguments: of the application, such as {"alpha": 0.5}.
 
     Raises:
         MissingFileError: no file, folder or application has that name.
         ExportError: the labels do not fit the model's outputs, or the file is no Keras model.
+        SettingsError: weights or arguments are given and `what` is no application, or it does not
+            take them.
+        WeightsError: the weights do not fit, or their classifier has other classes.
     """
+    if not isinstance(what, str | os.PathLike) or Path(what).exists():
+        from kapps.applications import _named
+
+        _named.refuse_for_path(getattr(what, "name", what), weights, arguments)
     if isinstance(what, str | os.PathLike):
-        source = _from_path(what)
+        source = _from_path(what, weights, arguments)
     elif hasattr(what, "load_model"):
         source = _from_run(what)
     elif hasattr(what, "layers") and hasattr(what, "save"):
@@ -127,7 +146,9 @@ def resolve(what: Any, *, labels: list[str] | None = None, name: str | None = No
     return source
 
 
-def _from_path(what: str | os.PathLike) -> Source:
+def _from_path(
+    what: str | os.PathLike, weights: str | None, arguments: Mapping[str, Any] | None
+) -> Source:
     path = Path(what)
     if path.is_dir():
         from kapps.runs import Run
@@ -135,7 +156,7 @@ def _from_path(what: str | os.PathLike) -> Source:
         return _from_run(Run.open(path))
     if path.is_file():
         return _from_file(path)
-    from kapps import applications
+    from kapps.applications import _named
 
     text = str(what)
     library, slash, _ = text.partition("/")
@@ -144,8 +165,11 @@ def _from_path(what: str | os.PathLike) -> Source:
             f"{text} is not there; expected a run folder, a .keras file or the name of an"
             " application (see `kapps list`)."
         )
-    model = applications.get(text)()
-    return _from_model(model, text, f"the application {text} with its default weights")
+    app = _named.bound(text, weights, arguments)
+    said = [f"{name}={value}" for name, value in (arguments or {}).items()]
+    said.append("its default weights" if weights is None else f"the weights {weights}")
+    origin = f"the application {text} with {', '.join(said)}"
+    return _from_model(_named.build_classifier(app), text, origin)
 
 
 def _from_run(run) -> Source:
@@ -157,6 +181,7 @@ def _from_run(run) -> Source:
     source.class_names = tuple(source.labels)
     if settings.get("data"):
         source.data = (settings["data"], settings.get("validation", 0.2))
+        source.val = settings.get("val")
     return source
 
 

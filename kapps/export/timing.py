@@ -2,13 +2,16 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kapps.errors import ExportError
 from kapps.export.child import environment
@@ -49,20 +52,31 @@ def kind_of(model: str) -> str:
     return "exported" if exported else "keras"
 
 
-def alternate(models: list[str], *, rounds: int, threads: int) -> list[Timing]:
+def alternate(
+    models: list[str],
+    *,
+    rounds: int,
+    threads: int,
+    weights: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> list[Timing]:
     """Time each model `rounds` times in turn, so that a slow moment meets all of them.
 
     Args:
         models: bundles, .tflite or .onnx files, SavedModels, runs, .keras files or applications.
         rounds: turns of each, about 0.15 s long.
         threads: of one inference.
+        weights: tag or file, of the first model, an application; None for its own.
+        arguments: of the first model, an application.
 
     Raises:
         ExportError: a model could not be loaded or run.
     """
     workers: list[_Worker] = []
     try:
-        workers += [_Worker(model, threads) for model in models]
+        given = [{"weights": weights, "arguments": dict(arguments or {})}]
+        for model, own in itertools.zip_longest(models, given, fillvalue={}):
+            workers.append(_Worker(model, threads, own))
         for worker in workers:
             worker.start()
         counts = [worker.calibrate() for worker in workers]
@@ -80,12 +94,12 @@ def alternate(models: list[str], *, rounds: int, threads: int) -> list[Timing]:
 class _Worker:
     """The process of one model."""
 
-    def __init__(self, model: str, threads: int):
+    def __init__(self, model: str, threads: int, own: dict):
         self.model, self.peak = model, None
         self._folder = tempfile.TemporaryDirectory(prefix="kapps-")
         job = Path(self._folder.name, "job.json")
         kind = kind_of(model)
-        job.write_text(json.dumps({"model": model, "kind": kind, "threads": threads}))
+        job.write_text(json.dumps({"model": model, "kind": kind, "threads": threads, **own}))
         values = environment()
         if kind == "keras":  # on the backend of this process, as the user runs it
             values = {**os.environ, "PYTHONPATH": values["PYTHONPATH"]}

@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from kapps.applications import _named
 from kapps.errors import ExportError
 
 BATCH_SIZE = 32
@@ -57,7 +58,12 @@ class Predictor:
         return self.outputs(np.asarray(images))
 
 
-def load_any(name: str, batch_size: int = BATCH_SIZE) -> Predictor:
+def load_any(
+    name: str,
+    batch_size: int = BATCH_SIZE,
+    weights: str | None = None,
+    arguments: Mapping[str, object] | None = None,
+) -> Predictor:
     """Open a run folder, a `.keras`, `.tflite` or `.onnx` file, a bundle, a SavedModel or an
     application by its name.
 
@@ -65,6 +71,8 @@ def load_any(name: str, batch_size: int = BATCH_SIZE) -> Predictor:
         name: path or name.
         batch_size: images that a Keras model gets at a time; fewer are padded, so that nothing is
             compiled twice.
+        weights: tag or file of the application's weights; None for its own.
+        arguments: of the application.
 
     Raises:
         KappsError, ValueError: there is no such model, it cannot be read, or it does not classify.
@@ -73,21 +81,22 @@ def load_any(name: str, batch_size: int = BATCH_SIZE) -> Predictor:
     exported = path.suffix in (".tflite", ".onnx") or any(
         (path / file).is_file() for file in ("saved_model.pb", "report.json")
     )
-    return _exported(path) if exported else _keras(name, path, batch_size)
+    if exported:
+        _named.refuse_for_path(name, weights, arguments)
+        return _exported(path)
+    return _keras(name, path, batch_size, weights, arguments)
 
 
-def _keras(name: str, path: Path, batch_size: int) -> Predictor:
-    from kapps import applications
+def _keras(name: str, path: Path, batch_size: int, weights, arguments) -> Predictor:
     from kapps.export import source as sources
     from kapps.training import building
 
-    if building.is_path(name):
-        found = sources.resolve(path)
+    if path.exists() or _named.is_path(name):
+        what = path
     else:
-        app = applications.get(name)
-        if app.__signature__.parameters["weights"].default is None:
-            raise ValueError(f"{name} has no published weights; give a run folder or a file.")
-        found = sources.resolve(app())
+        what = name
+        _named.refuse_random(_named.bound(name, weights, arguments))
+    found = sources.resolve(what, weights=weights, arguments=arguments)
     height, width, channels = found.image_shape
     spec = {**found.spec, "size": (height, width), "channels": channels}
     model, first = found.model, building.channels_first(found.model)

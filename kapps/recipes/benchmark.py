@@ -23,6 +23,8 @@ class Settings:
     """What `kapps benchmark` can be told."""
 
     model: str = setting(help=WHAT, positional=True)
+    weights: str | None = setting(None, "tag or file of weights, for an application")
+    arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     against: str | None = setting(None, "a second model, timed in turns with the first")
     data: str | None = setting(None, "labelled images, to measure accuracy too", metavar="DATA")
     rounds: int = setting(20, "turns of each model, about 0.15 s long")
@@ -44,20 +46,32 @@ def run(settings: Settings) -> dict:
     Raises:
         KappsError, ValueError: a model or the data cannot be used.
     """
+    from kapps import data
+    from kapps.applications import _named
     from kapps.export import timing
 
     if settings.rounds < 1 or settings.threads < 1:
         name = "rounds" if settings.rounds < 1 else "threads"
         raise ValueError(f"{name}={getattr(settings, name)} is not possible; give 1 or more.")
     names = [settings.model, *([settings.against] if settings.against else [])]
+    own = _own(settings)
+    if settings.data:
+        data.find(settings.data)  # before minutes of timing
     for name in names:
         _check(name)
+    if timing.kind_of(settings.model) != "keras" or Path(settings.model).exists():
+        _named.refuse_for_path(settings.model, **own)
+    elif any(own.values()):
+        _named.bound(settings.model, **own)  # says at once what the child would say late
     print(f"timing {' and '.join(names)}", file=sys.stderr, flush=True)
-    timings = timing.alternate(names, rounds=settings.rounds, threads=settings.threads)
+    timings = timing.alternate(names, rounds=settings.rounds, threads=settings.threads, **own)
     models = [_row(name, t) for name, t in zip(names, timings, strict=True)]
+    if own["arguments"]:
+        models[0]["macs"] = None  # the table knows those of the default arguments
     if settings.data:
         for name, model in zip(names, models, strict=True):
-            model["top1"], model["images"] = _accuracy(name, settings)
+            given = own if model is models[0] else {}
+            model["top1"], model["images"] = _accuracy(name, settings, **given)
     comparison = None
     if settings.against:
         pairs = zip(timings[0].rounds, timings[1].rounds, strict=True)
@@ -69,6 +83,13 @@ def run(settings: Settings) -> dict:
     else:
         _print(result)
     return result
+
+
+def _own(settings: Settings) -> dict:
+    """What the first model is given, as keyword arguments."""
+    from kapps.applications import _named
+
+    return {"weights": settings.weights, "arguments": _named.arguments_of(settings.arguments)}
 
 
 def _check(name: str) -> None:
@@ -140,13 +161,15 @@ def _megabytes(count: int | None) -> float | None:
     return None if count is None else count / 1e6
 
 
-def _accuracy(name: str, settings: Settings) -> tuple[float, int]:
+def _accuracy(
+    name: str, settings: Settings, weights: str | None = None, arguments: dict | None = None
+) -> tuple[float, int]:
     """(top-1 in [0, 1], images) on the labelled data."""
     from kapps import data
     from kapps.recipes import _predictor
     from kapps.training import progress, scoring
 
-    predictor = _predictor.load_any(name)
+    predictor = _predictor.load_any(name, weights=weights, arguments=arguments)
     parts = data.find(settings.data).parts
     dataset = data.load(
         settings.data,

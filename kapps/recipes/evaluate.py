@@ -20,6 +20,8 @@ class Settings:
     model: str = setting(
         help="run folder, .keras, .tflite, bundle, SavedModel, or application", positional=True
     )
+    weights: str | None = setting(None, "tag or file of weights, for an application")
+    arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     data: str | None = setting(
         None, "digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH; a run knows its own"
     )
@@ -48,11 +50,18 @@ def run(settings: Settings) -> dict:
         KappsError, ValueError: no such model or data, or classes that do not match by name.
     """
     from kapps import data
+    from kapps.applications import _named
     from kapps.recipes import _predictor
     from kapps.training import progress, scoring
 
-    predictor = _predictor.load_any(settings.model, settings.batch_size)
+    _named.is_path(settings.model)  # a missing file is said first, then missing data
     uri, split, validation = _what(settings)
+    predictor = _predictor.load_any(
+        settings.model,
+        settings.batch_size,
+        settings.weights,
+        _named.arguments_of(settings.arguments),
+    )
     dataset = data.load(
         uri,
         split=split,
@@ -92,20 +101,26 @@ def _what(settings: Settings) -> tuple[str, str, float]:
     from pathlib import Path
 
     from kapps import data, runs
+    from kapps.data.splits import judging_part
 
     folder = Path(settings.model)
     folder = folder if folder.is_dir() else folder.parent
     is_run = (folder / runs.SETTINGS).is_file()
     trained = runs.Run.open(folder).settings if is_run else {}
     uri = settings.data or trained.get("data")
+    held = trained.get("val")  # the data set that the training was judged by
     if uri is None:
         raise ValueError("data=None: say what to evaluate on, such as --data folder:photos.")
+    found = data.find(uri)
     own = uri == trained.get("data")
     validation = trained["validation"] if own else settings.validation
     split = settings.split
+    wants_held = split == "val" or (split == "auto" and "test" not in found.parts)
+    if held and ((own and wants_held) or (uri == held and split in ("auto", "val"))):
+        return held, judging_part(data.find(held)), validation
     if split == "auto":
-        parts = data.find(uri).parts
-        split = "test" if "test" in parts else "val" if own and validation else "all"
+        is_held = own and (validation or "val" in found.parts)
+        split = "test" if "test" in found.parts else "val" if is_held else "all"
     return uri, split, validation
 
 

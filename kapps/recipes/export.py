@@ -28,6 +28,8 @@ class Settings:
     model: str = setting(
         help="run folder, .keras file or the name of an application", positional=True
     )
+    weights: str | None = setting(None, "tag or file of weights, for an application")
+    arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     out: str = setting("bundle", "folder to make; an older bundle there is replaced")
     format: str = setting("litert", "what to make; tflite is litert", choices=FORMATS)
     quantize: str = setting("float32", "numbers in the file (litert only)", choices=MODES)
@@ -56,6 +58,7 @@ def run(settings: Settings) -> dict:
     Raises:
         KappsError, ValueError: one sentence; nothing is left at `out`.
     """
+    from kapps.applications import _named
     from kapps.export import export
 
     bundle = export(
@@ -70,6 +73,8 @@ def run(settings: Settings) -> dict:
         labels=_labels(settings.labels),
         name=settings.name,
         max_images=settings.max_images,
+        weights=settings.weights,
+        arguments=_named.arguments_of(settings.arguments),
         say=_say,
     )
     result = {"bundle": str(bundle.path), "spec": bundle.spec, "report": bundle.report}

@@ -21,7 +21,7 @@ class Settings(Options):
     model: str = setting(
         "EfficientNetLite0", "application, .keras file or run folder", metavar="MODEL"
     )
-    weights: str = setting("imagenet", "tag or file of the application's weights")
+    weights: str | None = setting(None, "tag or file of weights; the application's own")
     arguments: tuple[str, ...] = setting((), "of the application, such as alpha=0.5")
 
     epochs_head: int = setting(20, "passes of the classifier over the features", group="head")
@@ -90,6 +90,8 @@ def _finetune(settings: Settings) -> dict:
                 f"{validation.images if validation else 0} to judge by, "
                 f"{len(train.class_names)} classes"
             )
+            if validation:
+                say(f"validating on {splits.judged_by} ({validation.images} images)")
             with job.continuable(run, "finetune"):
                 history, seconds = [], None
                 if share.leads:  # the others get its weights when they join it
@@ -141,7 +143,8 @@ def _head(
     first = building.channels_first(model)
 
     def extract(dataset, part: str):
-        key = {"data": settings.data, "part": part, "names": dataset.names}
+        key = {"part": part, "names": dataset.names, "classes": list(dataset.class_names)}
+        key["data"] = settings.val if settings.val and part == "judge by" else settings.data
         return features.extract(
             backbone,
             pictures.Pictures(dataset, first),

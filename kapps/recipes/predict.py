@@ -24,6 +24,8 @@ class Settings:
     model: str = setting(
         "EfficientNetLite0", "run folder, .keras, .tflite, bundle, SavedModel, or application"
     )
+    weights: str | None = setting(None, "tag or file of weights, for an application")
+    arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     top: int = setting(5, "classes to name for each picture")
     batch_size: int = setting(32, "pictures at a time")
     json: bool = setting(False, "print JSON instead of a table")
@@ -44,7 +46,8 @@ def run(settings: Settings) -> list[dict]:
     """
     import numpy as np
 
-    from kapps.data.images import ImageError
+    from kapps.applications import _named
+    from kapps.data import images
     from kapps.recipes import _predictor
     from kapps.training import progress
 
@@ -54,8 +57,14 @@ def run(settings: Settings) -> list[dict]:
         )
     if not settings.images:
         raise ValueError("IMAGES is missing: give files, folders, or patterns.")
+    arguments = _named.arguments_of(settings.arguments)
     files = [row for word in settings.images for row in _files(word)]
-    predictor = _predictor.load_any(settings.model, settings.batch_size)
+    for name, named in files:
+        if named:  # a model takes seconds to load, and a look at a picture none
+            images.check(name)
+    predictor = _predictor.load_any(
+        settings.model, settings.batch_size, settings.weights, arguments
+    )
     results: list[dict] = []
 
     def classify(names: list[str], pixels: list) -> None:
@@ -69,7 +78,7 @@ def run(settings: Settings) -> list[dict]:
             try:
                 pixels.append(predictor.transform(name))
                 names.append(name)
-            except ImageError as error:
+            except images.ImageError as error:
                 if named:
                     raise
                 progress.say(f"left out {name}: {error}")

@@ -44,14 +44,15 @@ def _train(settings: Settings) -> dict:
     """The job, or on several torch devices one process's part in it."""
     import keras
 
-    from kapps import applications, layers, runs
+    from kapps import layers, runs
+    from kapps.applications import _named as named
     from kapps.training import building, devices, engine, job, pictures, replicas
     from kapps.training.progress import say
 
     began = time.perf_counter()
     share = replicas.share()
     run = runs.resumable(settings, "train")
-    app = applications.get(settings.model).bind(**building.arguments_of(settings.arguments))
+    app = named.bound(settings.model, None, named.arguments_of(settings.arguments))
     size = settings.size or app.spec.size
     splits = pictures.Splits(settings, app.spec.to_dict(), size, app.spec.channels, share)
     train, validation = splits.train(), splits.validation()
@@ -70,6 +71,8 @@ def _train(settings: Settings) -> dict:
                 f"{validation.images if validation else 0} to judge by, "
                 f"{len(train.class_names)} classes"
             )
+            if validation:
+                say(f"validating on {splits.judged_by} ({validation.images} images)")
             with job.continuable(run, "train"):
                 first = building.channels_first(model)
                 history = engine.fit(

@@ -7,29 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
-import yaml
 
 import kapps
 import kapps.layers
-from kapps import applications, runs
+from kapps import runs
+from kapps.applications import _named as named
 from kapps.data.transforms import Transform
-from kapps.errors import MissingFileError, SettingsError
+from kapps.errors import SettingsError
 from kapps.training.options import PRECISIONS
-
-
-def arguments_of(words: tuple[str, ...]) -> dict:
-    """The keyword arguments in words such as "alpha=0.5"; values are read as YAML.
-
-    Raises:
-        SettingsError: a word without "=".
-    """
-    result = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name.isidentifier():
-            raise SettingsError(f"arguments={word!r} is not name=value, such as alpha=0.5.")
-        result[name] = yaml.safe_load(value)
-    return result
 
 
 def new(app, size: int, classes: int, **arguments):
@@ -42,20 +27,6 @@ def new(app, size: int, classes: int, **arguments):
     if keras.config.image_data_format() == "channels_first":
         shape = (shape[2], size, size)
     return app(input_shape=shape, classes=classes, **arguments)
-
-
-def is_path(name: str) -> bool:
-    """Whether a model setting means a path: a run folder or a file, not an application.
-
-    Raises:
-        MissingFileError: it looks like a path and nothing is there.
-    """
-    path = Path(name)
-    if path.exists():
-        return True
-    if path.suffix in (".keras", ".tflite", ".h5") or name.startswith((".", "/", "~")):
-        raise MissingFileError(f"there is no model file {name}; check the path.")
-    return False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,25 +45,24 @@ class Pretrained:
     build: Callable
 
 
-def pretrained(name: str, weights: str, arguments: tuple[str, ...]) -> Pretrained:
+def pretrained(name: str, weights: str | None, arguments: tuple[str, ...]) -> Pretrained:
     """What the settings `model`, `weights` and `arguments` mean together.
 
     Args:
         name: an application, a `.keras` file or a run folder.
-        weights: of the application.
+        weights: of the application; None for its own.
         arguments: of the application.
 
     Raises:
         KappsError, ValueError: there is no such model, or the arguments do not fit it.
     """
-    if not is_path(name):
-        app = applications.get(name).bind(weights=weights, **arguments_of(arguments))
+    values = named.arguments_of(arguments)
+    if not named.is_path(name):
+        app = named.bound(name, weights, values)
+        named.refuse_random(app)
         build = functools.partial(new, app)
         return Pretrained(app.spec.to_dict(), app.spec.size, app.spec.channels, build)
-    if arguments:
-        raise SettingsError(
-            f"arguments={arguments[0]!r} has no effect on the file {name}; drop it."
-        )
+    named.refuse_for_path(name, weights, values)
     model, spec = read_model(name)
     *sides, channels = _image_shape(model)
 

@@ -121,6 +121,7 @@ def fit(
     history: list[dict] | None = None,
     twin=None,
     share: Share | None = None,
+    keep_best: bool = False,
 ) -> list[dict]:
     """Train `model` by `plan`; afterwards it holds the (averaged) weights of the last epoch.
 
@@ -138,6 +139,8 @@ def fit(
             `model` and saves none.
         share: where several processes train together, the one of this; only the leading one
             judges by `validation` and writes.
+        keep_best: end with the weights of this stage's best epoch instead, see `runs.best_row`.
+            They are held in memory and in every backup.
 
     Returns:
         The history: the given rows and one for each epoch, see `runs.COLUMNS`.
@@ -152,6 +155,7 @@ def fit(
     share = share or Share()
     recorder = Recorder(train, validation, plan, run, list(history or []), twin or model, share)
     recorder.saves = recorder.writes and twin is not None
+    recorder.keeps_best = keep_best
     start = recorder.resume(model)
     if start < plan.epochs and not recorder.stopped:
         share.join(model)
@@ -169,6 +173,8 @@ def fit(
             recorder.close_bar()
     else:
         model.optimizer.finalize_variable_values(model.trainable_variables)
+    if recorder.best:
+        model.set_weights(recorder.best)
     return recorder.history
 
 
@@ -191,6 +197,7 @@ class Recorder(keras.callbacks.Callback):
         self.run, self.history, self.twin, self.share = run, history, twin, share
         self.writes = run is not None and share.leads
         self.saves = False  # whether models are written
+        self.keeps_best, self.best = False, []  # whether, and the weights of the best epoch
         self.stopped = False
         self.epoch, self.begun, self.looked = 0, 0.0, 0.0
         self.bar = self.advance = self.writer = None
@@ -200,7 +207,7 @@ class Recorder(keras.callbacks.Callback):
         path = self._state_path()
         if path is None or not path.exists():
             return 0
-        done = state.restore_state(path, model)
+        done, self.best = state.restore_state(path, model)
         self.history, self.stopped = done["history"], done["stopped"]
         if self.writes:
             self.run.write_history(self.history)
@@ -261,9 +268,12 @@ class Recorder(keras.callbacks.Callback):
                 row |= judge(self.twin, self.validation)
             row["seconds"] = round(time.perf_counter() - self.begun, 3)
             self.history.append(row)
+            is_best = runs.best_row(self.history) is row
+            if self.keeps_best and is_best:
+                self.best = [state.to_numpy(variable) for variable in self.model.weights]
             if self.saves:
                 self.run.save_model(self.twin, "last")
-                if runs.best_row(self.history) is row:
+                if is_best:
                     self.run.save_model(self.twin, "best")
         self.stopped = self.share.told(self._patience_is_over())
         self.model.stop_training = self.stopped
@@ -275,7 +285,7 @@ class Recorder(keras.callbacks.Callback):
 
     def _record(self, row: dict) -> None:
         done = {"epoch": row["epoch"], "history": self.history, "stopped": self.stopped}
-        state.save_state(self._state_path(), self.model, done)
+        state.save_state(self._state_path(), self.model, done, self.best)
         self.run.write_history(self.history)
         if self.writer:
             numbers = {k: v for k, v in row.items() if k not in ("stage", "epoch", "seconds")}

@@ -176,7 +176,7 @@ def train_head(
     run: runs.Run | None = None,
     devices: int = 1,
 ) -> list[dict]:
-    """Train the classifier of `model` on features; its weights are set when the epochs are over.
+    """Train the classifier of `model` on features; then it holds the weights of the best epoch.
 
     The features are brought to mean 0 and deviation 1 first, which lets one learning rate fit every
     network; the scale is then folded into the classifier, exactly.
@@ -218,6 +218,7 @@ def train_head(
         validation and FeatureBatches(validation, mean, std, batch_size, plan.seed),
         plan,
         run=run,
+        keep_best=True,
     )
     kernel, *bias = (np.asarray(w) for w in dense.get_weights())
     kernel = kernel / std[:, None]

@@ -7,6 +7,7 @@ from kapps.settings import setting
 from kapps.training.optimization import LEARNING_RATES, OPTIMIZERS
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+VALIDATION = 0.2  # share of the data, where nothing else is there to judge by
 MIXES = ("mixup", "cutmix", "mixup+cutmix")
 
 
@@ -18,8 +19,11 @@ class Options:
         help="images: digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH", metavar="DATA"
     )
     size: int | None = setting(None, "height and width in pixels; the model's own", group="data")
-    validation: float = setting(
-        0.2, "share to judge by, where the data has no validation part; 0 for none", group="data"
+    val: str | None = setting(
+        None, "images to judge by, apart from --data", metavar="DATA", group="data"
+    )
+    validation: float | None = setting(
+        None, "share to judge by, where nothing else is; 0.2, or 0 for none", group="data"
     )
     augment: str = setting(
         "auto",
@@ -63,8 +67,17 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
     Raises:
         ValueError: a number out of range; the sentence names it.
     """
+    if options.val is not None and options.validation:
+        raise ValueError(
+            f"validation={options.validation} sets images of {options.data} aside and "
+            f"val={options.val} judges by others; drop one of them."
+        )
+    changes = {}
+    if options.validation is None:
+        changes["validation"] = 0.0 if options.val is not None else VALIDATION
+    elif not 0 <= options.validation < 1:
+        raise ValueError(f"validation={options.validation} is out of range; use 0 up to below 1.")
     for name, low, high in (
-        ("validation", 0, 1),
         ("label_smoothing", 0, 1),
         ("ema", 0, 1),
         ("momentum", 0, 1),
@@ -86,7 +99,6 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
             f"warmup_epochs={options.warmup_epochs} leaves nothing of epochs={options.epochs}; "
             "lower warmup_epochs."
         )
-    changes = {}
     if options.learning_rate is None:
         changes["learning_rate"] = LEARNING_RATES[options.optimizer]
     if options.augment == "auto":

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from kapps import data
+from kapps.data import names, splits
+from kapps.data.sources import Collection
 from kapps.data.transforms import Transform
+from kapps.errors import DataError
 from kapps.training.options import Options
 from kapps.training.progress import say
 from kapps.training.replicas import Share
@@ -79,21 +82,57 @@ class Splits:
         """The images to judge by; None where the settings want none or another process judges."""
         if not self.share.leads:
             return None
-        if not self.options.validation and "val" not in data.find(self.options.data).parts:
+        trained = data.find(self.options.data)
+        if self.options.val is not None:
+            return self._separate(trained)
+        if not self.options.validation and "val" not in trained.parts:
             return None
         return self._load("val")
 
-    def _load(self, split: str, **more) -> data.Dataset:
+    @property
+    def judged_by(self) -> str:
+        """Where the images of `validation` come from, for messages."""
+        if self.options.val is not None:
+            return self.options.val
+        found = data.find(self.options.data)
+        if "val" in found.parts:
+            return found.folders.get("val", f"the validation part of {found.uri}")
+        return f"a share of {self.options.validation:g}" if self.options.validation else "nothing"
+
+    def _separate(self, trained: Collection) -> data.Dataset:
+        """The data set of the setting `val`, its classes found among those trained on by name.
+
+        Raises:
+            DataError: it has a class that the training data lacks.
+        """
+        found = data.find(self.options.val)
+        for name in found.classes if found.named else ():
+            try:
+                names.match([name], trained.classes, "the class")
+            except DataError as error:
+                raise DataError(
+                    f"val={self.options.val} has the class {name!r}, which is not one of the "
+                    f"{len(trained.classes)} of data={self.options.data}; rename it, or add "
+                    "pictures of it to train on."
+                ) from error
+        rule = self._transform() or Transform(size=self.size, crop_pct=trained.crop_pct)
+        return self._load(
+            splits.judging_part(found),
+            uri=self.options.val,
+            class_names=trained.classes,
+            transform=rule,
+        )
+
+    def _load(self, split: str, uri: str | None = None, **more) -> data.Dataset:
         return data.load(
-            self.options.data,
+            uri or self.options.data,
             split=split,
             size=self.size,
             channels=self.channels,
-            transform=self._transform(),
             validation=self.options.validation,
             batch_size=self.options.batch_size,
             seed=self.options.seed,
-            **more,
+            **{"transform": self._transform(), **more},
         )
 
     def _transform(self) -> Transform | None:

@@ -16,9 +16,10 @@ from kapps.errors import RunError
 from kapps.files import atomic_write
 
 PROGRESS = "progress"  # the JSON entry beside the arrays
+BEST = "best/"  # begins the names of the weights that were best so far
 
 
-def save_state(path: Path, model, progress: dict) -> None:
+def save_state(path: Path, model, progress: dict, best: list[np.ndarray] | None = None) -> None:
     """Write the variables of a compiled model and `progress` to one file.
 
     Args:
@@ -26,11 +27,13 @@ def save_state(path: Path, model, progress: dict) -> None:
         model: a compiled keras.Model; saved are its weights, random seeds, and the optimiser's
             variables (moments, averaged weights, accumulated gradients, iteration count).
         progress: JSON-able facts, such as the number of finished epochs.
+        best: weights of the best epoch so far, where the stage shall end with them.
 
     Raises:
         FileWriteError: the disk is full or the place cannot be written.
     """
     arrays = {name: to_numpy(variable) for name, variable in _variables(model)}
+    arrays |= {f"{BEST}{i}": array for i, array in enumerate(best or ())}
     arrays[PROGRESS] = np.frombuffer(json.dumps(progress).encode(), np.uint8)
     with atomic_write(path) as file:
         np.savez(file, **arrays)
@@ -51,8 +54,11 @@ def read_progress(path: Path) -> dict:
         ) from error
 
 
-def restore_state(path: Path, model) -> dict:
-    """Put the variables of a state file back into a compiled model; returns its `progress`.
+def restore_state(path: Path, model) -> tuple[dict, list[np.ndarray]]:
+    """Put the variables of a state file back into a compiled model.
+
+    Returns:
+        (progress, best): as they were given to `save_state`; `best` is [] where there was none.
 
     Raises:
         RunError: the file cannot be read, or holds the variables of another model.
@@ -62,7 +68,8 @@ def restore_state(path: Path, model) -> dict:
         model.optimizer.build(model.trainable_variables)
     variables = dict(_variables(model))
     with np.load(path) as stored:
-        names = set(stored.files) - {PROGRESS}
+        best = [stored[name] for name in stored.files if name.startswith(BEST)]
+        names = {name for name in stored.files if not name.startswith((PROGRESS, BEST))}
         strange = sorted(names ^ set(variables))
         if strange:
             raise RunError(
@@ -76,7 +83,7 @@ def restore_state(path: Path, model) -> dict:
                     f"{stored[name].shape}, expected {tuple(variable.shape)}; choose another --out."
                 )
             variable.assign(stored[name])
-    return progress
+    return progress, best
 
 
 def _variables(model) -> list[tuple[str, object]]:

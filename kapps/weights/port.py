@@ -22,6 +22,7 @@ class LoadReport:
             grayscale model.
         new: variables with fresh values, such as a head for other classes.
         unused: tensors of the file that this model has no place for: the head it was built without.
+        classes: outputs of the classifier in the file; None where it has none.
     """
 
     source: str
@@ -29,6 +30,7 @@ class LoadReport:
     adapted: tuple[tuple[str, str], ...] = ()
     new: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    classes: int | None = None
 
     def __str__(self) -> str:
         lines = [f"{self.source}: {len(self.loaded)} variables loaded"]
@@ -101,7 +103,9 @@ def assign(
         variables[name].assign(np.ascontiguousarray(array))
     changed = {name for name, _ in adapted}
     loaded = tuple(name for name in values if name not in changed)
-    return LoadReport(source, loaded, tuple(adapted), tuple(new), tuple(unused))
+    head = arrays.get(f"{CLASSIFIER}/kernel")
+    classes = None if head is None else head.shape[-1]
+    return LoadReport(source, loaded, tuple(adapted), tuple(new), tuple(unused), classes)
 
 
 def _adapt_stem(kernel: np.ndarray, channels: int) -> np.ndarray:

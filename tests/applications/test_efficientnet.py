@@ -1,5 +1,6 @@
 """EfficientNet against keras.applications, timm's goldens and the published counts."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -67,9 +68,33 @@ def test_stage_widths_and_strides():
 
 
 def test_a_file_with_another_normalisation_is_refused():
-    # keras.applications.EfficientNetB0(weights=None) normalises with mean 0 until it is adapted.
-    arrays = {"normalization/mean": np.zeros((1, 1, 1, 3), "float32")}
-    with pytest.raises(WeightsError, match="normalises with the mean"):
-        efficientnet.check_normalization(arrays)
+    torch = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+    for mean, variance in ((0.4, 1.0), (0.0, 0.25)):
+        arrays = {
+            "normalization/mean": np.full((1, 1, 1, 3), mean, "float32"),
+            "normalization/variance": np.full((1, 1, 1, 3), variance, "float32"),
+        }
+        for normalization in (None, torch):
+            with pytest.raises(WeightsError, match="normalises with the mean"):
+                efficientnet.check_normalization(arrays, normalization)
     arrays = {"normalization_3/mean": np.array([0.485, 0.456, 0.406], "float32")}
-    assert efficientnet.check_normalization(arrays) is arrays
+    assert efficientnet.check_normalization(arrays, torch) is None
+
+
+def test_a_file_that_keras_trained_from_scratch(tmp_path):
+    """Its Normalization layer is the identity, so Keras's network sees x / 255."""
+    keras.utils.set_random_seed(0)
+    shape = keras_reference.image_shape(64)
+    given = {"weights": None, "input_shape": shape, "classes": 5, "classifier_activation": None}
+    theirs = keras.applications.EfficientNetB0(**given)
+    theirs.save_weights(path := tmp_path / "scratch.weights.h5")
+    images = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype("float32")
+    expected = theirs.predict(images, verbose=0)
+    given["weights"] = path
+    close = {"rtol": 1e-4, "atol": 1e-5 * np.abs(expected).max()}
+    bare = EfficientNetB0(**given, include_preprocessing=False)
+    np.testing.assert_allclose(bare.predict(images / 255, verbose=0), expected, **close)
+    unit = EfficientNetB0(**given, include_preprocessing="unit")
+    np.testing.assert_allclose(unit.predict(images, verbose=0), expected, **close)
+    with pytest.raises(WeightsError, match='include_preprocessing="unit"'):
+        EfficientNetB0(**given)

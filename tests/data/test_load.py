@@ -402,3 +402,26 @@ def test_unknown_addresses(uri, message):
 def test_wrong_arguments(photos, options, message):
     with pytest.raises(ValueError, match=message):
         load(photos, **{"size": 8, **options})
+
+
+@pytest.mark.parametrize("cache", ["memory", "none"])
+def test_plain_batches_are_those_of_tf_data(photos, cache):
+    """Without tf.data an evaluation reads the same, also where a picture turned bad later."""
+    given = {"size": 16, "split": "all", "batch_size": 5, "cache": cache, "one_hot": True}
+    dataset = load(str(photos), **given)
+    plain = list(dataset)
+    assert "batches" not in vars(dataset)  # no pipeline was built
+    piped = list(dataset.batches.as_numpy_iterator())
+    assert len(plain) == len(piped) == dataset.steps
+    for (images, labels), (more_images, more_labels) in zip(plain, piped, strict=True):
+        np.testing.assert_array_equal(images, more_images)
+        np.testing.assert_array_equal(labels, more_labels)
+        assert (images.dtype, labels.dtype) == (more_images.dtype, more_labels.dtype)
+
+
+def test_plain_batches_may_be_left_in_the_middle(photos):
+    dataset = load(str(photos), size=16, split="all", batch_size=2, cache="none")
+    batches = iter(dataset)
+    first, _ = next(batches)
+    batches.close()
+    np.testing.assert_array_equal(first, next(iter(dataset))[0])

@@ -1,8 +1,9 @@
 """A training that dies by a signal at a chosen place; run as a child process by test_resume.py.
 
-python dying.py WHERE [settings of kapps train]
+python dying.py WHERE EPOCH JOB [settings of the job]
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -65,9 +66,9 @@ def by_ctrl_c(epoch: int) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path.cwd()))
-    where, epoch, *argv = sys.argv[1:]
+    where, epoch, job, *argv = sys.argv[1:]
     globals()[where](int(epoch))
-    from kapps.recipes import train
     from kapps.settings import main
 
-    sys.exit(main(train.Settings, train.run, argv))
+    module = importlib.import_module(f"kapps.recipes.{job}")
+    sys.exit(main(module.Settings, module.run, argv))

@@ -66,7 +66,7 @@ def test_a_killed_run_ends_where_an_undisturbed_one_does(digits, tmp_path):
     assert done.returncode == 0, done.stderr
     argv = words(settings(digits, killed))
     for place, epoch in DEATHS:
-        dead = child(str(DYING), place, str(epoch), *argv, "--resume")
+        dead = child(str(DYING), place, str(epoch), "train", *argv, "--resume")
         assert dead.returncode == -signal.SIGKILL, dead.stderr
     done = child("-m", "kapps.recipes.train", *argv, "--resume")
     assert done.returncode == 0, done.stderr
@@ -85,6 +85,35 @@ def test_a_killed_run_ends_where_an_undisturbed_one_does(digits, tmp_path):
         assert a.files == b.files
         for name in set(a.files) - {"progress"}:
             np.testing.assert_array_equal(a[name], b[name])
+
+
+@pytest.mark.contract
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_killed_head_keeps_its_best_epoch(digits, tmp_path):
+    """The best epoch may lie before the death: it must be in the backup, whole."""
+    start = tmp_path / "start"
+    train.run(train.Settings(**settings(digits, start, epochs=1, ema=0.0, accumulate=1)))
+
+    def argv(out):
+        values = {"model": start, "data": f"npz:{digits}", "out": out, "batch_size": 16}
+        head = {"epochs_head": 5, "learning_rate_head": 2.0, "label_smoothing": 0.0}
+        return words({**values, **head, "epochs": 1, "augment": "none", "weight_decay": 0.0})
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    done = child("-m", "kapps.recipes.finetune", *argv(whole))
+    assert done.returncode == 0, done.stderr
+    for place, epoch in DEATHS[1:]:
+        dead = child(str(DYING), place, str(epoch), "finetune", *argv(killed), "--resume")
+        assert dead.returncode == -signal.SIGKILL, dead.stderr
+    done = child("-m", "kapps.recipes.finetune", *argv(killed), "--resume")
+    assert done.returncode == 0, done.stderr
+    one, two = runs.Run.open(whole), runs.Run.open(killed)
+    assert table(one) == table(two)
+    best = runs.best_row([row for row in table(one) if row["stage"] == "head"])
+    assert best["epoch"] < 5  # else this proves nothing
+    for which in ("best", "last"):
+        for a, b in zip(weights(one, which), weights(two, which), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 @pytest.fixture
@@ -139,7 +168,7 @@ def test_a_finished_run_resumes_to_its_result(digits, tmp_path):
 def test_the_message_of_ctrl_c(digits, tmp_path):
     """In a real process: exit status 130 and the command that continues."""
     out = tmp_path / "run"
-    done = child(str(DYING), "by_ctrl_c", "1", *words(settings(digits, out)))
+    done = child(str(DYING), "by_ctrl_c", "1", "train", *words(settings(digits, out)))
     assert done.returncode == 130, done.stderr
     assert f"kapps train --config {out / 'settings.yaml'} --resume" in done.stderr
     assert "Traceback" not in done.stderr

@@ -14,6 +14,8 @@ TORCH_LEAVES = {  # state-dict leaf -> our variable, in a normalisation and else
     "running_var": ("moving_variance", "moving_variance"),
 }
 KERAS_LEAVES = {"depthwise_kernel": "kernel"}  # Keras 2 called a DepthwiseConv2D's kernel so
+# What a model does to RGB in [0, 255] before anything else: mean and deviation; None for nothing.
+Normalization = tuple[tuple[float, ...], tuple[float, ...]] | None
 BLOCK = r"(stage\d+_block\d+)_"
 
 
@@ -60,6 +62,8 @@ class Dialect:
         ignore: regular expressions of tensors that carry nothing for us.
         bgr: whether its networks take blue first.
         prepare: a last resort, `arrays -> arrays`, for files whose names need work beforehand.
+        check: refuses, `(arrays, normalization) -> None`, files that hold a normalisation of their
+            own which is not the model's.
         orders: for sources that only number their layers: {"conv": regular expression} makes
             "{0:conv}" the n-th of our layers that match, counted from zero, or rather its first
             group. "block" is always there.
@@ -71,6 +75,7 @@ class Dialect:
     ignore: tuple[str, ...] = ()
     bgr: bool = False
     prepare: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
+    check: Callable[[dict[str, np.ndarray], Normalization], None] | None = None
     orders: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property

@@ -5,29 +5,39 @@ import re
 import numpy as np
 
 from kapps.errors import WeightsError
-from kapps.weights.dialects._dialect import Dialect
+from kapps.weights.dialects._dialect import Dialect, Normalization
 from kapps.weights.dialects._timm import MOBILE_BLOCKS
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
-MEAN = re.compile(r"normalization(_\d+)?/mean")
+NORMALIZATION = re.compile(r"normalization(_\d+)?/(mean|variance)")
+UNIT = ((0.0,) * 3, (255.0,) * 3)  # x / 255, which comes before that layer
 BLOCK = r"block(\d+)([a-z])_"  # block2a: the first block of the second stage
 OURS = "stage{0}_block{1:number}_"
 
 
-def check_normalization(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def check_normalization(arrays: dict[str, np.ndarray], normalization: Normalization) -> None:
     """Refuse a file whose own normalisation is not ImageNet's, which is a constant here.
 
-    Keras's network has it among its weights, the identity where it was built with weights=None. The
+    Keras's network has it among its weights, the identity where it was built with weights=None;
+    that fits a network without one, whose caller normalises, and one that divides by 255 alone. The
     mean decides: published files hold deviations where the variances belong, live ones do not.
     """
-    for name, mean in arrays.items():
-        if MEAN.fullmatch(name) and not np.allclose(np.ravel(mean), IMAGENET_MEAN, atol=1e-3):
-            raise WeightsError(
-                f"the file normalises with the mean {np.ravel(mean).tolist()}, expected ImageNet's "
-                f"{list(IMAGENET_MEAN)}; this network cannot hold another: adapt the Normalization "
-                "layer in Keras, train on, and save again"
-            )
-    return arrays
+    found = {
+        m[2]: np.ravel(a) for name, a in arrays.items() if (m := NORMALIZATION.fullmatch(name))
+    }
+    mean = found.get("mean")
+    if mean is None or np.allclose(mean, IMAGENET_MEAN, atol=1e-3):
+        return
+    is_identity = not mean.any() and np.all(found.get("variance", 1) == 1)
+    if is_identity and normalization in (None, UNIT):
+        return
+    fix = "adapt the Normalization layer in Keras, train on, and save again"
+    if is_identity:
+        fix = 'add include_preprocessing="unit", which is what it was trained with, or False'
+    raise WeightsError(
+        f"the file normalises with the mean {mean.tolist()}, expected ImageNet's "
+        f"{list(IMAGENET_MEAN)}; this network cannot hold another: {fix}"
+    )
 
 
 KERAS = Dialect(
@@ -45,7 +55,7 @@ KERAS = Dialect(
         (r"top_bn", "head_norm"),
         (r"predictions", "predictions"),
     ),
-    prepare=check_normalization,
+    check=check_normalization,
     ignore=(r"normalization(_\d+)?/(mean|variance|count)",),
 )
 
