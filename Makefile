@@ -7,8 +7,9 @@ CONSTRAINTS ?= requirements/ci.txt
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 
 BIN := .venv/bin
-# One file of tests stays in one process: its fixtures (a trained run, an export) are made once.
-PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+# One file of tests stays in one process: its fixtures (a trained run, an export) are made once. The
+# files are handed out in the order of tests/conftest.py, the longest first.
+PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help venv demo test test-all lint format tables benchmarks clean
 

@@ -22,12 +22,21 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 ROOT = Path(__file__).parent.parent
 CONTRACT = ("applications", "layers")  # folders whose tests must hold on every backend
+# Those whose tests start processes, train and convert: a worker that begins with them is not the
+# one that all others wait for.
+LONGEST = ("training", "export", "recipes", "applications")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.relative_to(ROOT / "tests").parts[0] in CONTRACT:
+        if folder(item) in CONTRACT:
             item.add_marker("contract")
+    items.sort(key=lambda item: LONGEST.index(folder(item)) if folder(item) in LONGEST else 9)
+
+
+def folder(item) -> str:
+    """The folder of tests/ that a test lies in, or its file."""
+    return item.path.relative_to(ROOT / "tests").parts[0]
 
 
 @pytest.fixture(autouse=True)

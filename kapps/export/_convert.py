@@ -1,10 +1,11 @@
-"""The child process of every export: load a .keras file on TensorFlow and write another format.
+"""The child process of exports: load .keras files on TensorFlow and write other formats.
 
-Started by `kapps.export.child` as `python -m kapps.export._convert job.json` with
-KERAS_BACKEND=tensorflow, so that it does not matter which backend trained the model. What it has
-to say goes into the job's result file; stdout and stderr belong to TensorFlow.
+Started by `kapps.export.child` as `python -m kapps.export._convert` with KERAS_BACKEND=tensorflow,
+so that it does not matter which backend trained the model. Each line of stdin is the path of a job;
+what there is to say of it goes into the job's result file. stdout and stderr belong to TensorFlow.
 """
 
+import gc
 import json
 import re
 import sys
@@ -12,17 +13,30 @@ import tempfile
 from pathlib import Path
 
 from kapps.errors import ExportError, KappsError
+from kapps.files import atomic_write
 
 
-def main(job_path: str) -> int:
-    """Run one conversion; returns the exit status (0 done, 3 refused with a sentence)."""
-    job = json.loads(Path(job_path).read_text(encoding="utf-8"))
-    try:
-        result = convert(job)
-    except KappsError as error:
-        result = {"error": str(error)}
-    Path(job["result"]).write_text(json.dumps(result), encoding="utf-8")
-    return 3 if "error" in result else 0
+def main() -> None:
+    """Do the jobs that stdin names, until it ends."""
+    for line in sys.stdin:
+        job = json.loads(Path(line.rstrip("\n")).read_text(encoding="utf-8"))
+        try:
+            result = convert(job)
+        except KappsError as error:
+            result = {"error": str(error)}
+        _forget()
+        with atomic_write(Path(job["result"]), "w") as file:  # its name says that it is whole
+            file.write(json.dumps(result))
+
+
+def _forget() -> None:
+    """Let go of the last network, with what TensorFlow compiled for it."""
+    import keras
+
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_image_data_format("channels_last")
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def convert(job: dict) -> dict:
@@ -147,4 +161,4 @@ def _reason(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    main()

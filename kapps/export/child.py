@@ -1,13 +1,18 @@
-"""Start the conversion in a process of its own, on TensorFlow, and say why it failed."""
+"""Conversions in a process of their own, on TensorFlow, and why one failed."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from kapps.errors import ExportError
+
+_open: "_Child | None" = None
 
 
 def environment() -> dict[str, str]:
@@ -23,36 +28,97 @@ def environment() -> dict[str, str]:
     }
 
 
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """Inside, all conversions share one process, which imports TensorFlow once."""
+    global _open
+    if _open is not None:
+        yield
+        return
+    with _Child() as _open:
+        try:
+            yield
+        finally:
+            _open = None
+
+
 def run(job: dict, *, timeout: float = 3600.0) -> dict:
-    """Convert in a child process; see `kapps.export._convert.convert` for the job.
+    """Convert in the process that is `kept`, else in one of its own.
+
+    Args:
+        job: see `kapps.export._convert.convert`.
+        timeout: seconds.
 
     Raises:
         ExportError: the child refused, crashed or took longer than `timeout` seconds; one
             sentence with the end of what it said.
     """
-    with tempfile.TemporaryDirectory(prefix="kapps-") as folder:
-        result, path = Path(folder, "result.json"), Path(folder, "job.json")
+    if _open is not None:
+        return _open.convert(job, timeout)
+    with _Child() as child:
+        return child.convert(job, timeout)
+
+
+class _Child:
+    """A process that converts one job after the other; a new one after a crash."""
+
+    def __enter__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="kapps-")
+        self._process, self._jobs = None, 0
+        return self
+
+    def __exit__(self, *error):
+        self._end()
+        self._folder.cleanup()
+
+    def convert(self, job: dict, timeout: float) -> dict:
+        """See `run`."""
+        self._jobs += 1
+        folder = Path(self._folder.name)
+        path, result = folder / f"job{self._jobs}.json", folder / f"result{self._jobs}.json"
         path.write_text(json.dumps({**job, "result": str(result)}), encoding="utf-8")
-        command = [sys.executable, "-m", "kapps.export._convert", str(path)]
-        try:
-            done = subprocess.run(
-                command,
-                env=environment(),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout,
-            )
-        except subprocess.TimeoutExpired:
-            raise ExportError(
-                f"the conversion took longer than {timeout:.0f} s and was stopped."
-            ) from None
-        facts = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
-    if "error" in facts:
-        raise ExportError(facts["error"])
-    if done.returncode or not facts:
-        raise ExportError(_crash(done.returncode, done.stderr))
-    return facts
+        if self._process is None:
+            self._begin(folder)
+        deadline = time.monotonic() + timeout
+        with contextlib.suppress(BrokenPipeError):  # it died; its status says of what
+            self._process.stdin.write(f"{path}\n")
+            self._process.stdin.flush()
+        while not result.exists():
+            if self._process.poll() is not None and not result.exists():
+                raise ExportError(_crash(self._process.returncode, self._end()))
+            if time.monotonic() > deadline:
+                self._end()
+                raise ExportError(
+                    f"the conversion took longer than {timeout:.0f} s and was stopped."
+                )
+            time.sleep(0.01)
+        facts = json.loads(result.read_text(encoding="utf-8"))
+        if "error" in facts:
+            raise ExportError(facts["error"])
+        return facts
+
+    def _begin(self, folder: Path) -> None:
+        # Closed by _end: it lives as long as the process.
+        self._said = open(folder / "said.txt", "w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "kapps.export._convert"],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._said,
+            text=True,
+        )
+
+    def _end(self) -> str:
+        """Stop the process; returns what it said on stderr."""
+        if self._process is None:
+            return ""
+        self._process.kill()
+        self._process.communicate()
+        self._process = None
+        with self._said as file:
+            file.seek(0)
+            return file.read()
 
 
 def _crash(status: int, stderr: str) -> str:

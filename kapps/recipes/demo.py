@@ -19,13 +19,11 @@ from kapps.settings import main, setting
 
 DATA = "digits"  # scikit-learn's real handwritten digits, inside the package
 MARK = "report.html"
-EXPORTS = (
-    ("saved_model", "float32"),
-    ("litert", "float32"),
-    ("litert", "float16"),
-    ("litert", "dynamic_int8"),
-    ("litert", "int8"),
-)
+EXPORTS = {
+    "saved_model": ("float32",),
+    "litert": ("float32", "float16", "dynamic_int8", "int8"),
+}
+FILES = sum(map(len, EXPORTS.values()))  # of each model
 # The digits have 8x8 pixels and only a classifier was trained on them: answers are close calls, and
 # the table is there to show what each mode costs. An export for real keeps the stricter default.
 MAX_DROP = 5.0
@@ -134,41 +132,51 @@ def _photos() -> list:
 
 
 def _exports(out: Path, runs: dict[str, str]) -> list:
+    from kapps.export import child
+    from kapps.training.progress import bar
+
+    rows = []
+    with child.kept(), bar("exporting", FILES * len(runs), unit="files") as advance:
+        for model, folder in runs.items():
+            for format, modes in EXPORTS.items():
+                advance(0, f"{model} {format}")
+                rows += _bundles(model, folder, out / "bundles", format, modes)
+                advance(len(modes))
+    return rows
+
+
+def _bundles(model: str, folder: str, out: Path, format: str, modes: tuple[str, ...]) -> list:
+    """Rows of the table for one model in one format."""
     import keras
 
     from kapps import export
     from kapps.recipes._report import Row
-    from kapps.training.progress import bar
 
     rows = []
-    with bar("exporting", len(EXPORTS) * len(runs), unit="files") as advance:
-        for model, folder in runs.items():
-            for format, mode in EXPORTS:
-                advance(0, f"{model} {format} {mode}")
-                bundle = export.export(
-                    folder,
-                    out / "bundles" / f"{Path(folder).name}-{format}-{mode}",
-                    format=format,
-                    quantize=mode,
-                    calibrate=DATA if mode == "int8" else None,
-                    data=DATA,
-                    max_drop=MAX_DROP,
-                )
-                found = bundle.report["verification"]
-                is_litert = format == "litert"
-                rows.append(
-                    Row(
-                        model,
-                        keras.config.backend(),
-                        f".tflite {mode}" if is_litert else "SavedModel",
-                        _bytes(bundle.model) / 1e6,
-                        found["keras_top1"],
-                        found["exported_top1"] if is_litert else None,
-                        found["agreement"] if is_litert else None,
-                        _milliseconds(bundle) if is_litert else None,
-                    )
-                )
-                advance(1)
+    bundles = export.export(
+        folder,
+        out / f"{Path(folder).name}-{format}",
+        format=format,
+        quantize=modes,
+        calibrate=DATA if "int8" in modes else None,
+        data=DATA,
+        max_drop=MAX_DROP,
+    )
+    for mode, bundle in zip(modes, bundles, strict=True):
+        found = bundle.report["verification"]
+        is_litert = format == "litert"
+        rows.append(
+            Row(
+                model,
+                keras.config.backend(),
+                f".tflite {mode}" if is_litert else "SavedModel",
+                _bytes(bundle.model) / 1e6,
+                found["keras_top1"],
+                found["exported_top1"] if is_litert else None,
+                found["agreement"] if is_litert else None,
+                _milliseconds(bundle) if is_litert else None,
+            )
+        )
     return rows
 
 

@@ -32,7 +32,10 @@ class Settings:
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     out: str = setting("bundle", "folder to make; an older bundle there is replaced")
     format: str = setting("litert", "what to make; tflite is litert", choices=FORMATS)
-    quantize: str = setting("float32", "numbers in the file (litert only)", choices=MODES)
+    quantize: str = setting(
+        "float32",
+        f"numbers in the file (litert only): {', '.join(MODES)}; several with commas between",
+    )
     calibrate: str | None = setting(
         None, "images that set the ranges of int8, about 100 like those of the app", metavar="DATA"
     )
@@ -53,7 +56,8 @@ def run(settings: Settings) -> dict:
     """Export, verify and describe.
 
     Returns:
-        {"bundle": path, "spec": spec.json, "report": report.json}.
+        {"bundle": path, "spec": spec.json, "report": report.json}; of several modes {"bundles": a
+        list of those}.
 
     Raises:
         KappsError, ValueError: one sentence; nothing is left at `out`.
@@ -61,11 +65,12 @@ def run(settings: Settings) -> dict:
     from kapps.applications import _named
     from kapps.export import export
 
-    bundle = export(
+    modes = [mode.strip() for mode in settings.quantize.split(",")]
+    made = export(
         settings.model,
         settings.out,
         format=settings.format,
-        quantize=settings.quantize,
+        quantize=modes if len(modes) > 1 else modes[0],
         calibrate=settings.calibrate,
         data=settings.data,
         batch_size=settings.batch_size,
@@ -77,11 +82,13 @@ def run(settings: Settings) -> dict:
         arguments=_named.arguments_of(settings.arguments),
         say=_say,
     )
-    result = {"bundle": str(bundle.path), "spec": bundle.spec, "report": bundle.report}
+    bundles = made if isinstance(made, list) else [made]
+    results = [{"bundle": str(b.path), "spec": b.spec, "report": b.report} for b in bundles]
+    result = {"bundles": results} if len(modes) > 1 else results[0]
     if settings.json:
         print(_json.dumps(result, indent=2, ensure_ascii=False))
     else:
-        _print(bundle)
+        _print(bundles[0]) if len(modes) == 1 else _print_all(bundles)
     return result
 
 
@@ -135,6 +142,22 @@ def _print(bundle) -> None:
             if fact["left_on_cpu"]
         ]
     print("\n".join(lines))
+
+
+def _print_all(bundles: list) -> None:
+    """What several modes made of one model, on stdout."""
+    from kapps.export.bundle import size_of
+    from kapps.recipes import _tables
+
+    rows = []
+    for bundle in bundles:
+        check = bundle.report["verification"]
+        size = size_of(bundle.model) / 1e6
+        top1 = (_tables.percent(check[name]) for name in ("keras_top1", "exported_top1"))
+        agreement = _tables.percent(check["agreement"])
+        rows.append((bundle.spec["quantize"], f"{size:.2f}", agreement, *top1, str(bundle.path)))
+    columns = ("numbers", ">MB", ">same answer %", ">Keras top-1 %", ">exported top-1 %", "bundle")
+    _tables.print_table(columns, rows)
 
 
 def _tensor(end: dict) -> str:

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from kapps import data
-from kapps.export import export
+from kapps.export import child, export
 from kapps.layers import Normalize
 
+MODES = ("float32", "float16", "dynamic_int8", "int8")
 LABELS = [str(digit) for digit in range(10)]
 SIZE = 24
 SPEC = {"application": "Digits", "size": SIZE, "crop_pct": 1.0, "interpolation": "bilinear"}
@@ -30,6 +31,13 @@ def network(scale=1 / 128, offset=-127 / 128, activation="softmax"):
     x = layers.Flatten(name="flat")(x)
     x = layers.Dense(10, activation=activation, name="predictions")(x)
     return keras.Model(image, x, name="digits_net")
+
+
+@pytest.fixture(scope="module")
+def one_child():
+    """All conversions of a file of tests in one process, which imports TensorFlow once."""
+    with child.kept():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -59,17 +67,13 @@ def exported(trained, tmp_path_factory):
     folder, made = tmp_path_factory.mktemp("bundles"), {}
 
     def bundle(mode):
-        if mode not in made:
-            form, quantize = ("litert", mode) if mode != "saved_model" else (mode, "float32")
-            made[mode] = export(
-                trained,
-                folder / mode,
-                format=form,
-                quantize=quantize,
-                calibrate="digits" if mode == "int8" else None,
-                data="digits",
-                labels=LABELS,
+        if mode not in made and mode == "saved_model":
+            made[mode] = export(trained, folder / mode, format=mode, data="digits", labels=LABELS)
+        elif mode not in made:
+            several = export(
+                trained, folder, quantize=MODES, calibrate="digits", data="digits", labels=LABELS
             )
+            made.update(zip(MODES, several, strict=True))
         return made[mode]
 
     return bundle

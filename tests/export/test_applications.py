@@ -16,6 +16,8 @@ from kapps import data
 from kapps.applications import APPLICATIONS, FAMILIES, facts
 from kapps.export import export
 
+pytestmark = pytest.mark.usefixtures("one_child")
+
 SMALLEST = [min(names, key=lambda name: facts(name)["params"]) for names in FAMILIES.values()]
 OTHERS = [name for name in APPLICATIONS if name not in SMALLEST]
 MOBILE = (

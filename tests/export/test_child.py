@@ -44,6 +44,26 @@ def test_a_conversion_that_takes_too_long(tmp_path):
         child.run(job("model.keras", tmp_path), timeout=0.01)
 
 
+def test_a_kept_process_does_all_jobs_and_survives_a_refusal(tmp_path):
+    image = keras.Input((8, 8, 3))
+    keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save(tmp_path / "good.keras")
+    good = job(tmp_path / "good.keras", tmp_path)
+    with child.kept():
+        child.run(good)
+        first = child._open._process.pid
+        (tmp_path / "bad.keras").write_bytes(b"no model")
+        with pytest.raises(ExportError, match="could not be loaded on TensorFlow"):
+            child.run({**good, "model": str(tmp_path / "bad.keras")})
+        with child.kept():  # inside another one it is the same
+            child.run({**good, "quantize": "float16"})
+        assert child._open._process.pid == first
+        child._open._process.kill()
+        with pytest.raises(ExportError, match="stopped by SIGKILL"):
+            child.run(good)
+        child.run(good)  # a new process
+    assert child._open is None
+
+
 @pytest.mark.parametrize(
     ("status", "stderr", "sentence"),
     [

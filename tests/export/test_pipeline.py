@@ -12,9 +12,9 @@ from PIL import Image
 from kapps.errors import ExportError, KappsError, MissingFileError
 from kapps.export import Bundle, export, flatbuffer
 from kapps.export.litert import Runner
-from tests.export.conftest import LABELS, SIZE
+from tests.export.conftest import LABELS, MODES, SIZE
 
-MODES = ("float32", "float16", "dynamic_int8", "int8")
+pytestmark = pytest.mark.usefixtures("one_child")
 
 
 def first_of(bundle):
@@ -171,6 +171,31 @@ def test_a_collapse_fails_names_layers_and_leaves_nothing(trained, tmp_path):
     report = json.loads((tmp_path / "bundle.failed-report.json").read_text())
     assert report["verification"]["drop"] > 2 and report["layers"]
     assert [path.name for path in tmp_path.iterdir()] == ["bundle.failed-report.json"]
+
+
+def test_of_several_modes_one_that_fails_leaves_the_others(trained, tmp_path, monkeypatch):
+    from kapps.export import verify
+
+    real = verify.failure
+    monkeypatch.setattr(
+        verify, "failure", lambda found, mode, *more: "too bad." if mode == "float16"
+        else real(found, mode, *more),
+    )  # fmt: skip
+    with pytest.raises(ExportError, match="float16: digits_net was not exported: too bad") as said:
+        export(trained, tmp_path / "all", quantize=MODES[:2], data="digits", labels=LABELS)
+    assert str(said.value).endswith(f"Exported: {tmp_path / 'all' / 'float32'}.")
+    assert Bundle.open(tmp_path / "all" / "float32").spec["quantize"] == "float32"
+    names = {path.name for path in (tmp_path / "all").iterdir()}
+    assert names == {"float32", "float16.failed-report.json"}
+
+
+def test_several_modes_give_the_files_of_each_alone(trained, exported, tmp_path):
+    alone = export(
+        trained, tmp_path / "int8", quantize="int8", calibrate="digits", data="digits",
+        labels=LABELS,
+    )  # fmt: skip
+    assert alone.model.read_bytes() == exported("int8").model.read_bytes()
+    assert alone.spec == exported("int8").spec
 
 
 def test_a_failure_keeps_the_older_bundle(trained, exported, tmp_path, monkeypatch):

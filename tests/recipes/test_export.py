@@ -54,6 +54,26 @@ def test_from_other_backends(model, tmp_path, backend):
     assert "converting" in done.stderr
 
 
+def test_several_modes_are_a_table_and_a_list(model, tmp_path, capsys):
+    words = {"calibrate": "digits", "max_drop": 100.0, "model": str(model)}
+    words["quantize"] = "float32, int8"
+    result = export.run(export.Settings(**words, out=str(tmp_path / "all"), json=True))
+    assert json.loads(capsys.readouterr().out) == result
+    modes = [one["spec"]["quantize"] for one in result["bundles"]]
+    assert modes == ["float32", "int8"]
+    assert [one["bundle"] for one in result["bundles"]] == [
+        str(tmp_path / "all" / m) for m in modes
+    ]
+    export.run(export.Settings(**words, out=str(tmp_path / "all")))
+    printed = capsys.readouterr().out
+    assert "float32" in printed and "int8" in printed and "top-1" in printed
+
+
+def test_an_unknown_mode_is_named(model, tmp_path):
+    with pytest.raises(ValueError, match="quantize='int9' is not a mode; expected one of float32"):
+        export.run(export.Settings(model=str(model), quantize="float32,int9", out=str(tmp_path)))
+
+
 def test_the_summary_has_the_line_for_gradle(model, tmp_path):
     labels = tmp_path / "labels.txt"
     labels.write_text("".join(f"class {i}\n" for i in range(10)))

@@ -12,14 +12,14 @@ from importlib.metadata import version
 
 from tools.benchmarks._measure import ROOT, Section
 
-SUBJECTS = ("imports", "build_jax", "head", "export", "pipeline", "builds")
+SUBJECTS = ("imports", "build_jax", "steps", "head", "export", "pipeline", "builds")
 PAGE = ROOT / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Written by `make benchmarks`. Each pair was measured in alternation on one machine, so the ratios
 mean more than the numbers; a ratio above 1 means that kapps is better. Every number is a median.
 """
-PACKAGES = ("kapps", "keras", "tensorflow", "jax", "ai-edge-litert")
+PACKAGES = ("kapps", "keras", "tensorflow", "jax", "torch", "ai-edge-litert")
 
 
 def main() -> int:

@@ -1,0 +1,106 @@
+"""A training step and an inference of kapps on each backend, against timm on torch."""
+
+import os
+import statistics
+import subprocess
+import sys
+
+from tools.benchmarks._measure import PEERS, RESULT, ROOT, Section
+
+TITLE = "Training and inference"
+NETWORKS = {  # application: timm's name
+    "MobileNetV2": "mobilenetv2_100",
+    "ResNet50": "resnet50",
+    "EfficientNetB0": "efficientnet_b0",
+    "ConvNeXtTiny": "convnext_tiny",
+}
+BACKENDS = ("torch", "tensorflow", "jax")
+ROUNDS = 7
+MODULE = "tools.benchmarks._steps"
+TEXT = """Milliseconds of one step on 16 images of 128x128 in float32, the median of {rounds} rounds
+in which every side has its turn; in brackets how many times as long as timm, in the same rounds.
+kapps: `predict_on_batch` and `train_on_batch` (AdamW, cross entropy) as Keras compiles them by
+default. timm: eager torch in channels_last, with torch's AdamW. These are the
+steps of `kapps train`; the features of `kapps finetune` come from a network with BatchNorm folded
+into its convolutions, which is faster still."""
+
+
+def timm() -> str:
+    """The PYTHONPATH with timm, installed on first use without its dependencies."""
+    folder = PEERS / "timm"
+    if not (folder / "timm").is_dir():
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder)]
+        subprocess.run([*pip, "timm==1.0.31", "torchvision==0.28.0"], check=True)
+    return str(folder)
+
+
+class _Side:
+    """A child that steps when it is asked."""
+
+    def __init__(self, library: str, name: str, **environment: str):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", MODULE, library, name],
+            cwd=ROOT, env={**os.environ, **environment}, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.times: dict[str, list[float]] = {"inference": [], "training": []}
+        self.answer()
+
+    def answer(self) -> str:
+        for line in self.process.stdout:
+            if line.startswith(RESULT):
+                return line[len(RESULT) :].strip()
+        raise RuntimeError(f"{' '.join(self.process.args)} ended without an answer.")
+
+    def step(self, kind: str) -> None:
+        self.process.stdin.write(f"{kind}\n")
+        self.process.stdin.flush()
+        self.times[kind].append(float(self.answer()))
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measure(name: str, rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
+    """Median seconds by side and kind of step."""
+    sides = {"timm": _Side("timm", NETWORKS[name], PYTHONPATH=timm())}
+    try:
+        for backend in BACKENDS:
+            sides[backend] = _Side("kapps", name, KERAS_BACKEND=backend)
+        for _ in range(rounds):
+            for kind in ("inference", "training"):
+                for side in sides.values():
+                    side.step(kind)
+    finally:
+        for side in sides.values():
+            side.end()
+    return {
+        name: {kind: statistics.median(times) for kind, times in side.times.items()}
+        for name, side in sides.items()
+    }
+
+
+def run() -> Section:
+    """Measure all networks."""
+    rows = []
+    for name in NETWORKS:
+        found = measure(name)
+        for kind in ("inference", "training"):
+            base = found["timm"][kind]
+            cells = [f"{1000 * base:.0f}"]
+            for backend in BACKENDS:
+                value = found[backend][kind]
+                cells.append(f"{1000 * value:.0f} ({value / base:.2f})")
+            rows.append((f"`{name}`", kind, *cells))
+            print(rows[-1], file=sys.stderr, flush=True)
+    return Section(
+        title=TITLE,
+        text=TEXT.format(rounds=ROUNDS).replace("\n", " "),
+        columns=("", "step", "timm", *(f"kapps, {backend}" for backend in BACKENDS)),
+        rows=rows,
+        commands=[
+            f"KERAS_BACKEND=torch python -m {MODULE} kapps MobileNetV2",
+            f"PYTHONPATH=runs/peers/timm python -m {MODULE} timm mobilenetv2_100",
+        ],
+    )
