@@ -268,7 +268,9 @@ class Recorder(keras.callbacks.Callback):
                 row |= judge(self.twin, self.validation)
             row["seconds"] = round(time.perf_counter() - self.begun, 3)
             self.history.append(row)
-            is_best = runs.best_row(self.history) is row
+            # Only who keeps or writes asks: of several processes the others have judged nothing.
+            looks = self.keeps_best or self.saves
+            is_best = looks and runs.best_row(self.history) is row
             if self.keeps_best and is_best:
                 self.best = [state.to_numpy(variable) for variable in self.model.weights]
             if self.saves:
