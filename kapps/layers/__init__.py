@@ -1,15 +1,19 @@
 """Blocks that families share, and the few real Keras layers of the package."""
 
-from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
+from kapps.layers.attention import Attention, attention_maps
+from kapps.layers.blocks import Blocks
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
 from kapps.layers.network import Network
 from kapps.layers.normalization import BatchNormalization
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
+from kapps.layers.scaling import drop_path_rates, make_divisible
+from kapps.layers.tokens import TokensToMap
 
 __all__ = [
     "PREPROCESSING",
+    "Attention",
     "BatchNormalization",
     "Blocks",
     "Conv2D",
@@ -18,6 +22,8 @@ __all__ = [
     "Network",
     "Normalize",
     "Preprocessing",
+    "TokensToMap",
+    "attention_maps",
     "drop_path_rates",
     "initializer",
     "make_divisible",
