@@ -6,7 +6,7 @@ from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
 from kapps.layers.network import Network
-from kapps.layers.normalization import BatchNormalization
+from kapps.layers.normalization import BatchNormalization, LayerNormalization
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
 from kapps.layers.scaling import drop_path_rates, make_divisible
 from kapps.layers.tokens import TokensToMap
@@ -18,6 +18,7 @@ __all__ = [
     "Blocks",
     "Conv2D",
     "DepthwiseConv2D",
+    "LayerNormalization",
     "LayerScale",
     "Network",
     "Normalize",

@@ -12,7 +12,7 @@ from keras import layers
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
-from kapps.layers.normalization import BatchNormalization
+from kapps.layers.normalization import BatchNormalization, LayerNormalization
 from kapps.layers.pooling import AveragePooling2D, MaxPooling2D
 from kapps.layers.transformer import TokenBlocks
 
@@ -141,7 +141,7 @@ class Blocks(TokenBlocks):
         turned = len(x.shape) == 4 and self.data_format != CHANNELS_LAST
         if turned:  # on torch, Keras normalises the last axis alone
             x = layers.Permute((2, 3, 1), name=f"{name}_to_last")(x)
-        x = layers.LayerNormalization(
+        x = LayerNormalization(
             epsilon=epsilon,
             beta_initializer=initializer("zeros"),
             gamma_initializer=initializer("ones"),

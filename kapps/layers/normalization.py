@@ -1,4 +1,4 @@
-"""Keras's batch normalisation, computed as the backend does it best."""
+"""Keras's normalisations, computed as the backend does it best."""
 
 import keras
 from keras import ops
@@ -40,3 +40,29 @@ class BatchNormalization(keras.layers.BatchNormalization):
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + value * (1.0 - self.momentum))
         return outputs
+
+
+@keras.saving.register_keras_serializable(package="kapps")
+class LayerNormalization(keras.layers.LayerNormalization):
+    """Keras's layer, whose last axis is normalised in the steps that the paper has.
+
+    Keras folds them into one product and one sum, whose negated mean TensorFlow Lite cannot compute
+    in integers.
+
+    Source: Layer Normalization (Ba et al., 2016), equation 4.
+    """
+
+    def call(self, inputs):
+        last = self.axis in ([-1], [len(inputs.shape) - 1])
+        if not last or self.gamma is None or self.beta is None:
+            return super().call(inputs)
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        gamma, beta = (ops.cast(v, x.dtype) for v in (self.gamma, self.beta))
+        kernel = kernels.find("layer_norm")
+        if kernel is not None:
+            outputs = kernel(x, gamma, beta, self.epsilon)
+        else:
+            x = x - ops.mean(x, axis=-1, keepdims=True)
+            variance = ops.mean(ops.square(x), axis=-1, keepdims=True)
+            outputs = x * ops.rsqrt(variance + self.epsilon) * gamma + beta
+        return ops.cast(outputs, self.compute_dtype)

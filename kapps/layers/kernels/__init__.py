@@ -9,6 +9,7 @@ Keras layer, whose path is the reference that the tests compare with:
 - `batch_norm(x, gamma, beta, mean, variance, epsilon, axis)` in inference
 - `batch_statistics_norm(x, gamma, beta, epsilon, axis)` in training, which returns (y, mean,
   variance) with the variance that divides by the number of values
+- `layer_norm(x, gamma, beta, epsilon)` over the last axis
 - `max_pool(x, pool_size, strides, padding, data_format)`
 - `attention(query, key, value, scale, bias)` of (rows, heads, tokens, channels), where `bias` is
   None or added to the scaled products

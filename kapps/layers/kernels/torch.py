@@ -14,6 +14,7 @@ __all__ = [
     "calls_layers_anew",
     "conv",
     "depthwise_conv",
+    "layer_norm",
     "max_pool",
 ]
 
@@ -125,6 +126,11 @@ def max_pool(x, pool_size, strides, padding, data_format):
 def attention(query, key, value, scale, bias):
     """See `kapps.layers.kernels`."""
     return tnn.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
+
+
+def layer_norm(x, gamma, beta, epsilon):
+    """See `kapps.layers.kernels`."""
+    return tnn.layer_norm(x, x.shape[-1:], gamma, beta, epsilon)
 
 
 def calls_layers_anew():
