@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -197,7 +198,7 @@ class Application:
             ],
             return_annotation=keras.Model,
         )
-        module = self.backbone.__module__
+        module = self._module
         for attribute, value in (
             ("__name__", self.name),
             ("__qualname__", self.name),
@@ -270,7 +271,13 @@ class Application:
     @property
     def family(self) -> str:
         """The module that defines it, such as "mobilenet_v2"."""
-        return self.backbone.__module__.rpartition(".")[2]
+        return self._module.rpartition(".")[2]
+
+    @property
+    def _module(self) -> str:
+        """Families may share a backbone, so the registry knows better than the function."""
+        family = _registry.APPLICATIONS.get(self.name)
+        return f"kapps.applications.{family}" if family else self.backbone.__module__
 
     @property
     def levels(self) -> dict[int, str]:
@@ -339,7 +346,7 @@ class Application:
 
 
 def _document(app: Application, signature: inspect.Signature) -> str:
-    summary = inspect.getdoc(inspect.getmodule(app.backbone)) or app.name
+    summary = inspect.getdoc(sys.modules[app.__module__]) or app.name
     arguments = "".join(
         f"\n    {name}: {ARGUMENTS[name]}; {value!r} by default."
         for name, value in app.arguments.items()

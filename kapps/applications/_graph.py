@@ -88,7 +88,8 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
     if app.final:
         x = app.final(x, nn)
     if a["include_top"] and a["classes"]:
-        x = classifier(nn, x, a["classes"], a["classifier_activation"], dropout)
+        several = app.tokens.classifiers if app.tokens else 1
+        x = classifier(nn, x, a["classes"], a["classifier_activation"], dropout, several)
 
     given = a["input_tensor"]
     inputs = image if given is None else keras.utils.get_source_inputs(given)
@@ -99,16 +100,23 @@ def _pooled(app, nn: Blocks, x, mode: str):
     """One vector an image: over the positions of a map, over patches, or the first token."""
     name = f"{mode}_pool"
     if len(x.shape) == 3:
-        return nn.token_pool(x, mode, app.tokens.prefix, name=name)
+        return nn.token_pool(x, mode, app.tokens.prefix, app.tokens.classifiers, name=name)
     return (nn.global_avg_pool if mode == "avg" else nn.global_max_pool)(x, name=name)
 
 
-def classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: float):
+def classifier(
+    nn: Blocks, x, classes: int, activation: str | None, dropout: float, several: int = 1
+):
     """The head of every classifier: dropout and the layer `predictions`.
 
-    The output is float32 whatever the policy: half precision is too coarse for a softmax.
+    The output is float32 whatever the policy: half precision is too coarse for a softmax. `several`
+    classifiers, each of its own part of the features, answer with the mean of their logits.
     """
+    if several > 1:
+        x = nn.scale(x, 1 / several, name="head_mean")
     x = nn.dropout(x, dropout, name="head_dropout")
+    if several > 1:
+        return nn.mean_dense(x, classes, several, activation, dtype="float32", name=CLASSIFIER)
     return nn.dense(x, classes, activation, dtype="float32", name=CLASSIFIER)
 
 
@@ -136,7 +144,7 @@ def level_map(app: "Application", model: keras.Model, level: int, tensor):
     data_format = keras.config.image_data_format()
     shape = model.input_shape
     sides = shape[1:3] if data_format == "channels_last" else shape[2:4]
-    grid = [side // app.tokens.patch for side in sides]
+    grid = app.tokens.grid(sides, level)
     return TokensToMap(*grid, app.tokens.prefix, data_format, name=f"level{level}")(tensor)
 
 

@@ -40,16 +40,31 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "vit": tuple(
         f"ViT{size}"
         for size in (
-            "Tiny16",
-            "Small16",
-            "Small32",
-            "Base8",
-            "Base16",
-            "Base32",
-            "Large16",
-            "Large32",
-            "Huge14",
+            *("Tiny16", "Small16", "Small32", "Base8", "Base16", "Base32"),
+            *("Large16", "Large32", "Huge14"),
         )
+    ),
+    "deit": (
+        *("DeiTTiny16", "DeiTSmall16", "DeiTBase16", "DeiTBase16_384"),
+        *(f"DeiT{size}Distilled16" for size in ("Tiny", "Small", "Base")),
+    ),
+    "deit3": tuple(
+        f"DeiT3{size}" for size in ("Small16", "Medium16", "Base16", "Large16", "Huge14")
+    ),
+    "swin": (
+        *(f"Swin{size}" for size in ("Tiny", "Small", "Base", "Large")),
+        *("SwinBase384", "SwinLarge384"),
+    ),
+    "swin_v2": (
+        *("SwinV2TinyW8", "SwinV2TinyW16", "SwinV2SmallW8", "SwinV2SmallW16"),
+        *("SwinV2BaseW8", "SwinV2BaseW16", "SwinV2LargeW12to16"),
+    ),
+    "dino": tuple(f"DINOViT{size}" for size in ("Small16", "Small8", "Base16", "Base8")),
+    "mae": ("MAEViTBase16", "MAEViTLarge16"),
+    "dinov2": tuple(
+        f"DINOv2ViT{size}14{registers}"
+        for registers in ("", "Reg4")
+        for size in ("Small", "Base", "Large", "Giant")
     ),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
@@ -161,6 +176,8 @@ def find_application(name: str) -> "Application":
     for row in _table().values():
         for reference in row["references"]:
             known[reference["name"]] = (row["name"], reference)
+    if name in known:  # a tag may name another network than its model alone
+        model = name
     if model not in known:
         hint = did_you_mean(model, known) or (
             "; names are written library/model, such as 'timm/mobilenetv2_100'"

@@ -11,6 +11,9 @@ SIZES = {  # channels, blocks, heads: table 1; Tiny and Small are DeiT's
     "Base": (768, 12, 12),
     "Large": (1024, 24, 16),
     "Huge": (1280, 32, 16),
+    "Medium": (512, 12, 8),  # DeiT III's
+    "CLIPGiant": (1408, 40, 16),  # EVA's as well
+    "DINOv2Giant": (1536, 40, 24),
 }
 
 
@@ -25,39 +28,54 @@ def backbone(
     return nn.layer_norm(x, 1e-6, name="head_norm")
 
 
-def _application(
-    size: str, patch: int, torchvision: str | None = None, pixels: int = 224, crop_pct: float = 0.9,
-    preprocessing: str = "tensorflow", classes: int = 1000,
-):  # fmt: skip
+def application(
+    name: str,
+    size: str,
+    patch: int,
+    *,
+    references: tuple[str, ...],
+    preprocessing: str = "torch",
+    pixels: int = 224,
+    crop_pct: float = 0.9,
+    classes: int = 1000,
+    backbone=backbone,
+    tokens: Tokens | None = None,
+    **config,
+) -> Application:
+    """A row of this family or of one that shares its sizes."""
     channels, depth, num_heads = SIZES[size]
-    references = [f"timm/vit_{size.lower()}_patch{patch}_{pixels}"]
-    if torchvision:
-        references.append(f"torchvision/{torchvision}")
     return Application(
-        f"ViT{size}{patch}",
+        name,
         backbone,
         size=pixels,
         min_size=patch,
         flavors={"torch": Flavor(preprocessing, crop_pct=crop_pct, interpolation="bicubic")},
         activation="gelu",
         blocks={"kernel_initializer": "truncated_normal"},
-        config={"channels": channels, "depth": depth, "num_heads": num_heads, "patch": patch},
+        config=dict(channels=channels, depth=depth, num_heads=num_heads, patch=patch, **config),
         stages={2: 1, 3: 2, 4: 3, 5: 4},
-        tokens=Tokens(patch),
+        tokens=tokens or Tokens(patch),
         classes=classes,
-        references=tuple(reference(name, "torch") for name in references),
+        references=tuple(reference(other, "torch") for other in references),
     )
 
 
-ViTTiny16 = _application("Tiny", 16)
-ViTSmall16 = _application("Small", 16)
-ViTSmall32 = _application("Small", 32)
-ViTBase8 = _application("Base", 8)
-ViTBase16 = _application("Base", 16, "vit_b_16")
-ViTBase32 = _application("Base", 32, "vit_b_32")
-ViTLarge16 = _application("Large", 16, "vit_l_16")
-ViTLarge32 = _application("Large", 32, "vit_l_32", pixels=384, crop_pct=1.0)
-ViTHuge14 = _application("Huge", 14, "vit_h_14", preprocessing="torch", classes=0)
+def _vit(size: str, patch: int, torchvision: str | None = None, **config) -> Application:
+    timm = f"timm/vit_{size.lower()}_patch{patch}_{config.get('pixels', 224)}"
+    references = (timm, f"torchvision/{torchvision}") if torchvision else (timm,)
+    config = {"preprocessing": "tensorflow"} | config
+    return application(f"ViT{size}{patch}", size, patch, references=references, **config)
+
+
+ViTTiny16 = _vit("Tiny", 16)
+ViTSmall16 = _vit("Small", 16)
+ViTSmall32 = _vit("Small", 32)
+ViTBase8 = _vit("Base", 8)
+ViTBase16 = _vit("Base", 16, "vit_b_16")
+ViTBase32 = _vit("Base", 32, "vit_b_32")
+ViTLarge16 = _vit("Large", 16, "vit_l_16")
+ViTLarge32 = _vit("Large", 32, "vit_l_32", pixels=384, crop_pct=1.0)
+ViTHuge14 = _vit("Huge", 14, "vit_h_14", preprocessing="torch", classes=0)
 
 __all__ = [
     "ViTBase8",

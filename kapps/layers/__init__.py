@@ -3,13 +3,17 @@
 from kapps.layers.attention import Attention, attention_maps
 from kapps.layers.blocks import Blocks
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
+from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
 from kapps.layers.network import Network
 from kapps.layers.normalization import BatchNormalization, LayerNormalization
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
+from kapps.layers.relative_position import RelativePositionAttention
+from kapps.layers.rotary import RotaryAttention
 from kapps.layers.scaling import drop_path_rates, make_divisible
 from kapps.layers.tokens import TokensToMap
+from kapps.layers.windows import MergePatches
 
 __all__ = [
     "PREPROCESSING",
@@ -23,6 +27,10 @@ __all__ = [
     "Network",
     "Normalize",
     "Preprocessing",
+    "CosineAttention",
+    "MergePatches",
+    "RelativePositionAttention",
+    "RotaryAttention",
     "TokensToMap",
     "attention_maps",
     "drop_path_rates",

@@ -33,12 +33,21 @@ class Attention(keras.layers.Layer):
         query, key, value = self._heads(inputs)
         query, key = self.positioned(query, key)
         scale, bias = self._factor(query), self.bias()
+        several = bias is not None and len(bias.shape) == 4
+        if several:  # the windows of an image beside its heads, so that one bias serves all images
+            windows, heads, *sides = bias.shape
+            bias = ops.reshape(bias, (windows * heads, *sides))
+            query, key, value = (
+                ops.reshape(x, (-1, windows * heads, *x.shape[2:])) for x in (query, key, value)
+            )
         kernel = kernels.find("attention")
         if kernel is not None:
             bias = None if bias is None else ops.cast(bias, query.dtype)
             outputs = kernel(query, key, value, scale, bias)
         else:
             outputs = ops.matmul(_softmax(query, key, scale, bias), value)
+        if several:
+            outputs = ops.reshape(outputs, (-1, self.num_heads, *outputs.shape[2:]))
         outputs = ops.transpose(outputs, (0, 2, 1, 3))
         return ops.reshape(outputs, (-1, *self.compute_output_shape(inputs.shape)[1:]))
 
@@ -46,20 +55,29 @@ class Attention(keras.layers.Layer):
         """How much each token looks at each: (rows, heads, tokens, tokens), rows of sum 1."""
         query, key, _ = self._heads(inputs)
         query, key = self.positioned(query, key)
-        return _softmax(query, key, self._factor(query), self.bias())
+        bias = self.bias()
+        if bias is not None and len(bias.shape) == 4:
+            bias = ops.tile(bias, (query.shape[0] // bias.shape[0], 1, 1, 1))
+        return _softmax(query, key, self._factor(query), bias)
 
     def positioned(self, query, key):
         """Queries and keys (rows, heads, tokens, channels), changed by where their tokens are."""
         return query, key
 
     def bias(self):
-        """What is added to the scaled products: (heads, tokens, tokens), or None."""
+        """What is added to the scaled products: None, (heads, tokens, tokens), or, where rows are
+        windows, (windows, heads, tokens, tokens)."""
         return
 
     def macs(self) -> int:
         """Multiply-accumulates of the two products for one image."""
-        rows, tokens, channels = self.output.shape
-        return 2 * (rows or 1) * tokens * tokens * channels
+        _, tokens, channels = self.output.shape
+        return 2 * self.windows * tokens * tokens * channels
+
+    @property
+    def windows(self) -> int:
+        """Rows that make up one image."""
+        return 1
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] // 3)

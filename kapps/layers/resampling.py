@@ -43,3 +43,53 @@ def _cubic(x: np.ndarray, a: float = -0.5) -> np.ndarray:
     near = (a + 2) * x**3 - (a + 3) * x**2 + 1
     far = a * (x**3 - 5 * x**2 + 8 * x - 4)
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+def resample_offsets(table: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """A table of numbers for offsets, for a grid of another size.
+
+    The old offsets are spread so that small ones stay nearly where they are and steps grow
+    geometrically towards the edge; between them it is linear.
+
+    Source: BEiT (Bao et al., 2021), its fine-tuning code's rule, with timm's linear interpolation.
+
+    Args:
+        table: ((2 * side - 1) ** 2, heads), of a square grid.
+        grid: height and width of the new one.
+
+    Raises:
+        ValueError: the table is not that of a square grid.
+    """
+    old = math.isqrt(len(table))
+    if old * old != len(table):
+        raise ValueError(f"{len(table)} offsets are those of no square grid")
+    values = table.reshape(old, old, -1).astype("float64")
+    for axis, side in enumerate(grid):
+        new = 2 * side - 1
+        if new != old:
+            weights = _linear(_spread(old, new), np.arange(new) - new // 2)
+            values = np.moveaxis(np.tensordot(weights, values, (1, axis)), 0, axis)
+    return values.reshape(-1, table.shape[-1]).astype("float32")
+
+
+def _spread(old: int, new: int) -> np.ndarray:
+    """Where `old` offsets lie among `new` ones: steps of 1, q, q**2, ... from the centre."""
+    low, high = 1.01, 1.5
+    while high - low > 1e-6:
+        q = (low + high) / 2
+        if (1 - q ** (old // 2)) / (1 - q) > new // 2:
+            high = q
+        else:
+            low = q
+    steps = np.cumsum(q ** np.arange(old // 2))
+    return np.concatenate([-steps[::-1], [0], steps])
+
+
+def _linear(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """(new, old): weights of linear interpolation, which goes on beyond the ends."""
+    right = np.clip(np.searchsorted(old, new), 1, len(old) - 1)
+    share = (new - old[right - 1]) / (old[right] - old[right - 1])
+    weights = np.zeros((len(new), len(old)))
+    weights[np.arange(len(new)), right - 1] = 1 - share
+    weights[np.arange(len(new)), right] = share
+    return weights

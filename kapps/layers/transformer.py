@@ -2,7 +2,12 @@
 
 from functools import partial
 
+from keras import layers
+
 from kapps.layers.attention import Attention
+from kapps.layers.initializers import initializer
+from kapps.layers.mean_dense import MeanDense
+from kapps.layers.query_value_bias import QueryValueBias
 from kapps.layers.scaling import drop_path_rates
 from kapps.layers.tokens import (
     ClassToken,
@@ -11,6 +16,7 @@ from kapps.layers.tokens import (
     TokenPooling,
     TokensToMap,
 )
+from kapps.layers.windows import Unwindows, Windows
 
 
 class TokenBlocks:
@@ -57,16 +63,56 @@ class TokenBlocks:
         """The layer `name`: "token" takes the first `count`, "avg" and "max" go over patches."""
         return TokenPooling(mode, prefix, count, name=name)(x)
 
+    def windowed(self, x, grid, window, shift, attention, *, name):
+        """`attention(x, name=name)` within the windows of a grid of tokens; see `Windows`."""
+        x = Windows(grid, window, shift, name=f"{name}_windows")(x)
+        x = attention(x, name=name)
+        return Unwindows(grid, window, shift, name=f"{name}_unwindows")(x)
+
+    def scale(self, x, factor, *, name):
+        """The layer `name`: a product with one fixed number."""
+        return layers.Rescaling(factor, name=name)(x)
+
+    def mean_dense(self, x, units, parts, activation=None, dtype=None, *, name):
+        """The layer `name`: `parts` fully connected layers in one; see `MeanDense`."""
+        return MeanDense(
+            units,
+            parts=parts,
+            activation=activation,
+            dtype=dtype,
+            kernel_initializer=initializer(self.kernel_initializer),
+            bias_initializer=initializer("zeros"),
+            name=name,
+        )(x)
+
     def attention(self, x, num_heads, core=Attention, use_bias=True, *, name):
         """Tokens look at each other: `<name>_qkv`, `name`, `<name>_project`.
 
         Args:
             core: an `Attention` class, or what is called like one.
-            use_bias: whether queries, keys and values have a bias.
+            use_bias: whether queries, keys and values have a bias; "query_value" leaves the keys
+                without.
         """
         channels = x.shape[-1]
-        x = self.dense(x, 3 * channels, use_bias=use_bias, name=f"{name}_qkv")
+        x = self.dense(x, 3 * channels, use_bias=use_bias is True, name=f"{name}_qkv")
+        if use_bias == "query_value":
+            x = QueryValueBias(name=f"{name}_qkv_bias")(x)
         x = core(num_heads, name=name)(x)
+        return self.dense(x, channels, name=f"{name}_project")
+
+    def gated_mlp(self, x, units, norm_epsilon=None, *, name):
+        """A SwiGLU: `<name>_gate` and `<name>_expand` multiply, then back to the channels.
+
+        Source: GLU Variants Improve Transformer (Shazeer, 2020), equation 6. `norm_epsilon` adds
+        EVA-02's normalisation of the product.
+        """
+        channels = x.shape[-1]
+        gate = self.dense(x, units, name=f"{name}_gate")
+        gate = self.act(gate, "silu", name=f"{name}_gate_act")
+        x = self.dense(x, units, name=f"{name}_expand")
+        x = layers.Multiply(name=f"{name}_gated")([gate, x])
+        if norm_epsilon is not None:
+            x = self.layer_norm(x, norm_epsilon, name=f"{name}_inner_norm")
         return self.dense(x, channels, name=f"{name}_project")
 
     def mlp(self, x, units, activation=None, *, name):
@@ -113,6 +159,7 @@ class TokenBlocks:
         layer_scale=None,
         drop_path=0.0,
         epsilon=1e-6,
+        norm_last=False,
         *,
         name,
     ):
@@ -124,10 +171,14 @@ class TokenBlocks:
         Args:
             attention, mlp: `function(x, name=...) -> x`, the two branches.
             layer_scale: first value of their learnt scales; None for none.
+            norm_last: whether the branches are normalised at their ends, as in Swin Transformer V2.
         """
         for branch, part in ((attention, "attention"), (mlp, "mlp")):
             part = f"{name}_{part}"
-            y = branch(self.layer_norm(x, epsilon, name=f"{part}_norm"), name=part)
+            y = x if norm_last else self.layer_norm(x, epsilon, name=f"{part}_norm")
+            y = branch(y, name=part)
+            if norm_last:
+                y = self.layer_norm(y, epsilon, name=f"{part}_norm")
             if layer_scale is not None:
                 y = self.layer_scale(y, layer_scale, name=f"{part}_scale")
             x = self.residual(x, y, drop_path, name=part)

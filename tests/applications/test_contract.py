@@ -109,13 +109,13 @@ def test_facts_agree_with_the_network(app):
 
 def test_features_halve_at_each_level(app):
     shape = (128, 128, app.channels) if app.size > 64 else shape_of(app)
-    if app.tokens and app.tokens.prefix:
+    if app.tokens and not app.tokens.pyramid:
         shape = (4 * app.tokens.patch, 4 * app.tokens.patch, app.channels)
     levels = tuple(app.stages)
     pyramid = app.features(weights=None, input_shape=shape, levels=levels)
     assert [layer.name for layer in pyramid.layers if layer.name == "predictions"] == []
     for level, output in zip(levels, pyramid.outputs, strict=True):
-        stride = app.tokens.patch if app.tokens and app.tokens.prefix else 2**level
+        stride = app.tokens.patch if app.tokens and not app.tokens.pyramid else 2**level
         assert abs(output.shape[1] - shape[0] / stride) <= 4, (level, output.shape)
 
 
