@@ -31,6 +31,7 @@ COMMON = {  # the arguments of every application, with the defaults that do not 
 }
 
 ARGUMENTS = {  # what the arguments of families mean, for their documentation
+    "activation": "of its blocks",
     "alpha": "width multiplier, which scales the filters of every layer",
     "depth_multiplier": "filters that a depthwise convolution has for each channel",
     "minimalistic": "3x3 kernels, ReLU and no squeeze-and-excitation, for hardware without them",

@@ -66,6 +66,15 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         for registers in ("", "Reg4")
         for size in ("Small", "Base", "Large", "Giant")
     ),
+    "dinov3": tuple(
+        f"DINOv3ViT{size}16" for size in ("Small", "SmallPlus", "Base", "Large", "HugePlus", "7B")
+    ),
+    "clip": tuple(
+        f"CLIPViT{size}"
+        for size in ("Base32", "Base16", "Large14", "Large14_336", "Huge14", "Giant14")
+    ),
+    "beit": ("BEiTBase16", "BEiTLarge16", "BEiTV2Base16"),
+    "eva": ("EVA02Tiny14", "EVA02Small14", "EVA02Base14", "EVA02Large14", "EVAGiant14"),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
 # Modules of keras.applications that are named after one application of a family.

@@ -1,5 +1,8 @@
 """ViT: An Image is Worth 16x16 Words (Dosovitskiy et al., 2020, arXiv:2010.11929)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications._tokens import Tokens
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
@@ -14,6 +17,8 @@ SIZES = {  # channels, blocks, heads: table 1; Tiny and Small are DeiT's
     "Medium": (512, 12, 8),  # DeiT III's
     "CLIPGiant": (1408, 40, 16),  # EVA's as well
     "DINOv2Giant": (1536, 40, 24),
+    "DINOv3Huge": (1280, 32, 20),
+    "DINOv3Giant": (4096, 40, 32),
 }
 
 
@@ -33,20 +38,27 @@ def application(
     size: str,
     patch: int,
     *,
-    references: tuple[str, ...],
+    references: tuple,
     preprocessing: str = "torch",
     pixels: int = 224,
     crop_pct: float = 0.9,
     classes: int = 1000,
     backbone=backbone,
+    final=None,
     tokens: Tokens | None = None,
+    arguments: Mapping[str, Any] | None = None,
     **config,
 ) -> Application:
-    """A row of this family or of one that shares its sizes."""
+    """A row of this family or of one that shares its sizes.
+
+    `references` are names, or pairs of a name and the arguments that make it the same.
+    """
     channels, depth, num_heads = SIZES[size]
     return Application(
         name,
         backbone,
+        final=final,
+        arguments=arguments or {},
         size=pixels,
         min_size=patch,
         flavors={"torch": Flavor(preprocessing, crop_pct=crop_pct, interpolation="bicubic")},
@@ -56,7 +68,12 @@ def application(
         stages={2: 1, 3: 2, 4: 3, 5: 4},
         tokens=tokens or Tokens(patch),
         classes=classes,
-        references=tuple(reference(other, "torch") for other in references),
+        references=tuple(
+            reference(other, "torch")
+            if isinstance(other, str)
+            else reference(other[0], "torch", **other[1])
+            for other in references
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from keras import layers
 
+from kapps.layers.activations import activation as named
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
@@ -151,7 +152,7 @@ class Blocks(TokenBlocks):
 
     def act(self, x, activation=None, *, name):
         """The layer `name`, an activation: the network's where none is given."""
-        return layers.Activation(activation or self.activation, name=name)(x)
+        return layers.Activation(named(activation or self.activation), name=name)(x)
 
     def conv_norm_act(
         self,

@@ -32,6 +32,10 @@ PREPROCESSING = {
     ),
     # Caffe's ImageNet mean, no deviation; its blobs hold blue first.
     "caffe": Preprocessing((123.68, 116.779, 103.939), (1.0,) * 3, bgr=True),
+    "clip": Preprocessing(
+        tuple(255 * m for m in (0.48145466, 0.4578275, 0.40821073)),
+        tuple(255 * s for s in (0.26862954, 0.26130258, 0.27577711)),
+    ),
     # EfficientNet-Lite: raw pixels become int8 by a change of zero point alone.
     "lite": Preprocessing((127.0,) * 3, (128.0,) * 3),
     # keras.applications.EfficientNetV2 S, M and L.

@@ -44,6 +44,11 @@ LAYER_SCALES = (  # in files of timm's VisionTransformer, and of its Eva
     (r"blocks\.(\d+)\.gamma_2", "{0:block}_mlp_scale/gamma"),
 )
 
+QUERY_VALUE_BIASES = (
+    (r"blocks\.(\d+)\.attn\.q_bias", "{0:block}_attention_qkv_bias/query_bias"),
+    (r"blocks\.(\d+)\.attn\.v_bias", "{0:block}_attention_qkv_bias/value_bias"),
+)
+
 
 def split_gates(arrays):
     """The gates of SwiGLU, which some files keep in one tensor with what they multiply."""

@@ -27,9 +27,34 @@ TIMM = Dialect(
 )
 
 
-def _halved(module: str) -> str:
-    """A template for torchvision, which counts stages and the merging between them as one row."""
-    return "stage{0:half}_" + module
+def _torchvision(stage: int) -> tuple[tuple[str, str], ...]:
+    """The rows of a stage: its blocks, and the merging of patches before it."""
+    block, ours = rf"features\.{2 * stage - 1}\.(\d+)\.", f"stage{stage}_block{{0:+1}}_"
+    merging = rf"features\.{2 * stage - 2}\."
+    return (
+        (merging + "norm", f"stage{stage}_downsample_norm"),
+        (merging + "reduction", f"stage{stage}_downsample_project"),
+        (block + "norm1", ours + "attention_norm"),
+        (block + r"attn\.qkv", ours + "attention_qkv"),
+        (block + r"attn\.relative_position_bias_table", ours + "attention/table"),
+        (block + r"attn\.proj", ours + "attention_project"),
+        (block + "norm2", ours + "mlp_norm"),
+        (block + r"mlp\.0", ours + "mlp_expand"),
+        (block + r"mlp\.3", ours + "mlp_project"),
+    )
 
 
-DIALECTS = (TIMM,)
+TORCHVISION = Dialect(
+    "torchvision",
+    "torch",
+    rows=(
+        (r"features\.0\.0", "stem_conv"),
+        (r"features\.0\.2", "stem_norm"),
+        *(row for stage in (1, 2, 3, 4) for row in _torchvision(stage)),
+        (r"norm", "head_norm"),
+        (r"head", "predictions"),
+    ),
+    ignore=(r".*\.relative_position_index",),
+)
+
+DIALECTS = (TIMM, TORCHVISION)
