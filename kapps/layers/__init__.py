@@ -12,8 +12,8 @@ from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, 
 from kapps.layers.relative_position import RelativePositionAttention
 from kapps.layers.rotary import RotaryAttention
 from kapps.layers.scaling import drop_path_rates, make_divisible
+from kapps.layers.token_windows import MergePatches
 from kapps.layers.tokens import TokensToMap
-from kapps.layers.windows import MergePatches
 
 __all__ = [
     "PREPROCESSING",

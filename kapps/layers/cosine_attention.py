@@ -9,7 +9,7 @@ from keras import ops
 from kapps.layers.attention import Attention
 from kapps.layers.initializers import Constant, initializer
 from kapps.layers.relative_position import offsets_index
-from kapps.layers.windows import count_windows, shift_mask
+from kapps.layers.token_windows import count_windows, shift_mask
 
 
 @keras.saving.register_keras_serializable(package="kapps")

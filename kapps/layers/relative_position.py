@@ -7,7 +7,7 @@ from keras import ops
 from kapps.layers.attention import Attention
 from kapps.layers.initializers import initializer
 from kapps.layers.resampling import resample_offsets
-from kapps.layers.windows import count_windows, shift_mask
+from kapps.layers.token_windows import count_windows, shift_mask
 
 _register = keras.saving.register_keras_serializable(package="kapps")
 

@@ -9,6 +9,7 @@ from kapps.layers.initializers import initializer
 from kapps.layers.mean_dense import MeanDense
 from kapps.layers.query_value_bias import QueryValueBias
 from kapps.layers.scaling import drop_path_rates
+from kapps.layers.token_windows import Unwindows, Windows
 from kapps.layers.tokens import (
     ClassToken,
     MapToTokens,
@@ -16,7 +17,6 @@ from kapps.layers.tokens import (
     TokenPooling,
     TokensToMap,
 )
-from kapps.layers.windows import Unwindows, Windows
 
 
 class TokenBlocks:
