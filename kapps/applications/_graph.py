@@ -71,16 +71,15 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
     config = {**app.config, **flavor.config, **{name: a[name] for name in app.arguments}}
     if _takes(app.backbone, "drop_path"):
         config["drop_path"] = app.drop_path if a["drop_path"] is None else a["drop_path"]
-    x = app.backbone(x, nn, **config)
+    x = app.backbone(x, nn, **_taken(app.backbone, config))
 
     if a["include_top"]:
         rates = (a["dropout"], flavor.dropout, app.dropout)
         dropout = next(rate for rate in rates if rate is not None)
-        if app.top is None:
+        if app.top is None and app.classifier is None:
             x = nn.global_avg_pool(x, name="avg_pool")
-        else:
-            offered = {**config, "dropout": dropout}
-            x = app.top(x, nn, **{k: v for k, v in offered.items() if _takes(app.top, k)})
+        elif app.top:
+            x = app.top(x, nn, **_taken(app.top, {**config, "dropout": dropout}))
     elif a["pooling"] == "avg":
         x = nn.global_avg_pool(x, name="avg_pool")
     elif a["pooling"] == "max":
@@ -88,7 +87,8 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
     if app.final:
         x = app.final(x, nn)
     if a["include_top"]:
-        x = classifier(nn, x, a["classes"], a["classifier_activation"], dropout)
+        head = app.classifier or classifier
+        x = head(nn, x, a["classes"], a["classifier_activation"], dropout)
 
     given = a["input_tensor"]
     inputs = image if given is None else keras.utils.get_source_inputs(given)
@@ -102,6 +102,19 @@ def classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: flo
     """
     x = nn.dropout(x, dropout, name="head_dropout")
     return nn.dense(x, classes, activation, dtype="float32", name=CLASSIFIER)
+
+
+def convolutional_classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: float):
+    """The head of networks that average what a last 1x1 convolution, `predictions`, says.
+
+    Between them is a ReLU, so that no Dense after the average gives the same. Source: Network In
+    Network (Lin et al., 2013), section 3.2.
+    """
+    x = nn.dropout(x, dropout, name="head_dropout")
+    x = nn.act(nn.conv(x, classes, name=CLASSIFIER), "relu", name=f"{CLASSIFIER}_act")
+    layers = keras.layers
+    x = layers.GlobalAveragePooling2D(nn.data_format, dtype="float32", name="avg_pool")(x)
+    return layers.Activation(activation, dtype="float32", name="scores")(x) if activation else x
 
 
 def preprocessing_of(app: "Application", a: dict[str, Any]) -> Preprocessing | None:
@@ -181,6 +194,10 @@ def _spec(app, a, preprocessing, x) -> dict[str, Any]:
 
 def _takes(function, name: str) -> bool:
     return name in inspect.signature(function).parameters
+
+
+def _taken(function, offered: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in offered.items() if _takes(function, name)}
 
 
 def _choice(a, name, choices, sentence):
