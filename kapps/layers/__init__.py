@@ -2,12 +2,14 @@
 
 from kapps.layers.adaptive_pooling import AdaptiveAveragePooling2D, adaptive_avg_pool
 from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
+from kapps.layers.cells import CCells, SCells
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
 from kapps.layers.local_response import LocalResponseNormalization
 from kapps.layers.network import Network
 from kapps.layers.normalization import BatchNormalization, group_norm, instance_norm
+from kapps.layers.pooling import ceil_max_pool
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
 from kapps.layers.random_pooling import MixedPooling2D, StochasticPooling2D
 from kapps.layers.transposed import conv_transpose, conv_transpose_norm_act
@@ -18,6 +20,7 @@ __all__ = [
     "AdaptiveAveragePooling2D",
     "BatchNormalization",
     "Blocks",
+    "CCells",
     "Conv2D",
     "DepthwiseConv2D",
     "LayerScale",
@@ -28,8 +31,10 @@ __all__ = [
     "Network",
     "Normalize",
     "Preprocessing",
+    "SCells",
     "StochasticPooling2D",
     "adaptive_avg_pool",
+    "ceil_max_pool",
     "conv_transpose",
     "conv_transpose_norm_act",
     "drop_path_rates",
