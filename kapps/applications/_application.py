@@ -33,6 +33,7 @@ COMMON = {  # the arguments of every application, with the defaults that do not 
 ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "activation": "of its blocks",
     "alpha": "width multiplier, which scales the filters of every layer",
+    "units": "hidden units between the pixels and the classifier",
     "depth_multiplier": "filters that a depthwise convolution has for each channel",
     "minimalistic": "3x3 kernels, ReLU and no squeeze-and-excitation, for hardware without them",
 }
@@ -76,9 +77,9 @@ class Flavor:
         preprocessing: a name in `kapps.layers.PREPROCESSING`.
         padding, norm_epsilon, norm_momentum: see `kapps.layers.Blocks`.
         crop_pct, interpolation: how its evaluation resizes: shorter side to size / crop_pct.
-        dropout: the recipe's own rate, where it is not the application's.
+        dropout, fixed_size: where they are not the application's.
         blocks: further fields of `kapps.layers.Blocks` that differ between flavors.
-        config: arguments of the backbone that differ between flavors.
+        config: arguments of the backbone and the top that differ between flavors.
     """
 
     preprocessing: str
@@ -88,6 +89,7 @@ class Flavor:
     crop_pct: float = 0.875
     interpolation: str = "bilinear"
     dropout: float | None = None
+    fixed_size: bool | None = None
     blocks: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -145,11 +147,14 @@ class Application:
         top: `top(x, nn) -> features (batch, n)` between the backbone and the classifier; a global
             average where None; it may take `dropout` and what the backbone takes. `top_layers`
             names its layers with weights.
+        classifier: `classifier(nn, x, classes, activation, dropout) -> scores` after the top, or
+            after the last map where there is none; dropout and a Dense after an average where None.
+            Its layer with weights is `predictions`.
         final: `final(x, nn) -> x` after the pooling, whether or not there is one or a classifier.
         fixed_size: whether the top has weights for each pixel, so that pretrained ones need `size`.
         activation: of its blocks. `blocks`: further fields of `kapps.layers.Blocks`.
-        config: fixed arguments of the backbone. `arguments`: those that users may set, with their
-            defaults.
+        config: fixed arguments of the backbone and the top. `arguments`: those that users may set,
+            with their defaults.
         aliases: what a reference calls an argument -> its name here.
         dropout, drop_path: the recipe's own rates.
         stages: pyramid level (of stride 2**level) -> the stage whose last layer is that level.
@@ -166,6 +171,7 @@ class Application:
     stages: Mapping[int, int]
     top: Callable | None = None
     top_layers: tuple[str, ...] = ()
+    classifier: Callable | None = None
     final: Callable | None = None
     fixed_size: bool = False
     activation: str = "relu"
@@ -233,8 +239,14 @@ class Application:
             A functional model whose outputs are a list, one tensor a level in the order given.
 
         Raises:
-            ValueError: a level that this architecture does not have, or an argument of the head.
+            ValueError: a level that this architecture does not have, an argument of the head, or an
+                architecture without feature maps.
         """
+        if not self.stages:
+            raise ValueError(
+                f"{self.name} has no feature maps, every unit sees all pixels; use a convolutional "
+                "application such as LeNet5"
+            )
         if levels is None:
             levels = [level for level in (2, 3, 4, 5) if level in self.stages] or list(self.stages)
         for argument in ("include_top", "pooling", "classes", "classifier_activation", "dropout"):

@@ -73,23 +73,22 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
     config = {**app.config, **flavor.config, **{name: a[name] for name in app.arguments}}
     if _takes(app.backbone, "drop_path"):
         config["drop_path"] = app.drop_path if a["drop_path"] is None else a["drop_path"]
-    x = app.backbone(x, nn, **config)
+    x = app.backbone(x, nn, **_taken(app.backbone, config))
 
     if a["include_top"]:
         rates = (a["dropout"], flavor.dropout, app.dropout)
         dropout = next(rate for rate in rates if rate is not None)
-        if app.top is None:
+        if app.top is None and app.classifier is None:
             x = _pooled(app, nn, x, app.tokens.pooling if app.tokens else "avg")
-        else:
-            offered = {**config, "dropout": dropout}
-            x = app.top(x, nn, **{k: v for k, v in offered.items() if _takes(app.top, k)})
+        elif app.top:
+            x = app.top(x, nn, **_taken(app.top, {**config, "dropout": dropout}))
     elif a["pooling"]:
         x = _pooled(app, nn, x, a["pooling"])
     if app.final:
         x = app.final(x, nn)
     if a["include_top"] and a["classes"]:
-        several = app.tokens.classifiers if app.tokens else 1
-        x = classifier(nn, x, a["classes"], a["classifier_activation"], dropout, several)
+        head = app.classifier or classifier
+        x = head(nn, x, a["classes"], a["classifier_activation"], dropout)
 
     given = a["input_tensor"]
     inputs = image if given is None else keras.utils.get_source_inputs(given)
@@ -100,24 +99,30 @@ def _pooled(app, nn: Blocks, x, mode: str):
     """One vector an image: over the positions of a map, over patches, or the first token."""
     name = f"{mode}_pool"
     if len(x.shape) == 3:
-        return nn.token_pool(x, mode, app.tokens.prefix, app.tokens.classifiers, name=name)
+        return nn.token_pool(x, mode, app.tokens.prefix, name=name)
     return (nn.global_avg_pool if mode == "avg" else nn.global_max_pool)(x, name=name)
 
 
-def classifier(
-    nn: Blocks, x, classes: int, activation: str | None, dropout: float, several: int = 1
-):
+def classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: float):
     """The head of every classifier: dropout and the layer `predictions`.
 
-    The output is float32 whatever the policy: half precision is too coarse for a softmax. `several`
-    classifiers, each of its own part of the features, answer with the mean of their logits.
+    The output is float32 whatever the policy: half precision is too coarse for a softmax.
     """
-    if several > 1:
-        x = nn.scale(x, 1 / several, name="head_mean")
     x = nn.dropout(x, dropout, name="head_dropout")
-    if several > 1:
-        return nn.mean_dense(x, classes, several, activation, dtype="float32", name=CLASSIFIER)
     return nn.dense(x, classes, activation, dtype="float32", name=CLASSIFIER)
+
+
+def convolutional_classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: float):
+    """The head of networks that average what a last 1x1 convolution, `predictions`, says.
+
+    Between them is a ReLU, so that no Dense after the average gives the same. Source: Network In
+    Network (Lin et al., 2013), section 3.2.
+    """
+    x = nn.dropout(x, dropout, name="head_dropout")
+    x = nn.act(nn.conv(x, classes, name=CLASSIFIER), "relu", name=f"{CLASSIFIER}_act")
+    layers = keras.layers
+    x = layers.GlobalAveragePooling2D(nn.data_format, dtype="float32", name="avg_pool")(x)
+    return layers.Activation(activation, dtype="float32", name="scores")(x) if activation else x
 
 
 def preprocessing_of(app: "Application", a: dict[str, Any]) -> Preprocessing | None:
@@ -210,6 +215,10 @@ def _spec(app, a, preprocessing, x) -> dict[str, Any]:
 
 def _takes(function, name: str) -> bool:
     return name in inspect.signature(function).parameters
+
+
+def _taken(function, offered: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in offered.items() if _takes(function, name)}
 
 
 def _choice(a, name, choices, sentence):

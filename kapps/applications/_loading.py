@@ -10,7 +10,7 @@ import numpy as np
 
 from kapps.applications import _graph
 from kapps.errors import MissingFileError, WeightsError
-from kapps.layers import PREPROCESSING
+from kapps.layers import PREPROCESSING, SCells
 from kapps.weights import catalog, dialects, port
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def find_checkpoint(app: "Application", a: dict[str, Any]) -> catalog.Checkpoint
             f"weights={weights!r} were trained with the preprocessing {row.preprocessing!r}; add "
             f"include_preprocessing={row.preprocessing!r}"
         )
-    if a["include_top"] and app.fixed_size:
+    fixed = app.flavors[a["flavor"]].fixed_size
+    if a["include_top"] and (app.fixed_size if fixed is None else fixed):
         _check_sides(app, a)
     if a["include_top"] and a["classes"] == row.classes:
         _check_activation(a)
@@ -127,9 +128,9 @@ def _adapters(model: keras.Model) -> dict[str, Callable[[np.ndarray], np.ndarray
 
 
 def _stem(model: keras.Model) -> str | None:
-    """The first convolution: the one that sees the image's channels."""
+    """The first layer with a kernel: the one that sees the image's channels."""
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D):
+        if isinstance(layer, keras.layers.Conv2D | SCells):
             return layer.name
     return None
 

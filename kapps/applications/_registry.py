@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from kapps.applications._application import Application
 
 FAMILIES = {  # module -> applications, in the order of the documentation
-    "lenet": ("LeNet5",),
+    "perceptron": ("Perceptron", "MLP"),
+    "neocognitron": ("Neocognitron",),
+    "lenet": ("LeNet1", "LeNet5"),
+    "alexnet": ("AlexNet", "AlexNetSingleTower", "AlexNetOWT"),
+    "zfnet": ("ZFNet",),
+    "nin": ("NiN",),
+    "squeezenet": ("SqueezeNet1_0", "SqueezeNet1_1"),
     "vgg": (
         *(f"VGG{depth}" for depth in (11, 13, 16, 19)),
         *(f"VGG{depth}BN" for depth in (11, 13, 16, 19)),

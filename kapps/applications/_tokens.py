@@ -15,14 +15,12 @@ class Tokens:
         prefix: tokens before those of the patches; 0 too where the network ends in a map.
         pooling: what its own classifier sees: "token" (the first one) or "avg" (of the patches).
         pyramid: whether stages halve the grid, as those of a CNN do; otherwise it stays one.
-        classifiers: how many there are, each with a token of its own before the patches.
     """
 
     patch: int
     prefix: int = 1
     pooling: str = "token"
     pyramid: bool = False
-    classifiers: int = 1
 
     def grid(self, sides: tuple[int, int], level: int) -> tuple[int, ...]:
         """Rows and columns of the tokens of a pyramid level, for an image of `sides`."""

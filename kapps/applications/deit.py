@@ -10,6 +10,7 @@ from kapps.applications.imagenet_utils import decode_predictions, preprocess_inp
 from kapps.applications.vit import application
 from kapps.applications.vit import backbone as vit_backbone
 from kapps.layers import Blocks
+from kapps.weights.port import CLASSIFIER
 
 
 def backbone(
@@ -23,6 +24,18 @@ def backbone(
     x = nn.position_embedding(x, grid, prefix=2, name="position_embedding")
     x = nn.encoder(x, depth, num_heads, 4 * channels, drop_path=drop_path)
     return nn.layer_norm(x, 1e-6, name="head_norm")
+
+
+def top(x, nn: Blocks):
+    """The class token and the distillation token side by side, for the mean of two classifiers."""
+    x = nn.token_pool(x, "token", 2, count=2, name="token_pool")
+    return nn.scale(x, 0.5, name="head_mean")
+
+
+def classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: float):
+    """Two classifiers in one layer, which answers with their mean: section 4."""
+    x = nn.dropout(x, dropout, name="head_dropout")
+    return nn.mean_dense(x, classes, 2, activation, dtype="float32", name=CLASSIFIER)
 
 
 def _application(size: str, pixels: int = 224, crop_pct: float = 0.9) -> Application:
@@ -44,7 +57,9 @@ def _distilled(size: str) -> Application:
         16,
         references=(f"timm/deit_{size.lower()}_distilled_patch16_224",),
         backbone=backbone,
-        tokens=Tokens(16, prefix=2, classifiers=2),
+        top=top,
+        classifier=classifier,
+        tokens=Tokens(16, prefix=2),
     )
 
 

@@ -2,7 +2,7 @@
 
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
-from kapps.layers import Blocks
+from kapps.layers import Blocks, adaptive_avg_pool
 
 FILTERS = (64, 128, 256, 512, 512)
 DEPTHS = {  # convolutions of each stage: columns A, B, D and E in table 1 of the paper
@@ -12,7 +12,17 @@ DEPTHS = {  # convolutions of each stage: columns A, B, D and E in table 1 of th
     19: (2, 2, 4, 4, 4),
 }
 KERAS = Flavor("caffe")
-TORCH = Flavor("torch", padding="symmetric", norm_epsilon=1e-5, norm_momentum=0.9, dropout=0.5)
+TORCH = Flavor(
+    "torch",
+    padding="symmetric",
+    norm_epsilon=1e-5,
+    norm_momentum=0.9,
+    dropout=0.5,
+    fixed_size=False,
+    config={
+        "map_size": 7
+    },  # torchvision's; timm pools smaller maps to it and convolves larger ones
+)
 
 
 def backbone(x, nn: Blocks, *, depths: tuple[int, ...], norm: bool):
@@ -27,7 +37,9 @@ def backbone(x, nn: Blocks, *, depths: tuple[int, ...], norm: bool):
     return x
 
 
-def top(x, nn: Blocks, *, dropout: float):
+def top(x, nn: Blocks, *, dropout: float, map_size: int | None = None):
+    if map_size:
+        x = adaptive_avg_pool(x, nn, map_size, name="adaptive_pool")
     x = nn.flatten(x, name="flatten")
     x = nn.act(nn.dense(x, 4096, name="fc1"), name="fc1_act")
     x = nn.dropout(x, dropout, name="fc1_dropout")

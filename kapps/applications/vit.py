@@ -44,6 +44,8 @@ def application(
     crop_pct: float = 0.9,
     classes: int = 1000,
     backbone=backbone,
+    top=None,
+    classifier=None,
     final=None,
     tokens: Tokens | None = None,
     arguments: Mapping[str, Any] | None = None,
@@ -57,6 +59,8 @@ def application(
     return Application(
         name,
         backbone,
+        top=top,
+        classifier=classifier,
         final=final,
         arguments=arguments or {},
         size=pixels,

@@ -1,40 +1,66 @@
 """Blocks that families share, and the few real Keras layers of the package."""
 
+from kapps.layers.adaptive_pooling import AdaptiveAveragePooling2D, adaptive_avg_pool
 from kapps.layers.attention import Attention, attention_maps
 from kapps.layers.blocks import Blocks
+from kapps.layers.cells import CCells, SCells
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
+from kapps.layers.local_response import LocalResponseNormalization
 from kapps.layers.network import Network
-from kapps.layers.normalization import BatchNormalization, LayerNormalization
+from kapps.layers.normalization import (
+    BatchNormalization,
+    LayerNormalization,
+    group_norm,
+    instance_norm,
+)
+from kapps.layers.pooling import ceil_max_pool
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
+from kapps.layers.random_pooling import MixedPooling2D, StochasticPooling2D
 from kapps.layers.relative_position import RelativePositionAttention
 from kapps.layers.rotary import RotaryAttention
 from kapps.layers.scaling import drop_path_rates, make_divisible
 from kapps.layers.token_windows import MergePatches
 from kapps.layers.tokens import TokensToMap
+from kapps.layers.transposed import conv_transpose, conv_transpose_norm_act
+from kapps.layers.unpooling import MaxPoolingWithSwitches2D, MaxUnpooling2D
 
 __all__ = [
     "PREPROCESSING",
+    "AdaptiveAveragePooling2D",
     "Attention",
     "BatchNormalization",
     "Blocks",
+    "CCells",
     "Conv2D",
+    "CosineAttention",
     "DepthwiseConv2D",
     "LayerNormalization",
     "LayerScale",
+    "LocalResponseNormalization",
+    "MaxPoolingWithSwitches2D",
+    "MaxUnpooling2D",
+    "MergePatches",
+    "MixedPooling2D",
     "Network",
     "Normalize",
     "Preprocessing",
-    "CosineAttention",
-    "MergePatches",
     "RelativePositionAttention",
     "RotaryAttention",
+    "SCells",
+    "StochasticPooling2D",
     "TokensToMap",
+    "adaptive_avg_pool",
     "attention_maps",
+    "ceil_max_pool",
+    "conv_transpose",
+    "conv_transpose_norm_act",
     "drop_path_rates",
+    "group_norm",
     "initializer",
+    "instance_norm",
     "make_divisible",
     "normalize",
     "spec_of",

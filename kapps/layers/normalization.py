@@ -1,9 +1,10 @@
-"""Keras's normalisations, computed as the backend does it best."""
+"""Normalisations, computed as the backend does it best."""
 
 import keras
 from keras import ops
 
 from kapps.layers import kernels
+from kapps.layers.initializers import initializer
 
 
 @keras.saving.register_keras_serializable(package="kapps")
@@ -66,3 +67,26 @@ class LayerNormalization(keras.layers.LayerNormalization):
             variance = ops.mean(ops.square(x), axis=-1, keepdims=True)
             outputs = x * ops.rsqrt(variance + self.epsilon) * gamma + beta
         return ops.cast(outputs, self.compute_dtype)
+
+
+def group_norm(x, nn, groups: int = 32, epsilon: float = 1e-5, *, name: str):
+    """The layer `name`: each image by mean and variance of each group of neighbouring channels.
+
+    Source: Group Normalization (Wu and He, 2018, arXiv:1803.08494).
+    """
+    return keras.layers.GroupNormalization(
+        groups,
+        axis=nn.axis,
+        epsilon=epsilon,
+        beta_initializer=initializer("zeros"),
+        gamma_initializer=initializer("ones"),
+        name=name,
+    )(x)
+
+
+def instance_norm(x, nn, epsilon: float = 1e-5, *, name: str):
+    """The layer `name`: each image by mean and variance of each of its channels.
+
+    Source: Instance Normalization (Ulyanov et al., 2016, arXiv:1607.08022).
+    """
+    return group_norm(x, nn, nn.channels(x), epsilon, name=name)

@@ -29,6 +29,17 @@ def new(app, size: int, classes: int, **arguments):
     return app(input_shape=shape, classes=classes, **arguments)
 
 
+def _new_with_dense(app, size: int, classes: int):
+    """The same with a Dense classifier, below which features are cached, also after maps."""
+    model = new(app, size, classes)
+    if isinstance(model.layers[-1], keras.layers.Dense):
+        return model
+    dense = kapps.replace_head(model, classes)
+    if hasattr(model, "load_report"):
+        dense.load_report = model.load_report
+    return dense
+
+
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
     """A network with weights, before it gets a classifier for other classes.
@@ -60,7 +71,7 @@ def pretrained(name: str, weights: str | None, arguments: tuple[str, ...]) -> Pr
     if not named.is_path(name):
         app = named.bound(name, weights, values)
         named.refuse_random(app)
-        build = functools.partial(new, app)
+        build = functools.partial(_new_with_dense, app)
         return Pretrained(app.spec.to_dict(), app.spec.size, app.spec.channels, build)
     named.refuse_for_path(name, weights, values)
     model, spec = read_model(name)

@@ -106,6 +106,9 @@ def test_dropout_is_torchs_and_the_papers(arguments, rates):
     model = VGG16(weights=None, input_shape=(32, 32, 3), **arguments)
     found = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     assert found == rates
+    # torchvision pools to 7x7 before the dense layers, Keras has weights for each pixel.
+    torch = arguments.get("flavor") == "torch"
+    assert (model.count_params() == PARAMETERS["VGG16"]) is torch
 
 
 def test_pyramid():
