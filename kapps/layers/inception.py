@@ -10,7 +10,7 @@ A block is a sequence of branches, a branch a sequence of steps:
 
 from itertools import count
 
-from kapps.layers.blocks import Blocks
+from kapps.layers.blocks import CHANNELS_LAST, Blocks
 from kapps.layers.pooling import SamePadding2D
 
 AVG_POOL, MAX_POOL = ("avg_pool", 1, "same"), ("max_pool", 2, "valid")
@@ -42,6 +42,21 @@ def mixed(x, nn: Blocks, block, count_padding: bool = False, unit=None, *, name:
         branch = f"{name}_branch{number}"
         outputs += _branch(x, nn, steps, count_padding, unit or nn.conv_norm_act, branch)
     return nn.concat(outputs, name=f"{name}_concat")
+
+
+def side_pool(x, nn: Blocks, least: int, *, name: str):
+    """The layer `name`: 5x5 means with stride 3, where a classifier on the side begins.
+
+    Raises:
+        ValueError: maps of fewer than `least` pixels a side, of which nothing would be left.
+    """
+    height, width = x.shape[1:3] if nn.data_format == CHANNELS_LAST else x.shape[2:]
+    if min(height, width) < least:
+        raise ValueError(
+            f"aux=True: maps of {height}x{width} are too small for a classifier on the side, which "
+            f"needs {least}x{least}; give a larger input_shape, or drop aux"
+        )
+    return nn.avg_pool(x, 5, 3, name=name)
 
 
 def _branch(x, nn, steps, count_padding, unit, name):
