@@ -36,6 +36,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "inception_v4": ("InceptionV4",),
     "inception_resnet_v2": ("InceptionResNetV2",),
     "xception": ("Xception",),
+    "xception_aligned": ("Xception41", "Xception65", "Xception71"),
     "nasnet": ("NASNetMobile", "NASNetLarge"),
     "convnext": tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
 }
