@@ -1,9 +1,10 @@
-"""Keras's batch normalisation, computed as the backend does it best."""
+"""Normalisation by the statistics of a batch, as the backend does it best, or of one image."""
 
 import keras
 from keras import ops
 
 from kapps.layers import kernels
+from kapps.layers.initializers import initializer
 
 
 @keras.saving.register_keras_serializable(package="kapps")
@@ -40,3 +41,26 @@ class BatchNormalization(keras.layers.BatchNormalization):
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + value * (1.0 - self.momentum))
         return outputs
+
+
+def group_norm(x, nn, groups: int = 32, epsilon: float = 1e-5, *, name: str):
+    """The layer `name`: each image by mean and variance of each group of neighbouring channels.
+
+    Source: Group Normalization (Wu and He, 2018, arXiv:1803.08494).
+    """
+    return keras.layers.GroupNormalization(
+        groups,
+        axis=nn.axis,
+        epsilon=epsilon,
+        beta_initializer=initializer("zeros"),
+        gamma_initializer=initializer("ones"),
+        name=name,
+    )(x)
+
+
+def instance_norm(x, nn, epsilon: float = 1e-5, *, name: str):
+    """The layer `name`: each image by mean and variance of each of its channels.
+
+    Source: Instance Normalization (Ulyanov et al., 2016, arXiv:1607.08022).
+    """
+    return group_norm(x, nn, nn.channels(x), epsilon, name=name)

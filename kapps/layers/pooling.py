@@ -128,3 +128,13 @@ def symmetric_max_pool(x, nn, pool_size, strides, *, name):
     """
     x = nn.max_pool(x, pool_size, 1, "same", name=f"{name}_window")
     return nn.max_pool(x, 1, strides, "valid", name=name)
+
+
+def ceil_max_pool(x, nn, pool_size, strides, *, name):
+    """Caffe's maximum pooling, torch's with ceil_mode: a last window may reach beyond the image.
+
+    Zeros complete it, which is right only after a ReLU. Source: the networks of Caffe, whose
+    rounding torchvision keeps in SqueezeNet and GoogLeNet.
+    """
+    x = nn.pad(x, ((0, strides - 1),) * 2, name)
+    return nn.max_pool(x, pool_size, strides, "valid", name=name)

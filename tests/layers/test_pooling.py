@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 
 from kapps.layers import Blocks
-from kapps.layers.pooling import AveragePooling2D, SamePadding2D, symmetric_max_pool
+from kapps.layers.pooling import (
+    AveragePooling2D,
+    SamePadding2D,
+    ceil_max_pool,
+    symmetric_max_pool,
+)
 
 # TensorFlow has no channels-first pooling on a CPU.
 TENSORFLOW = keras.backend.backend() == "tensorflow"
@@ -120,3 +125,23 @@ def test_they_survive_a_file(tmp_path):
     again = keras.models.load_model(tmp_path / "model.keras")
     x = images(9, 8)
     np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize("data_format", FORMATS)
+@pytest.mark.parametrize("static", [True, False])
+@pytest.mark.parametrize(("size", "pool_size", "strides"), [(9, 3, 2), (8, 3, 2), (8, 2, 2)])
+def test_a_last_window_may_reach_beyond_the_image(size, pool_size, strides, static, data_format):
+    x = -images(size, size)  # as after a ReLU
+    nn = Blocks(data_format=data_format)
+    outputs = -(-(size - pool_size) // strides) + 1  # torch's and Caffe's ceil_mode
+    expected = np.zeros((2, outputs, outputs, 3))
+    for image, out in zip(x, expected, strict=True):
+        for i, j, pixels in windows(image, pool_size, strides, (0, 0), (outputs, outputs)):
+            out[i, j] = pixels.max(axis=0)
+    got = run(
+        lambda image: ceil_max_pool(image, nn, pool_size, strides, name="pool"),
+        x,
+        data_format,
+        static,
+    )
+    np.testing.assert_array_equal(got, expected.astype("float32"))
