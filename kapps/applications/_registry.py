@@ -38,6 +38,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "xception": ("Xception",),
     "xception_aligned": ("Xception41", "Xception65", "Xception71"),
     "nasnet": ("NASNetMobile", "NASNetLarge"),
+    "pnasnet": ("PNASNet5Large",),
     "convnext": tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
