@@ -33,6 +33,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
     "efficientnet_v2": tuple(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     "googlenet": ("GoogLeNet", "InceptionV1BN"),
+    "inception_v2": ("InceptionV2",),
     "inception_v3": ("InceptionV3",),
     "inception_v4": ("InceptionV4",),
     "inception_resnet_v2": ("InceptionResNetV2",),

@@ -32,6 +32,8 @@ PREPROCESSING = {
     ),
     # Caffe's ImageNet mean, no deviation; its blobs hold blue first.
     "caffe": Preprocessing((123.68, 116.779, 103.939), (1.0,) * 3, bgr=True),
+    # BN-Inception as Caffe trained it.
+    "caffe128": Preprocessing((128.0, 117.0, 104.0), (1.0,) * 3, bgr=True),
     # EfficientNet-Lite: raw pixels become int8 by a change of zero point alone.
     "lite": Preprocessing((127.0,) * 3, (128.0,) * 3),
     # keras.applications.EfficientNetV2 S, M and L.
