@@ -35,6 +35,7 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "alpha": "width multiplier, which scales the filters of every layer",
     "units": "hidden units between the pixels and the classifier",
     "depth_multiplier": "filters that a depthwise convolution has for each channel",
+    "aux": "whether the classifiers on the side, which only help training, are further outputs",
     "minimalistic": "3x3 kernels, ReLU and no squeeze-and-excitation, for hardware without them",
 }
 
@@ -60,8 +61,8 @@ Args:
 
 Returns:
     A functional keras.Model. Input: RGB images in [0, 255], uint8 or float, of shape
-    (batch, height, width, channels). Output: (batch, classes), float32. `model.load_report` says
-    what was loaded.
+    (batch, height, width, channels). Output: (batch, classes), float32{aux}. `model.load_report`
+    says what was loaded.
 
 Raises:
     ValueError: an argument has no meaning or no effect here, or the weights do not fit.
@@ -141,7 +142,8 @@ class Application:
     Attributes:
         name: as users call it.
         backbone: `backbone(x, nn, *, ...) -> tensor`; its keywords are `config`, `arguments`, the
-            flavor's config, and `drop_path` where it takes one.
+            flavor's config, and `drop_path` where it takes one. With the argument `aux` it returns
+            `(tensor, {"aux": features (batch, n), ...})`, and each gets a classifier of its own.
         size, min_size: default and smallest height and width in pixels.
         flavors: the conventions by name, the default one first.
         top: `top(x, nn) -> features (batch, n)` between the backbone and the classifier; a global
@@ -249,7 +251,8 @@ class Application:
             )
         if levels is None:
             levels = [level for level in (2, 3, 4, 5) if level in self.stages] or list(self.stages)
-        for argument in ("include_top", "pooling", "classes", "classifier_activation", "dropout"):
+        of_head = ("include_top", "pooling", "classes", "classifier_activation", "dropout", "aux")
+        for argument in of_head:
             if argument in kwargs:
                 raise ValueError(
                     f"{argument}={kwargs[argument]!r} has no effect in {self.name}.features, which "
@@ -378,4 +381,5 @@ def _document(app: Application, signature: inspect.Signature) -> str:
         drop_path=app.drop_path,
         flavors=" or ".join(map(repr, app.flavors)),
         arguments=arguments,
+        aux="; with aux=True a list, `predictions` first" if "aux" in app.arguments else "",
     )

@@ -42,6 +42,10 @@ def check(app: "Application", a: dict[str, Any], given: dict[str, Any]) -> None:
                 raise ValueError(
                     f"{name}={given[name]!r} with include_top=False has no effect; drop one of them"
                 )
+        if a.get("aux"):
+            raise ValueError(
+                f"aux={a['aux']!r} with include_top=False has no effect; drop one of them"
+            )
     if a["drop_path"] and not _takes(app.backbone, "drop_path"):
         raise ValueError(
             f"drop_path={a['drop_path']!r} has no effect: {app.name} has no stochastic depth; "
@@ -74,6 +78,7 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
     if _takes(app.backbone, "drop_path"):
         config["drop_path"] = app.drop_path if a["drop_path"] is None else a["drop_path"]
     x = app.backbone(x, nn, **_taken(app.backbone, config))
+    x, sides = x if isinstance(x, tuple) else (x, {})
 
     if a["include_top"]:
         rates = (a["dropout"], flavor.dropout, app.dropout)
@@ -88,7 +93,11 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
         x = app.final(x, nn)
     if a["include_top"] and a["classes"]:
         head = app.classifier or classifier
-        x = head(nn, x, a["classes"], a["classifier_activation"], dropout)
+        asked = a["classes"], a["classifier_activation"]
+        x = head(nn, x, *asked, dropout)
+        if sides:
+            others = sides.items()
+            x = [x, *(classifier(nn, s, *asked, name=f"{k}_{CLASSIFIER}") for k, s in others)]
 
     given = a["input_tensor"]
     inputs = image if given is None else keras.utils.get_source_inputs(given)
@@ -103,13 +112,15 @@ def _pooled(app, nn: Blocks, x, mode: str):
     return (nn.global_avg_pool if mode == "avg" else nn.global_max_pool)(x, name=name)
 
 
-def classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: float):
+def classifier(
+    nn: Blocks, x, classes: int, activation: str | None, dropout: float = 0.0, name=CLASSIFIER
+):
     """The head of every classifier: dropout and the layer `predictions`.
 
     The output is float32 whatever the policy: half precision is too coarse for a softmax.
     """
     x = nn.dropout(x, dropout, name="head_dropout")
-    return nn.dense(x, classes, activation, dtype="float32", name=CLASSIFIER)
+    return nn.dense(x, classes, activation, dtype="float32", name=name)
 
 
 def convolutional_classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: float):

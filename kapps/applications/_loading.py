@@ -1,7 +1,7 @@
 """From the argument `weights` to a model that holds them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,13 +93,11 @@ def load(
         used = _graph.preprocessing_of(app, a)
         dialect.check(arrays, used and (used.mean, used.std))
     arrays = dialect.translate(arrays, layers)
-    head = arrays.get(f"{port.CLASSIFIER}/kernel")
-    new_head = head is None or (a["include_top"] and head.shape[-1] != a["classes"])
     return port.assign(
         model,
         arrays,
         source=source,
-        new_layers=(port.CLASSIFIER,) if new_head else (),
+        new_layers=_new_layers(arrays, layers),
         head_layers=(port.CLASSIFIER, *app.top_layers),
         stem=_stem(model),
         adapters=_adapters(model),
@@ -125,6 +123,21 @@ def _adapters(model: keras.Model) -> dict[str, Callable[[np.ndarray], np.ndarray
     """How tables that belong to an image size come from those of another one, by variable."""
     layers = [layer for layer in model.layers if hasattr(layer, "adapted")]
     return {f"{layer.name}/{layer.adapts}": layer.adapted for layer in layers}
+
+
+def _new_layers(
+    arrays: Mapping[str, np.ndarray], layers: Mapping[str, dialects.Target]
+) -> list[str]:
+    """Classifiers of other classes, and heads on the side where the file has none of them."""
+    no_side = not any(map(dialects.SIDE.match, arrays))
+
+    def is_new(name, layer):
+        kernel = arrays.get(f"{name}/kernel")
+        if name.endswith(port.CLASSIFIER):
+            return kernel is None or kernel.shape[-1] != layer.shapes["kernel"][-1]
+        return no_side and dialects.SIDE.match(name)
+
+    return [name for name, layer in layers.items() if is_new(name, layer)]
 
 
 def _stem(model: keras.Model) -> str | None:

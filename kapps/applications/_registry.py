@@ -38,10 +38,15 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
     "efficientnet_v2": tuple(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L")),
+    "googlenet": ("GoogLeNet", "InceptionV1BN"),
+    "inception_v2": ("InceptionV2",),
     "inception_v3": ("InceptionV3",),
+    "inception_v4": ("InceptionV4",),
     "inception_resnet_v2": ("InceptionResNetV2",),
     "xception": ("Xception",),
+    "xception_aligned": ("Xception41", "Xception65", "Xception71"),
     "nasnet": ("NASNetMobile", "NASNetLarge"),
+    "pnasnet": ("PNASNet5Large",),
     "convnext": tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
     "vit": tuple(
         f"ViT{size}"

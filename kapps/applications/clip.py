@@ -1,7 +1,8 @@
 """CLIP: Learning Transferable Visual Models From Natural Language Supervision.
 
 Radford et al., 2021, arXiv:2103.00020. Its image towers; Huge and Giant are OpenCLIP's
-(Cherti et al., 2022, arXiv:2212.07143). OpenAI trained with `activation="quick_gelu"`, which is near.
+(Cherti et al., 2022, arXiv:2212.07143). OpenAI
+trained with `activation="quick_gelu"`, which is near a GELU.
 """
 
 from functools import partial

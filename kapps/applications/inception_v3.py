@@ -1,9 +1,13 @@
-"""InceptionV3: Rethinking the Inception Architecture (Szegedy et al., 2015, arXiv:1512.00567)."""
+"""InceptionV3: Rethinking the Inception Architecture (Szegedy et al., 2015, arXiv:1512.00567).
+
+With `aux=True` the classifier on the side is a second output; the losses of the published training
+recipes weigh it by 0.4.
+"""
 
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
 from kapps.layers import Blocks
-from kapps.layers.inception import AVG_POOL, MAX_POOL, mixed, stem
+from kapps.layers.inception import AVG_POOL, MAX_POOL, mixed, side_pool, stem
 
 
 def figure_5(pool_filters):
@@ -46,12 +50,22 @@ STAGES = {  # table 1, by maps of 35, 17 and 8 pixels
 }
 
 
-def backbone(x, nn: Blocks, *, count_padding: bool):
+def side(x, nn: Blocks):
+    """Figure 8, with the filters of the published network: 17 pixels become 5, and 5 become 1."""
+    x = side_pool(x, nn, 17, name="aux_pool")
+    x = nn.conv_norm_act(x, 128, name="aux_1")
+    x = nn.conv_norm_act(x, 768, 5, padding="valid", name="aux_2")
+    return nn.global_avg_pool(x, name="aux_avg_pool")
+
+
+def backbone(x, nn: Blocks, *, count_padding: bool, aux: bool):
     x = stem(x, nn)
     for stage, blocks in STAGES.items():
         for index, block in enumerate(blocks, 1):
             x = mixed(x, nn, block, count_padding, name=f"stage{stage}_block{index}")
-    return x
+        if stage == 4:
+            last_of_17_pixels = x
+    return (x, {"aux": side(last_of_17_pixels, nn)}) if aux else x
 
 
 InceptionV3 = Application(
@@ -70,6 +84,7 @@ InceptionV3 = Application(
             config={"count_padding": True},
         ),
     },
+    arguments={"aux": False},
     stages={1: 1, 2: 2, 3: 3, 4: 4, 5: 5},
     references=(
         reference("keras/InceptionV3", "keras"),

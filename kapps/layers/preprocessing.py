@@ -36,6 +36,8 @@ PREPROCESSING = {
         tuple(255 * m for m in (0.48145466, 0.4578275, 0.40821073)),
         tuple(255 * s for s in (0.26862954, 0.26130258, 0.27577711)),
     ),
+    # BN-Inception as Caffe trained it.
+    "caffe128": Preprocessing((128.0, 117.0, 104.0), (1.0,) * 3, bgr=True),
     # EfficientNet-Lite: raw pixels become int8 by a change of zero point alone.
     "lite": Preprocessing((127.0,) * 3, (128.0,) * 3),
     # keras.applications.EfficientNetV2 S, M and L.

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from kapps.applications import InceptionV3
@@ -23,6 +24,15 @@ def test_parameters(flavor, expected):
 )
 def test_equals_torch(name):
     assert goldens.relative_error(name) <= 1e-5
+
+
+@pytest.mark.sweep
+def test_the_classifier_on_the_side_equals_torchvision():
+    (main, side), expected = goldens.logits("torchvision/inception_v3", aux=True)
+    np.testing.assert_allclose(main, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+    # What torchvision's own AuxLogits says of the first golden image, in float64.
+    reference = [-0.39790099998739525, 0.6946841295840127, -0.5495465224513955, 1.0928651524414699]
+    np.testing.assert_allclose(side[0, :4], reference, atol=3.2e-5)  # 1e-5 of the largest
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from kapps.errors import WeightsError
-from kapps.weights.dialects._dialect import KAPPS, Dialect, Target
+from kapps.weights.dialects._dialect import KAPPS, SIDE, Dialect, Target
 
-__all__ = ["KAPPS", "Dialect", "Target", "detect", "dialects_of", "find"]
+__all__ = ["KAPPS", "SIDE", "Dialect", "Target", "detect", "dialects_of", "find"]
 
 
 def dialects_of(family: str) -> tuple[Dialect, ...]:

@@ -16,6 +16,7 @@ TORCH_LEAVES = {  # state-dict leaf -> our variable, in a normalisation and else
 KERAS_LEAVES = {"depthwise_kernel": "kernel"}  # Keras 2 called a DepthwiseConv2D's kernel so
 # What a model does to RGB in [0, 255] before anything else: mean and deviation; None for nothing.
 Normalization = tuple[tuple[float, ...], tuple[float, ...]] | None
+SIDE = re.compile(r"aux\d*_")  # our layers of a classifier on the side, which a model may lack
 BLOCK = r"(stage\d+_block\d+)_"
 
 
@@ -59,7 +60,8 @@ class Dialect:
         layout: "keras" (HWIO, groups "layer/variable") or "torch" (OIHW, names "module.leaf").
         rows: (regular expression, template) or (regular expression, template, transform), where
             `transform(array, shape)` returns the array in Keras's layout for a variable of `shape`.
-        ignore: regular expressions of tensors that carry nothing for us.
+        ignore: regular expressions of tensors that carry nothing for us. Where a row takes them
+            too, they are for the models that have its layer.
         bgr: whether its networks take blue first.
         prepare: a last resort, `arrays -> arrays`, for files whose names need work beforehand.
         check: refuses, `(arrays, normalization) -> None`, files that hold a normalisation of their
@@ -89,7 +91,7 @@ class Dialect:
     def knows(self, name: str, layers: set[str]) -> bool:
         """Whether a name of the file means something in this dialect."""
         if self is KAPPS:
-            return name.rpartition("/")[0] in layers
+            return self._ignored(name) or name.rpartition("/")[0] in layers
         return self._ignored(name) or self._row(name) is not None
 
     def translate(
@@ -109,7 +111,7 @@ class Dialect:
         orders = {kind: _in_order(pattern, targets) for kind, pattern in patterns.items()}
         translated = {}
         for name, array in (self.prepare(arrays) if self.prepare else arrays).items():
-            if self._ignored(name):
+            if self._ignored(name) and not self._has_place(name, targets, orders):
                 continue
             target, transform = self._target(name, targets, orders)
             layer, _, variable = target.rpartition("/")
@@ -126,6 +128,13 @@ class Dialect:
         if self.layout == "torch" and name.endswith("num_batches_tracked"):
             return True
         return any(re.fullmatch(pattern, name) for pattern in self.ignore)
+
+    def _has_place(self, name, targets, orders) -> bool:
+        """Whether the model has the variable that this tensor is, as not every model does."""
+        if self is not KAPPS and self._row(name) is None:
+            return False
+        layer, _, variable = self._target(name, targets, orders)[0].rpartition("/")
+        return layer in targets and variable in targets[layer].shapes
 
     def _row(self, name: str):
         module = name.rpartition(self._separator)[0]
@@ -183,4 +192,4 @@ def _in_order(pattern: str, names: Collection[str]) -> list[str]:
     return sorted(found, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
 
 
-KAPPS = Dialect("kapps", "keras")
+KAPPS = Dialect("kapps", "keras", ignore=(rf"{SIDE.pattern}.*",))

@@ -12,7 +12,7 @@ KERAS = Dialect(
         (r"predictions", "predictions"),
     ),
     prepare=by_rank("conv2d", "batch_normalization"),
-    orders={"conv": r"(.+)_conv$"},
+    orders={"conv": r"(stem|stage.+)_conv$"},
 )
 
 STEM = {
@@ -60,6 +60,7 @@ def _modules():
             )
     for branch, ours in PARALLEL.items():
         yield rf"Mixed_7([bc])\.{branch}", f"stage5_block{{0:number}}_{ours}"
+    yield r"AuxLogits\.conv([01])", "aux_{0:+1}"
 
 
 TORCH = Dialect(
@@ -68,6 +69,7 @@ TORCH = Dialect(
     rows=(
         *((rf"{theirs}\.conv", f"{ours}_conv") for theirs, ours in _modules()),
         *((rf"{theirs}\.bn", f"{ours}_norm") for theirs, ours in _modules()),
+        (r"AuxLogits\.fc", "aux_predictions"),
         (r"fc", "predictions"),
     ),
     ignore=(r"AuxLogits\..*",),  # the classifier on the side, which helps only in training
