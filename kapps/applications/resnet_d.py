@@ -1,7 +1,7 @@
 """ResNet-D: Bag of Tricks for Image Classification (He et al., 2018, arXiv:1812.01187).
 
 Three small convolutions in place of the first large one, and shortcuts that average before they
-project (section 4.1).
+project (section 4.2).
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """ResNet-RS: Improved Training and Scaling Strategies (Bello et al., 2021, arXiv:2103.07579).
 
-ResNet-D whose stem strides instead of pooling, with squeeze-and-excitation in every block
-(section 4.2), trained with dropout and, in the large members, stochastic depth.
+ResNet-D whose stem strides instead of pooling, with squeeze-and-excitation in every block, trained
+with dropout and, in the large members, stochastic depth.
 """
 
 from dataclasses import replace

@@ -14,7 +14,7 @@ class BlurPool2D(keras.layers.Layer):
     The image is mirrored at its edges. After a maximum over each pixel's neighbours (stride 1) it
     is the paper's antialiased maximum pooling; in the place of a stride, its antialiased
     convolution. Source: Making Convolutional Networks Shift-Invariant Again (Zhang, 2019,
-    arXiv:1904.11486), section 3.2.
+    arXiv:1904.11486), section 3.
 
     Args:
         pool_size: side of the kernel in pixels, at least 2; 3 is [1, 2, 1] / 4 along each axis.

@@ -16,7 +16,7 @@ def efficient_channel_attention(x, nn: Blocks, *, name: str):
     """Scale each channel by a number in [0, 1] computed from the means of its neighbours alone.
 
     One kernel slides over the channels; it is the odd number next to (log2(channels) + 1) / 2.
-    Source: ECA-Net (Wang et al., 2020, arXiv:1910.03151), equations 9 and 12.
+    Source: ECA-Net (Wang et al., 2020, arXiv:1910.03151), section 3.2.
     """
     channels = nn.channels(x)
     size = int((math.log2(channels) + 1) / 2)

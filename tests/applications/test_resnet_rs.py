@@ -21,5 +21,5 @@ def test_equals_timm(name):
 def test_stochastic_depth_rises_to_its_rate():
     model = ResNetRS50(weights=None, input_shape=(32, 32, 3), drop_path=0.3)
     rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
-    # 16 blocks, of which the first is never dropped; then the dropout of table 8.
+    # 16 blocks, of which the first is never dropped; then the dropout of the head.
     assert rates == [*(pytest.approx(0.3 * i / 15) for i in range(1, 16)), 0.25]

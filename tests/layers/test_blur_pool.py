@@ -9,7 +9,7 @@ from kapps.layers import BlurPool2D
 # TensorFlow has no channels-first convolutions on a CPU.
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 FORMATS = ["channels_last"] if TENSORFLOW else ["channels_last", "channels_first"]
-LINES = {2: [1, 1], 3: [1, 2, 1], 5: [1, 4, 6, 4, 1]}  # section 3.2 of the paper
+LINES = {2: [1, 1], 3: [1, 2, 1], 5: [1, 4, 6, 4, 1]}  # the filters of the paper
 
 
 def pooled(x, data_format, static=True, **arguments):

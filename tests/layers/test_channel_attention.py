@@ -66,7 +66,7 @@ def test_efficient_channel_attention(data_format):
     np.testing.assert_allclose(y["eca_scale"], expected, atol=1e-6)
 
 
-# Equation 12 of the paper, for the widths of ResNet's stages and of MobileNetV2's first.
+# The paper's rule, for the widths of ResNet's stages and of MobileNetV2's first.
 @pytest.mark.parametrize(
     ("channels", "size"), [(32, 3), (64, 3), (128, 5), (256, 5), (512, 5), (1024, 5), (2048, 7)]
 )
@@ -126,7 +126,7 @@ def test_split_attention(groups, radix, data_format):
     z = grouped(z, *weights_of(model, "sa_select_conv"), groups)
     expected = np.zeros_like(splits[0])
     width = 12 // groups
-    for group in range(groups):  # equation 2 of the paper, in each cardinal group
+    for group in range(groups):  # a softmax over the splits of each cardinal group
         own = slice(group * width, (group + 1) * width)
         logits = z[:, group * radix * width : (group + 1) * radix * width]
         e = np.exp(logits.reshape(-1, radix, width))
