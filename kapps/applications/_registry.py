@@ -26,6 +26,12 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     ),
     "resnet_d": tuple(f"ResNet{depth}D" for depth in (50, 101, 152, 200)),
     "resnet_rs": ("ResNetRS50", "ResNetRS101"),
+    "senet": (
+        *("SEResNet18", "SEResNet34", "SEResNet50", "SEResNet50Legacy", "SEResNet101"),
+        *("SEResNet152", "SEResNet152D"),
+        *("SEResNeXt50_32x4d", "SEResNeXt101_32x4d", "SEResNeXt101_64x4d"),
+        *("SENet154", "SENet154Gluon"),
+    ),
     "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
     "densenet": ("DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201"),
     "mobilenet": ("MobileNet",),
