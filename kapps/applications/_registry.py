@@ -32,6 +32,10 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         *("SEResNeXt50_32x4d", "SEResNeXt101_32x4d", "SEResNeXt101_64x4d"),
         *("SENet154", "SENet154Gluon"),
     ),
+    "ecanet": (
+        *("ECAResNet50", "ECAResNet50D", "ECAResNet50T", "ECAResNet101D", "ECAResNet269D"),
+        "ECAResNetLight",
+    ),
     "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
     "densenet": ("DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201"),
     "mobilenet": ("MobileNet",),
