@@ -32,6 +32,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         *("SEResNeXt50_32x4d", "SEResNeXt101_32x4d", "SEResNeXt101_64x4d"),
         *("SENet154", "SENet154Gluon"),
     ),
+    "skresnet": ("SKResNet18", "SKResNet34", "SKResNeXt50_32x4d"),
     "ecanet": (
         *("ECAResNet50", "ECAResNet50D", "ECAResNet50T", "ECAResNet101D", "ECAResNet269D"),
         "ECAResNetLight",
