@@ -37,6 +37,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         *("ECAResNet50", "ECAResNet50D", "ECAResNet50T", "ECAResNet101D", "ECAResNet269D"),
         "ECAResNetLight",
     ),
+    "resnest": tuple(f"ResNeSt{depth}" for depth in (14, 26, 50, 101, 200, 269)),
     "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
     "densenet": ("DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201"),
     "mobilenet": ("MobileNet",),
