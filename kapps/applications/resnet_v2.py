@@ -6,8 +6,9 @@ the first, so that block opens a stage here in either flavor, and the pyramids a
 
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
-from kapps.applications.resnet import DEPTHS, FILTERS
+from kapps.applications.resnet import DEPTHS
 from kapps.layers import Blocks
+from kapps.layers.residual import FILTERS
 
 FLAVORS = {
     "keras": Flavor(

@@ -3,7 +3,14 @@
 from kapps.layers.adaptive_pooling import AdaptiveAveragePooling2D, adaptive_avg_pool
 from kapps.layers.attention import Attention, attention_maps
 from kapps.layers.blocks import Blocks
+from kapps.layers.blur_pool import BlurPool2D
 from kapps.layers.cells import CCells, SCells
+from kapps.layers.channel_attention import (
+    efficient_channel_attention,
+    selective_kernel,
+    split_attention,
+)
+from kapps.layers.channels import ChannelShuffle, ChannelSlice
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.initializers import initializer
@@ -33,7 +40,10 @@ __all__ = [
     "Attention",
     "BatchNormalization",
     "Blocks",
+    "BlurPool2D",
     "CCells",
+    "ChannelShuffle",
+    "ChannelSlice",
     "Conv2D",
     "CosineAttention",
     "DepthwiseConv2D",
@@ -58,10 +68,13 @@ __all__ = [
     "conv_transpose",
     "conv_transpose_norm_act",
     "drop_path_rates",
+    "efficient_channel_attention",
     "group_norm",
     "initializer",
     "instance_norm",
     "make_divisible",
     "normalize",
+    "selective_kernel",
     "spec_of",
+    "split_attention",
 ]

@@ -96,10 +96,13 @@ class AveragePooling2D(keras.layers.AveragePooling2D):
         if self.padding == "valid" or set(self.strides) == {1}:
             return super().call(inputs)
         axes = _axes(self.data_format)
-        shares = [
-            self._share(ops.shape(inputs)[axis], pool, stride)
+        sides = [
+            (ops.shape(inputs)[axis], pool, stride)
             for axis, pool, stride in zip(axes, self.pool_size, self.strides, strict=True)
         ]
+        if all(isinstance(side[0], int) and not any(_same(*side)[1:]) for side in sides):
+            return super().call(inputs)  # nothing is padded
+        shares = [self._share(*side) for side in sides]
         mean = ops.average_pool(
             _pad(inputs, self.pool_size, self.strides, axes),
             self.pool_size,

@@ -65,7 +65,15 @@ def run(function, x, data_format, static=True):
 @pytest.mark.parametrize("static", [True, False])
 @pytest.mark.parametrize(
     ("height", "width", "pool_size", "strides"),
-    [(8, 8, 3, 2), (7, 8, 3, 2), (9, 7, 3, 2), (10, 8, 5, 2), (11, 10, 3, 3), (8, 7, 2, 2)],
+    [
+        (8, 8, 3, 2),
+        (7, 8, 3, 2),
+        (9, 7, 3, 2),
+        (10, 8, 5, 2),
+        (11, 10, 3, 3),
+        (8, 7, 2, 2),
+        (8, 6, 2, 2),
+    ],
 )
 def test_same_averages_are_over_pixels_alone(
     height, width, pool_size, strides, static, data_format

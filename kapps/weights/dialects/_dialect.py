@@ -179,6 +179,8 @@ class Dialect:
                     array = array.reshape(shape)
             elif array.ndim == 4:
                 array = array.transpose(2, 3, 1, 0)
+            elif array.ndim == 3:  # a convolution along one axis
+                array = array.transpose(2, 1, 0)
         if kind == "dense" and array.ndim == 4:  # a 1x1 convolution by another name
             array = array.reshape(array.shape[2:])
         if kind == "conv" and array.ndim == 2:

@@ -2,6 +2,8 @@
 
 import re
 
+from kapps.weights.dialects._dialect import Dialect
+
 MOBILE_BLOCKS = (  # depthwise separable blocks in the first stage, inverted residuals after it
     (r"conv_stem", "stem_conv"),
     (r"bn1", "stem_norm"),
@@ -21,44 +23,41 @@ MOBILE_BLOCKS = (  # depthwise separable blocks in the first stage, inverted res
     (r"classifier", "predictions"),
 )
 
-TRANSFORMER_BLOCKS = (  # class token, table of places, blocks and head of a plain transformer
-    (r"cls_token", "class_token/token"),
-    (r"pos_embed", "position_embedding/embedding"),
-    (r"patch_embed\.proj", "stem_conv"),
-    (r"blocks\.(\d+)\.norm1", "{0:block}_attention_norm"),
-    (r"blocks\.(\d+)\.attn\.qkv", "{0:block}_attention_qkv"),
-    (r"blocks\.(\d+)\.attn\.proj", "{0:block}_attention_project"),
-    (r"blocks\.(\d+)\.norm2", "{0:block}_mlp_norm"),
-    (r"blocks\.(\d+)\.mlp\.fc1(?:_x)?", "{0:block}_mlp_expand"),
-    (r"blocks\.(\d+)\.mlp\.fc1_g", "{0:block}_mlp_gate"),
-    (r"blocks\.(\d+)\.mlp\.norm", "{0:block}_mlp_inner_norm"),
-    (r"blocks\.(\d+)\.mlp\.fc2", "{0:block}_mlp_project"),
-    (r"norm", "head_norm"),
-    (r"head", "predictions"),
+RESIDUAL_BLOCKS = (  # ResNet and the networks that change a part of it
+    (r"conv1(?:\.0)?", "stem_conv"),
+    (r"bn1|conv1\.1", "stem_norm"),
+    (r"conv1\.3", "stem_2_conv"),
+    (r"conv1\.4", "stem_2_norm"),
+    (r"conv1\.6", "stem_3_conv"),
+    (r"conv1\.7", "stem_3_norm"),
+    (r"layer(\d)\.(\d+)\.conv(\d)", "stage{0}_block{1:+1}_{2}_conv"),
+    (r"layer(\d)\.(\d+)\.bn(\d)", "stage{0}_block{1:+1}_{2}_norm"),
+    (r"layer(\d)\.(\d+)\.downsample\.0", "stage{0}_block{1:+1}_shortcut_conv"),
+    (r"layer(\d)\.(\d+)\.downsample\.[12]", "stage{0}_block{1:+1}_shortcut_norm"),
+    (r"fc", "predictions"),
 )
-
-LAYER_SCALES = (  # in files of timm's VisionTransformer, and of its Eva
-    (r"blocks\.(\d+)\.ls1\.gamma", "{0:block}_attention_scale/gamma"),
-    (r"blocks\.(\d+)\.ls2\.gamma", "{0:block}_mlp_scale/gamma"),
-    (r"blocks\.(\d+)\.gamma_1", "{0:block}_attention_scale/gamma"),
-    (r"blocks\.(\d+)\.gamma_2", "{0:block}_mlp_scale/gamma"),
-)
-
-QUERY_VALUE_BIASES = (
-    (r"blocks\.(\d+)\.attn\.q_bias", "{0:block}_attention_qkv_bias/query_bias"),
-    (r"blocks\.(\d+)\.attn\.v_bias", "{0:block}_attention_qkv_bias/value_bias"),
+SQUEEZE_EXCITE = (
+    (r"layer(\d)\.(\d+)\.se\.fc1", "stage{0}_block{1:+1}_se_reduce_conv"),
+    (r"layer(\d)\.(\d+)\.se\.fc2", "stage{0}_block{1:+1}_se_expand_conv"),
 )
 
 
-def split_gates(arrays):
-    """The gates of SwiGLU, which some files keep in one tensor with what they multiply."""
-    split = {}
-    for name, array in arrays.items():
-        packed = re.fullmatch(r"(blocks\.\d+\.mlp\.fc)1\.(weight|bias)", name)
-        narrow = packed and arrays[f"{packed[1]}2.weight"].shape[1]
-        if packed and array.shape[0] == 2 * narrow:
-            split[f"{packed[1]}1_g.{packed[2]}"] = array[:narrow]
-            split[f"{packed[1]}1_x.{packed[2]}"] = array[narrow:]
-        else:
-            split[name] = array
-    return split
+def residual(name: str, *rows) -> Dialect:
+    """The dialect of a residual network, with rows for what it adds to ResNet."""
+    return Dialect(name, "torch", (*rows, *RESIDUAL_BLOCKS), prepare=_placed)
+
+
+def _placed(arrays):
+    """Where a name means two layers, that of the rows above.
+
+    The last normalisation of a stem of three convolutions stands outside it, as `bn1`. A shortcut
+    that begins with a pooling has its convolution at 1, where others have their normalisation.
+    """
+    renames = []
+    if "conv1.6.weight" in arrays:
+        renames.append((r"bn1\.", "conv1.7."))
+    if any(".downsample.2." in name for name in arrays):
+        renames.append((r"(.*\.downsample)\.1\.", r"\1.0."))
+    for pattern, new in renames:
+        arrays = {re.sub(f"^{pattern}", new, name): array for name, array in arrays.items()}
+    return arrays

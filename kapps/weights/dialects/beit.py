@@ -1,7 +1,11 @@
 """BEiT as timm names it."""
 
 from kapps.weights.dialects._dialect import Dialect
-from kapps.weights.dialects._timm import LAYER_SCALES, QUERY_VALUE_BIASES, TRANSFORMER_BLOCKS
+from kapps.weights.dialects._transformers import (
+    LAYER_SCALES,
+    QUERY_VALUE_BIASES,
+    TRANSFORMER_BLOCKS,
+)
 
 TIMM = Dialect(
     "timm",

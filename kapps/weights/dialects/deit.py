@@ -3,7 +3,7 @@
 import numpy as np
 
 from kapps.weights.dialects._dialect import Dialect
-from kapps.weights.dialects._timm import TRANSFORMER_BLOCKS
+from kapps.weights.dialects._transformers import TRANSFORMER_BLOCKS
 
 
 def _heads_in_one(arrays):

@@ -1,6 +1,6 @@
 """DeiT III as timm names it."""
 
 from kapps.weights.dialects._dialect import Dialect
-from kapps.weights.dialects._timm import LAYER_SCALES, TRANSFORMER_BLOCKS
+from kapps.weights.dialects._transformers import LAYER_SCALES, TRANSFORMER_BLOCKS
 
 DIALECTS = (Dialect("timm", "torch", rows=(*TRANSFORMER_BLOCKS, *LAYER_SCALES)),)

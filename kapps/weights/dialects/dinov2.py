@@ -1,7 +1,7 @@
 """DINOv2 as timm names it."""
 
 from kapps.weights.dialects._dialect import Dialect
-from kapps.weights.dialects._timm import LAYER_SCALES, TRANSFORMER_BLOCKS, split_gates
+from kapps.weights.dialects._transformers import LAYER_SCALES, TRANSFORMER_BLOCKS, split_gates
 
 TIMM = Dialect(
     "timm",

@@ -1,7 +1,7 @@
 """DINOv3's transformers as timm names them."""
 
 from kapps.weights.dialects._dialect import Dialect
-from kapps.weights.dialects._timm import LAYER_SCALES, TRANSFORMER_BLOCKS
+from kapps.weights.dialects._transformers import LAYER_SCALES, TRANSFORMER_BLOCKS
 
 TIMM = Dialect(
     "timm",

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from kapps.weights.dialects._dialect import Dialect
-from kapps.weights.dialects._timm import QUERY_VALUE_BIASES, TRANSFORMER_BLOCKS, split_gates
+from kapps.weights.dialects._transformers import QUERY_VALUE_BIASES, TRANSFORMER_BLOCKS, split_gates
 
 
 def _one_product(arrays):

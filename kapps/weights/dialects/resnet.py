@@ -1,6 +1,7 @@
 """ResNet as Keras, timm and torchvision name it."""
 
 from kapps.weights.dialects._dialect import Dialect
+from kapps.weights.dialects._timm import residual
 
 KERAS = Dialect(
     "keras",
@@ -17,14 +18,4 @@ KERAS = Dialect(
     bgr=True,
 )
 
-TORCH = (
-    (r"conv1", "stem_conv"),
-    (r"bn1", "stem_norm"),
-    (r"layer(\d)\.(\d+)\.conv(\d)", "stage{0}_block{1:+1}_{2}_conv"),
-    (r"layer(\d)\.(\d+)\.bn(\d)", "stage{0}_block{1:+1}_{2}_norm"),
-    (r"layer(\d)\.(\d+)\.downsample\.0", "stage{0}_block{1:+1}_shortcut_conv"),
-    (r"layer(\d)\.(\d+)\.downsample\.1", "stage{0}_block{1:+1}_shortcut_norm"),
-    (r"fc", "predictions"),
-)
-
-DIALECTS = (KERAS, Dialect("timm", "torch", TORCH), Dialect("torchvision", "torch", TORCH))
+DIALECTS = (KERAS, residual("timm"), residual("torchvision"))

@@ -1,7 +1,7 @@
 """ViT as timm and torchvision name it."""
 
 from kapps.weights.dialects._dialect import Dialect
-from kapps.weights.dialects._timm import TRANSFORMER_BLOCKS
+from kapps.weights.dialects._transformers import TRANSFORMER_BLOCKS
 
 TIMM = Dialect("timm", "torch", rows=TRANSFORMER_BLOCKS)
 
