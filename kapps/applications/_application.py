@@ -32,6 +32,7 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "alpha": "width multiplier, which scales the filters of every layer",
     "depth_multiplier": "filters that a depthwise convolution has for each channel",
     "minimalistic": "3x3 kernels, ReLU and no squeeze-and-excitation, for hardware without them",
+    "mobile_rounding": "MobileNet's rule for the width of a stage: a half up, no tenth lost",
 }
 
 DOC = """{signature}

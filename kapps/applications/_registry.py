@@ -25,6 +25,14 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         *("WideResNet50_2", "WideResNet101_2"),
     ),
     "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
+    "regnet": tuple(
+        f"RegNet{kind}{size}"
+        for kind in "XY"
+        for size in (
+            *("002", "004", "006", "008", "016", "032"),
+            *("040", "064", "080", "120", "160", "320"),
+        )
+    ),
     "densenet": ("DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201"),
     "mobilenet": ("MobileNet",),
     "mobilenet_v2": ("MobileNetV2",),
