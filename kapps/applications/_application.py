@@ -32,6 +32,8 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "alpha": "width multiplier, which scales the filters of every layer",
     "depth_multiplier": "filters that a depthwise convolution has for each channel",
     "minimalistic": "3x3 kernels, ReLU and no squeeze-and-excitation, for hardware without them",
+    "negative_slope": "of the leaky ReLU; 0.1 in the papers",
+    "residual": "False leaves out the shortcuts: the plain networks that the paper compares with",
     "mobile_rounding": "MobileNet's rule for the width of a stage: a half up, no tenth lost",
 }
 
