@@ -1,7 +1,7 @@
-"""BiT: Big Transfer, General Visual Representation Learning (Kolesnikov et al., arXiv:1912.11370).
+"""BiT: Big Transfer, General Visual Representation Learning (Kolesnikov et al., 2019).
 
 ResNetV2, wider by the factor in its name, with group normalisation and standardised kernels in the
-place of batch normalisation (section 3.1).
+place of batch normalisation (arXiv:1912.11370, section 3.1).
 """
 
 from kapps.applications._application import Application, Flavor, reference

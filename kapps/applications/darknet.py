@@ -1,7 +1,8 @@
-"""DarkNet: YOLO9000, YOLOv3 (Redmon and Farhadi, 2016 and 2018, arXiv:1612.08242, 1804.02767).
+"""DarkNet: YOLO9000: Better, Faster, Stronger (Redmon and Farhadi, 2016, arXiv:1612.08242).
 
-Also CSPDarkNet53 (Wang et al., 2019, arXiv:1911.11929; as a backbone, Bochkovskiy et al., 2020),
-half of whose channels go around the blocks of a stage. They are the backbones of YOLOv2 to v4.
+DarkNet53 is that of YOLOv3 (Redmon and Farhadi, 2018, arXiv:1804.02767). CSPDarkNet53, half of
+whose channels go around the blocks of a stage, is CSPNet's (Wang et al., 2019, arXiv:1911.11929).
+They are the backbones of YOLOv2, v3 and v4.
 """
 
 from dataclasses import replace
@@ -19,6 +20,8 @@ STAGES19 = (  # filters of the 3x3 and 1x1 convolutions in turn: table 6 of YOLO
     (1024, 512, 1024, 512, 1024),
 )
 STAGES53 = ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4))  # filters, blocks: table 1 of YOLOv3
+
+TORCH = Flavor("torch", padding="symmetric", norm_epsilon=1e-5, norm_momentum=0.9)
 
 
 def backbone19(x, nn: Blocks, *, negative_slope: float):
@@ -62,8 +65,7 @@ def backbone_csp(x, nn: Blocks, *, negative_slope: float):
         part = filters if stage == 1 else filters // 2
         around = nn.conv_norm_act(x, part, name=f"{name}_around")
         through = nn.conv_norm_act(x, part, name=f"{name}_through")
-        inner = filters // 2
-        through = dark_blocks(through, nn, blocks, inner, stage=stage)
+        through = dark_blocks(through, nn, blocks, filters // 2, stage=stage)
         through = nn.conv_norm_act(through, part, name=f"{name}_transition")
         x = nn.concat([around, through], name=f"{name}_concat")
         x = nn.conv_norm_act(x, filters, name=f"{name}_merge")
@@ -86,18 +88,14 @@ def _application(
     )
 
 
-def _flavor(**evaluation) -> Flavor:
-    return Flavor("torch", padding="symmetric", norm_epsilon=1e-5, norm_momentum=0.9, **evaluation)
-
-
 # The papers' slope is 0.1, which is DarkNet19's; timm trained its weights of the others with 0.01.
-DarkNet19 = _application("DarkNet19", backbone19, 224, 0.1, _flavor())
+DarkNet19 = _application("DarkNet19", backbone19, 224, 0.1, TORCH)
 DarkNet53 = _application(
     "DarkNet53",
     backbone53,
     256,
     0.01,
-    _flavor(crop_pct=0.887, interpolation="bicubic"),
+    replace(TORCH, crop_pct=0.887, interpolation="bicubic"),
     (reference("timm/darknet53", "torch"),),
 )
 CSPDarkNet53 = _application(
@@ -105,7 +103,7 @@ CSPDarkNet53 = _application(
     backbone_csp,
     256,
     0.01,
-    _flavor(crop_pct=0.887),
+    replace(TORCH, crop_pct=0.887),
     (reference("timm/cspdarknet53", "torch"),),
 )
 

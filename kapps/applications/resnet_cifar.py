@@ -10,6 +10,16 @@ from kapps.applications.resnet import basic
 from kapps.layers import Blocks
 
 FILTERS = (16, 32, 64)
+FLAVORS = {
+    "torch": Flavor(
+        # The paper subtracts a mean image, which a mean and a deviation a channel came to replace.
+        "cifar10",
+        padding="symmetric",
+        norm_epsilon=1e-5,
+        norm_momentum=0.9,
+        crop_pct=1.0,
+    )
+}
 
 
 def backbone(x, nn: Blocks, *, depth: int, residual: bool):
@@ -33,16 +43,7 @@ def _application(depth: int) -> Application:
         backbone,
         size=32,
         classes=10,
-        # The paper subtracts a mean image; a mean and a deviation a channel came to replace it.
-        flavors={
-            "torch": Flavor(
-                "cifar10",
-                padding="symmetric",
-                norm_epsilon=1e-5,
-                norm_momentum=0.9,
-                crop_pct=1.0,
-            )
-        },
+        flavors=FLAVORS,
         blocks={"kernel_initializer": "he_normal"},
         config={"depth": depth},
         arguments={"residual": True},

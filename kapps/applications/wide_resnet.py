@@ -5,7 +5,7 @@ The networks for small images; those for ImageNet are ResNets with wider bottlen
 
 from kapps.applications._application import Application
 from kapps.applications.imagenet_utils import preprocess_input
-from kapps.applications.resnet_cifar import FILTERS, ResNet20
+from kapps.applications.resnet_cifar import FILTERS, FLAVORS
 from kapps.layers import Blocks
 
 
@@ -34,7 +34,7 @@ WideResNet28_10 = Application(
     backbone,
     size=32,
     classes=10,
-    flavors=ResNet20.flavors,
+    flavors=FLAVORS,
     blocks={"kernel_initializer": "he_normal"},
     config={"depth": 28, "width": 10},
     stages={0: 1, 1: 2, 2: 3},

@@ -52,7 +52,7 @@ class StandardizedConv2D(Conv2D):
     `kernel` is what is trained; an exported model holds `standardized()` in its place.
 
     Source: Micro-Batch Training with Batch-Channel Normalization and Weight Standardization (Qiao
-    et al., 2019, arXiv:1903.10520), equations 6 and 7, with `epsilon` under the root.
+    et al., 2019, arXiv:1903.10520), with `epsilon` under the root as in BiT.
 
     Args:
         epsilon: added to the variance of a filter.

@@ -51,7 +51,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
     The mean over a group is the mean of the means of its channels. So all that is large stays
     (batch, height, width, channels), which every backend and delegate knows how to run.
 
-    Source: Group Normalization (Wu and He, 2018, arXiv:1803.08494), equations 1 to 7.
+    Source: Group Normalization (Wu and He, 2018, arXiv:1803.08494), equations 1, 2, 6 and 7.
     """
 
     def call(self, inputs):

@@ -10,7 +10,7 @@ to_numpy = keras.ops.convert_to_numpy
 
 
 def standardized(kernel, epsilon):
-    """Equations 6 and 7 of Qiao et al. (2019): each filter for itself."""
+    """Weight standardisation (Qiao et al., 2019): each filter for itself."""
     flat = kernel.reshape(-1, kernel.shape[-1]).astype("float64")
     return ((flat - flat.mean(0)) / np.sqrt(flat.var(0) + epsilon)).reshape(kernel.shape)
 

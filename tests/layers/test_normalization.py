@@ -8,7 +8,7 @@ from kapps.layers import Blocks, GroupNormalization
 
 
 def group_norm(x, groups, epsilon, gamma, beta):
-    """Equations 1 to 7 of Wu and He (2018) for (batch, height, width, channels)."""
+    """Equations 1, 2, 6 and 7 of Wu and He (2018) for (batch, height, width, channels)."""
     batch, *space, channels = x.shape
     y = x.astype("float64").reshape(batch, *space, groups, channels // groups)
     mean, variance = (f(y, axis=(1, 2, 4), keepdims=True) for f in (np.mean, np.var))
