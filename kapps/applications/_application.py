@@ -37,6 +37,9 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "depth_multiplier": "filters that a depthwise convolution has for each channel",
     "aux": "whether the classifiers on the side, which only help training, are further outputs",
     "minimalistic": "3x3 kernels, ReLU and no squeeze-and-excitation, for hardware without them",
+    "negative_slope": "of the leaky ReLU; 0.1 in the papers",
+    "residual": "False leaves out the shortcuts: the plain networks that the paper compares with",
+    "mobile_rounding": "MobileNet's rule for the width of a stage: a half up, no tenth lost",
 }
 
 DOC = """{signature}

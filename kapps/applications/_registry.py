@@ -45,6 +45,20 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     ),
     "resnest": tuple(f"ResNeSt{depth}" for depth in (14, 26, 50, 101, 200, 269)),
     "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
+    "bit": tuple(
+        f"BiTResNet{kind}" for kind in ("50X1", "50X3", "101X1", "101X3", "152X2", "152X4")
+    ),
+    "resnet_cifar": tuple(f"ResNet{depth}" for depth in (20, 32, 44, 56, 110)),
+    "wide_resnet": ("WideResNet28_10",),
+    "regnet": tuple(
+        f"RegNet{kind}{size}"
+        for kind in "XY"
+        for size in (
+            *("002", "004", "006", "008", "016", "032"),
+            *("040", "064", "080", "120", "160", "320"),
+        )
+    ),
+    "darknet": ("DarkNet19", "DarkNet53", "CSPDarkNet53"),
     "densenet": ("DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201"),
     "mobilenet": ("MobileNet",),
     "mobilenet_v2": ("MobileNetV2",),

@@ -1,10 +1,11 @@
-"""What is done to a Keras model before conversion: float32, channels last.
+"""What is done to a Keras model before conversion: float32, channels last, plain kernels.
 
 Runs in the child process, on TensorFlow.
 """
 
 from kapps.errors import ExportError
 from kapps.export.source import load_reason
+from kapps.layers import StandardizedConv2D
 
 
 def load(path: str):
@@ -49,6 +50,8 @@ def prepare(model):
     if any(getattr(layer, "data_format", None) == "channels_first" for layer in layers):
         notes.append("rebuilt in channels_last from channels_first")
         edits.append(_channels_last)
+    if any(isinstance(layer, StandardizedConv2D) for layer in layers):
+        edits.append(_plain_kernels)
     return (_rebuilt(model, edits), notes) if edits else (model, notes)
 
 
@@ -72,6 +75,9 @@ def _rebuilt(model, edits):
     try:
         result = keras.saving.deserialize_keras_object(config)
         result.set_weights(model.get_weights())
+        for before, after in zip(all_layers(model), all_layers(result), strict=True):
+            if isinstance(before, StandardizedConv2D) and not isinstance(after, StandardizedConv2D):
+                after.kernel.assign(before.standardized())
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ExportError(
@@ -121,6 +127,19 @@ def _channels_last(config):
             inner["axis"] = -1 if axis in (1, [1], -3, [-3]) else axis
     if "build_config" in result:
         del result["build_config"]
+    return result
+
+
+def _plain_kernels(config):
+    """The configuration with convolutions that hold what others standardise when they run."""
+    if isinstance(config, list | tuple):
+        return [_plain_kernels(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    result = {key: _plain_kernels(value) for key, value in config.items()}
+    if config.get("registered_name") == "kapps>StandardizedConv2D":
+        result |= {"class_name": "Conv2D", "registered_name": "kapps>Conv2D"}
+        del result["config"]["epsilon"]
     return result
 
 

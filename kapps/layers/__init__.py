@@ -10,8 +10,9 @@ from kapps.layers.channel_attention import (
     selective_kernel,
     split_attention,
 )
+from kapps.layers.channel_padding import ChannelPadding
 from kapps.layers.channels import ChannelShuffle, ChannelSlice
-from kapps.layers.convolution import Conv2D, DepthwiseConv2D
+from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
@@ -19,6 +20,7 @@ from kapps.layers.local_response import LocalResponseNormalization
 from kapps.layers.network import Network
 from kapps.layers.normalization import (
     BatchNormalization,
+    GroupNormalization,
     LayerNormalization,
     group_norm,
     instance_norm,
@@ -42,11 +44,13 @@ __all__ = [
     "Blocks",
     "BlurPool2D",
     "CCells",
+    "ChannelPadding",
     "ChannelShuffle",
     "ChannelSlice",
     "Conv2D",
     "CosineAttention",
     "DepthwiseConv2D",
+    "GroupNormalization",
     "LayerNormalization",
     "LayerScale",
     "LocalResponseNormalization",
@@ -60,6 +64,7 @@ __all__ = [
     "RelativePositionAttention",
     "RotaryAttention",
     "SCells",
+    "StandardizedConv2D",
     "StochasticPooling2D",
     "TokensToMap",
     "adaptive_avg_pool",

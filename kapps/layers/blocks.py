@@ -6,14 +6,16 @@ name="stem")` adds the layers `stem_conv`, `stem_norm` and `stem_act`.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from keras import layers
 
 from kapps.layers.activations import activation as named
-from kapps.layers.convolution import Conv2D, DepthwiseConv2D
+from kapps.layers.channel_padding import ChannelPadding
+from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
-from kapps.layers.normalization import BatchNormalization, LayerNormalization
+from kapps.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from kapps.layers.pooling import AveragePooling2D, MaxPooling2D
 from kapps.layers.transformer import TokenBlocks
 
@@ -30,9 +32,14 @@ class Blocks(TokenBlocks):
             "symmetric" (torch: `kernel_size // 2` zeros on every side).
         norm_epsilon, norm_momentum: of batch normalisation; Keras's meaning of momentum.
         norm_scale: whether batch normalisation has a gamma.
+        norm_groups: groups of group normalisation, which then takes the place of batch
+            normalisation; None for that.
         activation: used where a block names none; a Keras activation's name.
+        negative_slope: of the activation "leaky_relu".
         use_bias: whether convolutions that are followed by a normalisation have a bias.
         kernel_initializer: a name in `kapps.layers.initializers.NAMED`.
+        kernel_epsilon: of `StandardizedConv2D`, which all convolutions but depthwise ones then are;
+            None for plain ones.
     """
 
     data_format: str = CHANNELS_LAST
@@ -40,9 +47,12 @@ class Blocks(TokenBlocks):
     norm_epsilon: float = 1e-3
     norm_momentum: float = 0.99
     norm_scale: bool = True
+    norm_groups: int | None = None
     activation: str = "relu"
+    negative_slope: float = 0.2
     use_bias: bool = False
     kernel_initializer: str = "glorot_uniform"
+    kernel_epsilon: float | None = None
 
     @property
     def axis(self) -> int:
@@ -82,7 +92,9 @@ class Blocks(TokenBlocks):
     ):
         """The layer `name`, a convolution alone; `padding` overrides the network's."""
         x, padding = self._padded(x, kernel_size, strides, padding, dilation, name)
-        return Conv2D(
+        standardized = self.kernel_epsilon is not None
+        layer = partial(StandardizedConv2D, epsilon=self.kernel_epsilon) if standardized else Conv2D
+        return layer(
             filters,
             kernel_size,
             strides=strides,
@@ -124,7 +136,9 @@ class Blocks(TokenBlocks):
         )(x)
 
     def norm(self, x, *, name):
-        """The layer `name`, batch normalisation."""
+        """The layer `name`, batch normalisation or the network's own in its place."""
+        if self.norm_groups:
+            return self.group_norm(x, self.norm_groups, name=name)
         return BatchNormalization(
             axis=self.axis,
             epsilon=self.norm_epsilon,
@@ -134,6 +148,17 @@ class Blocks(TokenBlocks):
             gamma_initializer=initializer("ones"),
             moving_mean_initializer=initializer("zeros"),
             moving_variance_initializer=initializer("ones"),
+            name=name,
+        )(x)
+
+    def group_norm(self, x, groups, *, name):
+        """The layer `name`, normalisation over the positions and channels of each group."""
+        return GroupNormalization(
+            groups,
+            self.axis,
+            self.norm_epsilon,
+            beta_initializer=initializer("zeros"),
+            gamma_initializer=initializer("ones"),
             name=name,
         )(x)
 
@@ -152,7 +177,10 @@ class Blocks(TokenBlocks):
 
     def act(self, x, activation=None, *, name):
         """The layer `name`, an activation: the network's where none is given."""
-        return layers.Activation(named(activation or self.activation), name=name)(x)
+        activation = activation or self.activation
+        if activation == "leaky_relu":
+            return layers.LeakyReLU(self.negative_slope, name=name)(x)
+        return layers.Activation(named(activation), name=name)(x)
 
     def conv_norm_act(
         self,
@@ -224,6 +252,10 @@ class Blocks(TokenBlocks):
     def global_max_pool(self, x, *, name):
         """The layer `name`: the maximum of each channel."""
         return layers.GlobalMaxPooling2D(self.data_format, name=name)(x)
+
+    def pad_channels(self, x, filters, *, name):
+        """The layer `name`: channels of zeros behind those of `x`, `filters` in all."""
+        return ChannelPadding(filters, self.data_format, name=name)(x)
 
     def concat(self, tensors, *, name):
         """The layer `name`: channels side by side."""

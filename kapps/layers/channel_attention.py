@@ -7,9 +7,10 @@ import math
 
 from keras import layers
 
-from kapps.layers.blocks import CHANNELS_LAST, Blocks, make_divisible
+from kapps.layers.blocks import CHANNELS_LAST, Blocks
 from kapps.layers.channels import ChannelSlice
 from kapps.layers.initializers import initializer
+from kapps.layers.scaling import make_divisible
 
 
 def efficient_channel_attention(x, nn: Blocks, *, name: str):

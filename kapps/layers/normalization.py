@@ -6,8 +6,10 @@ from keras import ops
 from kapps.layers import kernels
 from kapps.layers.initializers import initializer
 
+_register = keras.saving.register_keras_serializable(package="kapps")
 
-@keras.saving.register_keras_serializable(package="kapps")
+
+@_register
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's layer, by the kernel of the backend where there is a faster one.
 
@@ -43,7 +45,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return outputs
 
 
-@keras.saving.register_keras_serializable(package="kapps")
+@_register
 class LayerNormalization(keras.layers.LayerNormalization):
     """Keras's layer, whose last axis is normalised in the steps that the paper has.
 
@@ -69,12 +71,51 @@ class LayerNormalization(keras.layers.LayerNormalization):
         return ops.cast(outputs, self.compute_dtype)
 
 
+@_register
+class GroupNormalization(keras.layers.GroupNormalization):
+    """Keras's layer, which divides the channels of an image into groups without a fifth axis.
+
+    The mean over a group is the mean of the means of its channels. So all that is large stays
+    (batch, height, width, channels), which every backend and delegate knows how to run.
+
+    Source: Group Normalization (Wu and He, 2018, arXiv:1803.08494), equations 1, 2, 6 and 7.
+    """
+
+    def call(self, inputs):
+        if len(inputs.shape) != 4:
+            return super().call(inputs)
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        x = x - self._group_means(x)
+        x = x * ops.rsqrt(self._group_means(ops.square(x)) + self.epsilon)
+        if self.scale:
+            x = x * self._per_channel(self.gamma)
+        if self.center:
+            x = x + self._per_channel(self.beta)
+        return ops.cast(x, self.compute_dtype)
+
+    def _group_means(self, x):
+        """For each channel the mean over its group, of a shape that broadcasts to `x`."""
+        channel = self.axis % 4
+        channels = x.shape[channel]
+        means = ops.mean(x, axis=[axis for axis in (1, 2, 3) if axis != channel])
+        means = ops.reshape(means, (-1, self.groups, channels // self.groups))
+        means = ops.mean(means, axis=2, keepdims=True)
+        means = ops.tile(means, (1, 1, channels // self.groups))
+        return ops.reshape(means, (-1, *self._shape(channels)))
+
+    def _per_channel(self, values):
+        return ops.reshape(values, (1, *self._shape(-1)))
+
+    def _shape(self, channels: int) -> tuple[int, ...]:
+        return tuple(channels if axis == self.axis % 4 else 1 for axis in (1, 2, 3))
+
+
 def group_norm(x, nn, groups: int = 32, epsilon: float = 1e-5, *, name: str):
     """The layer `name`: each image by mean and variance of each group of neighbouring channels.
 
     Source: Group Normalization (Wu and He, 2018, arXiv:1803.08494).
     """
-    return keras.layers.GroupNormalization(
+    return GroupNormalization(
         groups,
         axis=nn.axis,
         epsilon=epsilon,

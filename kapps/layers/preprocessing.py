@@ -42,6 +42,10 @@ PREPROCESSING = {
     "lite": Preprocessing((127.0,) * 3, (128.0,) * 3),
     # keras.applications.EfficientNetV2 S, M and L.
     "tensorflow128": Preprocessing((128.0,) * 3, (128.0,) * 3),
+    "cifar10": Preprocessing(  # of the 50,000 training images
+        tuple(255 * m for m in (0.4914, 0.4822, 0.4465)),
+        tuple(255 * s for s in (0.2470, 0.2435, 0.2616)),
+    ),
     "unit": Preprocessing((0.0,) * 3, (255.0,) * 3),
     "identity": Preprocessing((0.0,) * 3, (1.0,) * 3),
 }

@@ -5,6 +5,8 @@ from collections import Counter
 import keras
 import numpy as np
 
+from kapps.layers import StandardizedConv2D
+
 FOLDS_INTO = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
 
 
@@ -65,6 +67,8 @@ def _pairs(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
 
 def _fits(layer, norm) -> bool:
     """Whether the layer is linear and the norm works on its output channels."""
+    if isinstance(layer, StandardizedConv2D):  # takes any factor out of its kernel again
+        return False
     first = getattr(layer, "data_format", "channels_last") == "channels_first"
     rank = len(layer.output.shape)
     axis = norm.axis % rank

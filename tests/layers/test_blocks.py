@@ -85,3 +85,11 @@ def test_residual_drops_whole_samples_in_training_only():
     trained = np.asarray(keras.ops.convert_to_numpy(model(ones, training=True)))
     assert set(np.unique(trained)) == {0.0, 2.0}
     assert (trained == trained[:, :1, :1]).all()
+
+
+def test_the_slope_of_a_leaky_relu_is_the_networks():
+    image = keras.Input((1, 1, 2))
+    nn = Blocks(activation="leaky_relu", negative_slope=0.1)
+    model = keras.Model(image, nn.act(image, name="act"))
+    x = np.array([-2.0, 3.0], "float32").reshape(1, 1, 1, 2)
+    np.testing.assert_allclose(model.predict(x, verbose=0).ravel(), [-0.2, 3.0], rtol=1e-6)
