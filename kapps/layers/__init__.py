@@ -4,6 +4,7 @@ from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
+from kapps.layers.multi_query import MultiQueryAttention, multi_query_attention
 from kapps.layers.network import Network
 from kapps.layers.normalization import BatchNormalization
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
@@ -15,12 +16,14 @@ __all__ = [
     "Conv2D",
     "DepthwiseConv2D",
     "LayerScale",
+    "MultiQueryAttention",
     "Network",
     "Normalize",
     "Preprocessing",
     "drop_path_rates",
     "initializer",
     "make_divisible",
+    "multi_query_attention",
     "normalize",
     "spec_of",
 ]
