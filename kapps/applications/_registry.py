@@ -27,7 +27,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
     "densenet": ("DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201"),
     "mobilenet": ("MobileNet",),
-    "mobilenet_v2": ("MobileNetV2",),
+    "mobilenet_v2": ("MobileNetV2", "MobileNetV2_110D", "MobileNetV2_120D"),
     "mobilenet_v3": ("MobileNetV3Small", "MobileNetV3Large"),
     "mobilenet_v4": tuple(
         f"MobileNetV4{variant}"
@@ -36,9 +36,16 @@ FAMILIES = {  # module -> applications, in the order of the documentation
             *("HybridMedium", "HybridLarge"),
         )
     ),
+    "mnasnet": tuple(f"MnasNet{i}" for i in ("050", "075", "100", "130", "140", "A1", "Small")),
+    "proxylessnas": ("ProxylessNASCPU", "ProxylessNASGPU", "ProxylessNASMobile", "SPNASNet"),
+    "fbnet": ("FBNetC",),
+    "fbnet_v3": ("FBNetV3B",),
     "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
-    "efficientnet_v2": tuple(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L")),
+    "efficientnet_v2": (
+        *(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L", "XL")),
+        *(f"EfficientNetV2RW{i}" for i in "TSM"),
+    ),
     "inception_v3": ("InceptionV3",),
     "inception_resnet_v2": ("InceptionResNetV2",),
     "xception": ("Xception",),

@@ -8,6 +8,7 @@ from kapps.layers.multi_query import MultiQueryAttention, multi_query_attention
 from kapps.layers.network import Network
 from kapps.layers.normalization import BatchNormalization
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
+from kapps.layers.searched import searched_network
 
 __all__ = [
     "PREPROCESSING",
@@ -25,5 +26,6 @@ __all__ = [
     "make_divisible",
     "multi_query_attention",
     "normalize",
+    "searched_network",
     "spec_of",
 ]
