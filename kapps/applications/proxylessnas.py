@@ -74,9 +74,11 @@ def _application(
     )
 
 
-ProxylessNASCPU = _application("ProxylessNASCPU", CPU, 40, 1432)
-ProxylessNASGPU = _application("ProxylessNASGPU", GPU, 40, 1728)
-ProxylessNASMobile = _application("ProxylessNASMobile", MOBILE, 32, 1280)
+ProxylessNASCPU = _application("ProxylessNASCPU", CPU, 40, 1432, "mit-han-lab/proxyless_cpu")
+ProxylessNASGPU = _application("ProxylessNASGPU", GPU, 40, 1728, "mit-han-lab/proxyless_gpu")
+ProxylessNASMobile = _application(
+    "ProxylessNASMobile", MOBILE, 32, 1280, "mit-han-lab/proxyless_mobile"
+)
 SPNASNet = _application(
     "SPNASNet",
     SINGLE_PATH,
