@@ -75,7 +75,8 @@ Raises:
 
 @dataclass(frozen=True)
 class Flavor:
-    """One reference's conventions for an architecture: "keras" or "torch".
+    """One reference's conventions for an architecture: "keras", "torch" or, where it differs from
+    timm, "torchvision".
 
     Attributes:
         preprocessing: a name in `kapps.layers.PREPROCESSING`.

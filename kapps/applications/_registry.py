@@ -61,13 +61,28 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "darknet": ("DarkNet19", "DarkNet53", "CSPDarkNet53"),
     "densenet": ("DenseNet121", "DenseNet161", "DenseNet169", "DenseNet201"),
     "mobilenet": ("MobileNet",),
-    "mobilenet_v2": ("MobileNetV2",),
+    "mobilenet_v2": ("MobileNetV2", "MobileNetV2_110D", "MobileNetV2_120D"),
     "mobilenet_v3": ("MobileNetV3Small", "MobileNetV3Large"),
+    "mobilenet_v4": tuple(
+        f"MobileNetV4{variant}"
+        for variant in (
+            *("ConvSmall", "ConvSmall050", "ConvMedium", "ConvLarge"),
+            *("HybridMedium", "HybridLarge"),
+        )
+    ),
+    "mnasnet": tuple(f"MnasNet{i}" for i in ("050", "075", "100", "130", "140", "A1", "Small")),
+    "proxylessnas": ("ProxylessNASCPU", "ProxylessNASGPU", "ProxylessNASMobile", "SPNASNet"),
+    "fbnet": ("FBNetC",),
+    "fbnet_v3": ("FBNetV3B",),
     "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
     "efficientnet_v2": tuple(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     "googlenet": ("GoogLeNet", "InceptionV1BN"),
     "inception_v2": ("InceptionV2",),
+    "efficientnet_v2": (
+        *(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L", "XL")),
+        *(f"EfficientNetV2RW{i}" for i in "TSM"),
+    ),
     "inception_v3": ("InceptionV3",),
     "inception_v4": ("InceptionV4",),
     "inception_resnet_v2": ("InceptionResNetV2",),

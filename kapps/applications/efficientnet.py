@@ -36,6 +36,10 @@ def backbone(x, nn: Blocks, *, alpha: float, depth: float, drop_path: float):
 def _application(index):
     alpha, depth, size, dropout, crop_pct = VARIANTS[index]
     evaluation = {"crop_pct": crop_pct, "interpolation": "bicubic"}
+    torch = {"padding": "symmetric", "norm_epsilon": 1e-5, "norm_momentum": 0.9} | evaluation
+    # torchvision keeps the original's normalisation in the largest alone: the weights came so.
+    own = index >= 5
+    torchvision = {"norm_epsilon": 1e-3, "norm_momentum": 0.99}
     return Application(
         f"EfficientNetB{index}",
         backbone,
@@ -44,9 +48,8 @@ def _application(index):
             # Both are ImageNet's mean and deviation. Keras spreads them over two Rescaling layers
             # and a Normalization, which its files therefore contain.
             "keras": Flavor("torch", norm_epsilon=1e-3, norm_momentum=0.99, **evaluation),
-            "torch": Flavor(
-                "torch", padding="symmetric", norm_epsilon=1e-5, norm_momentum=0.9, **evaluation
-            ),
+            "torch": Flavor("torch", **torch),
+            **({"torchvision": Flavor("torch", **torch | torchvision)} if own else {}),
         },
         activation="silu",
         blocks={"kernel_initializer": "he_normal_fan_out"},
@@ -58,6 +61,7 @@ def _application(index):
             reference(f"keras/EfficientNetB{index}", "keras"),
             reference(f"timm/tf_efficientnet_b{index}", "keras"),
             reference(f"timm/efficientnet_b{index}", "torch"),
+            reference(f"torchvision/efficientnet_b{index}", "torchvision" if own else "torch"),
         ),
     )
 

@@ -1,5 +1,7 @@
 """EfficientNetV2: Smaller Models and Faster Training (Tan and Le, 2021, arXiv:2104.00298)."""
 
+from functools import partial
+
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
 from kapps.layers import Blocks
@@ -42,11 +44,35 @@ L = (
     (mbconv, 6, 384, 25, 2, 3),
     (mbconv, 6, 640, 7, 1, 3),
 )
+XL = (  # the reference implementation's; not in the paper's tables
+    (fused, 1, 32, 4, 1, 3),
+    (fused, 4, 64, 8, 2, 3),
+    (fused, 4, 96, 8, 2, 3),
+    (mbconv, 4, 192, 16, 2, 3),
+    (mbconv, 6, 256, 24, 1, 3),
+    (mbconv, 6, 512, 32, 2, 3),
+    (mbconv, 6, 640, 8, 1, 3),
+)
+RW = (  # timm's reading of the paper, which is older than the published code
+    (partial(fused, always_expand=True), 1, 24, 2, 1, 3),
+    *S[1:5],
+    (mbconv, 6, 272, 15, 2, 3),
+)
 
 
 def backbone(
-    x, nn: Blocks, *, stages, stem_filters: int, alpha: float, depth: float, drop_path: float
+    x,
+    nn: Blocks,
+    *,
+    stages,
+    stem_filters: int,
+    alpha: float,
+    depth: float | tuple[float, ...],
+    drop_path: float,
+    head_filters: int = 1280,
+    round_limit: float = 0.0,
 ):
+    # The second version rounds to the nearest multiple of eight: a limit of 0.
     return scaled_network(
         x,
         nn,
@@ -55,7 +81,8 @@ def backbone(
         alpha=alpha,
         depth=depth,
         drop_path=drop_path,
-        round_limit=0.0,  # the second version rounds to the nearest multiple of eight
+        head_filters=head_filters,
+        round_limit=round_limit,
     )
 
 
@@ -69,35 +96,72 @@ def _application(
     depth=1.0,
     preprocessing="tensorflow128",
     timm_preprocessing="tensorflow",  # x / 127.5 - 1, 0.4 % from the original's x / 128 - 1
+    torchvision=None,  # its preprocessing
+    keras=True,  # whether keras.applications has it
 ):
-    name = f"EfficientNetV2{variant}"
+    name, lower = f"EfficientNetV2{variant}", variant.lower()
+    evaluation = {"norm_momentum": 0.9, "crop_pct": crop_pct, "interpolation": "bicubic"}
+    flavors = {"keras": Flavor(preprocessing, norm_epsilon=1e-3, **evaluation)}
+    references = [
+        reference(
+            f"timm/tf_efficientnetv2_{lower}", "keras", include_preprocessing=timm_preprocessing
+        )
+    ]
+    if keras:
+        references.insert(0, reference(f"keras/{name}", "keras"))
+    if torchvision:
+        evaluation["padding"] = "symmetric"
+        # torchvision keeps the epsilon of the original, timm has torch's own.
+        flavors["torchvision"] = Flavor(torchvision, norm_epsilon=1e-3, **evaluation)
+        flavors["torch"] = Flavor("torch", norm_epsilon=1e-5, **evaluation)
+        references += [
+            reference(f"torchvision/efficientnet_v2_{lower}", "torchvision"),
+            reference(f"timm/efficientnetv2_{lower}", "torch"),
+        ]
     return Application(
         name,
         backbone,
         size=size,
-        flavors={
-            "keras": Flavor(
-                preprocessing,
-                norm_epsilon=1e-3,
-                norm_momentum=0.9,
-                crop_pct=crop_pct,
-                interpolation="bicubic",
-            )
-        },
+        flavors=flavors,
         activation="silu",
         blocks={"kernel_initializer": "he_normal_fan_out"},
         config={"stages": stages, "stem_filters": stem_filters, "alpha": alpha, "depth": depth},
         dropout=0.2,
         drop_path=0.2,
         stages={1: 1, 2: 2, 3: 3, 4: 5, 5: len(stages)},
-        references=(
-            reference(f"keras/{name}", "keras"),
-            reference(
-                f"timm/tf_efficientnetv2_{variant.lower()}",
-                "keras",
-                include_preprocessing=timm_preprocessing,
-            ),
-        ),
+        references=tuple(references),
+    )
+
+
+def _rw(variant, stages, size, alpha=1.0, depth=1.0, head_filters=1792):
+    return Application(
+        f"EfficientNetV2RW{variant}",
+        backbone,
+        size=size,
+        flavors={
+            "torch": Flavor(
+                "torch",
+                padding="symmetric",
+                norm_epsilon=1e-5,
+                norm_momentum=0.9,
+                crop_pct=1.0,
+                interpolation="bicubic",
+            )
+        },
+        activation="silu",
+        blocks={"kernel_initializer": "he_normal_fan_out"},
+        config={
+            "stages": stages,
+            "stem_filters": 24,
+            "alpha": alpha,
+            "depth": depth,
+            "head_filters": head_filters,
+            "round_limit": 0.9,
+        },
+        dropout=0.2,
+        drop_path=0.2,
+        stages={1: 1, 2: 2, 3: 3, 4: 5, 5: 6},
+        references=(reference(f"timm/efficientnetv2_rw_{variant.lower()}", "torch"),),
     )
 
 
@@ -109,9 +173,15 @@ EfficientNetV2B0 = _scaled("B0", 224, 0.875, alpha=1.0, depth=1.0)
 EfficientNetV2B1 = _scaled("B1", 240, 0.882, alpha=1.0, depth=1.1)
 EfficientNetV2B2 = _scaled("B2", 260, 0.890, alpha=1.1, depth=1.2)
 EfficientNetV2B3 = _scaled("B3", 300, 0.904, alpha=1.2, depth=1.4)
-EfficientNetV2S = _application("S", S, 384, 1.0, stem_filters=24)
-EfficientNetV2M = _application("M", M, 480, 1.0, stem_filters=24)
-EfficientNetV2L = _application("L", L, 480, 1.0, stem_filters=32)
+EfficientNetV2S = _application("S", S, 384, 1.0, stem_filters=24, torchvision="torch")
+EfficientNetV2M = _application("M", M, 480, 1.0, stem_filters=24, torchvision="torch")
+EfficientNetV2L = _application("L", L, 480, 1.0, stem_filters=32, torchvision="tensorflow")
+EfficientNetV2XL = _application(
+    "XL", XL, 512, 1.0, stem_filters=32, preprocessing="tensorflow", keras=False
+)
+EfficientNetV2RWT = _rw("T", S, 288, alpha=0.8, depth=0.9, head_filters=1280)
+EfficientNetV2RWS = _rw("S", RW, 384)
+EfficientNetV2RWM = _rw("M", RW, 416, alpha=1.2, depth=(*(1.2,) * 4, *(1.6,) * 2))
 
 __all__ = [
     "EfficientNetV2B0",
@@ -120,7 +190,11 @@ __all__ = [
     "EfficientNetV2B3",
     "EfficientNetV2L",
     "EfficientNetV2M",
+    "EfficientNetV2RWM",
+    "EfficientNetV2RWS",
+    "EfficientNetV2RWT",
     "EfficientNetV2S",
+    "EfficientNetV2XL",
     "decode_predictions",
     "preprocess_input",
 ]

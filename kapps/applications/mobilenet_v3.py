@@ -29,7 +29,7 @@ SMALL = (
 
 def backbone(x, nn: Blocks, *, stages, alpha: float, minimalistic: bool):
     nn = _simplified(nn, minimalistic)
-    x = nn.conv_norm_act(x, 16, 3, strides=2, name="stem")
+    x = nn.conv_norm_act(x, 16, 3, strides=2, name="stem")  # whatever the width
     for stage, (filters, strides, kernel_size, squeeze, activation, ratios) in enumerate(stages, 1):
         for block, expand_ratio in enumerate(ratios, 1):
             expand_filters = make_divisible(nn.channels(x) * expand_ratio)
@@ -79,6 +79,9 @@ def _application(size, stages, filters, levels):
                 norm_momentum=0.9,
                 interpolation="bicubic",
             ),
+            "torchvision": Flavor(
+                "torch", padding="symmetric", norm_epsilon=1e-3, norm_momentum=0.99
+            ),
         },
         activation="hard_swish",
         config={"stages": stages},
@@ -91,7 +94,11 @@ def _application(size, stages, filters, levels):
             reference(f"{timm}_100", "keras"),
             reference(f"{timm}_075", "keras", alpha=0.75),
             reference(f"{timm}_minimal_100", "keras", minimalistic=True),
-            reference(f"timm/mobilenetv3_{name}_100", "torch"),
+            *(
+                reference(f"timm/mobilenetv3_{name}_{alpha * 100:03.0f}", "torch", alpha=alpha)
+                for alpha in ((0.5, 0.75, 1.0) if size == "Small" else (0.75, 1.0))
+            ),
+            reference(f"torchvision/mobilenet_v3_{name}", "torchvision"),
         ),
     )
 

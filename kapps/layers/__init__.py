@@ -17,6 +17,7 @@ from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
 from kapps.layers.local_response import LocalResponseNormalization
+from kapps.layers.multi_query import MultiQueryAttention, multi_query_attention
 from kapps.layers.network import Network
 from kapps.layers.normalization import (
     BatchNormalization,
@@ -31,6 +32,7 @@ from kapps.layers.random_pooling import MixedPooling2D, StochasticPooling2D
 from kapps.layers.relative_position import RelativePositionAttention
 from kapps.layers.rotary import RotaryAttention
 from kapps.layers.scaling import drop_path_rates, make_divisible
+from kapps.layers.searched import searched_network
 from kapps.layers.token_windows import MergePatches
 from kapps.layers.tokens import TokensToMap
 from kapps.layers.transposed import conv_transpose, conv_transpose_norm_act
@@ -58,6 +60,7 @@ __all__ = [
     "MaxUnpooling2D",
     "MergePatches",
     "MixedPooling2D",
+    "MultiQueryAttention",
     "Network",
     "Normalize",
     "Preprocessing",
@@ -78,7 +81,9 @@ __all__ = [
     "initializer",
     "instance_norm",
     "make_divisible",
+    "multi_query_attention",
     "normalize",
+    "searched_network",
     "selective_kernel",
     "spec_of",
     "split_attention",

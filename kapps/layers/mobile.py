@@ -17,6 +17,7 @@ def inverted_residual(
     se_filters: int = 0,
     se_activation: str | None = None,
     se_gate: str = "sigmoid",
+    always_expand: bool = False,
     drop_path: float = 0.0,
     name: str,
 ):
@@ -24,10 +25,11 @@ def inverted_residual(
 
     Source: MobileNetV2 (Sandler et al., 2018), figure 4; the squeeze between the depthwise and the
     projecting convolution is MobileNetV3's and EfficientNet's. There is no expansion where it would
-    not widen, no squeeze where `se_filters` is 0, and a shortcut only where shapes allow.
+    not widen, but with `always_expand`, no squeeze where `se_filters` is 0, and a shortcut only
+    where shapes allow.
     """
     shortcut, channels = x, nn.channels(x)
-    if expand_filters != channels:
+    if always_expand or expand_filters != channels:
         x = nn.conv_norm_act(x, expand_filters, name=f"{name}_expand")
     x = nn.depthwise_norm_act(x, kernel_size, strides, name=f"{name}_depthwise")
     if se_filters:
@@ -76,16 +78,17 @@ def fused_inverted_residual(
     strides: int,
     expand_filters: int,
     *,
+    always_expand: bool = False,
     drop_path: float = 0.0,
     name: str,
 ):
     """Expand and filter in one full convolution, project without activation; add the input.
 
     Source: EfficientNetV2 (Tan and Le, 2021), figure 2. Where it would not widen, one convolution
-    with its activation is all.
+    with its activation is all, but with `always_expand`.
     """
     shortcut, channels = x, nn.channels(x)
-    if expand_filters == channels:
+    if expand_filters == channels and not always_expand:
         x = nn.conv_norm_act(x, filters, kernel_size, strides, name=f"{name}_project")
     else:
         x = nn.conv_norm_act(x, expand_filters, kernel_size, strides, name=f"{name}_expand")
@@ -102,12 +105,13 @@ def scaled_network(
     *,
     stem_filters: int,
     alpha: float,
-    depth: float,
+    depth: float | tuple[float, ...],
     drop_path: float,
+    head_filters: int = 1280,
     round_limit: float = 0.9,
     fixed_ends: bool = False,
 ):
-    """A stem, stages of blocks and a head of 1280 filters, scaled in width and in depth.
+    """A stem, stages of blocks and a head, scaled in width and, each stage or all, in depth.
 
     Source: EfficientNet (Tan and Le, 2019), section 3.3. A stage is a row of block function,
     expand_ratio, filters, blocks, strides and kernel_size; `round_limit` as of `make_divisible`.
@@ -117,11 +121,12 @@ def scaled_network(
     def scaled(filters):
         return make_divisible(filters * alpha, round_limit=round_limit)
 
-    depths = [math.ceil(depth * blocks) for _, _, _, blocks, _, _ in stages]
-    stem, head = scaled(stem_filters), scaled(1280)
+    factors = depth if isinstance(depth, tuple) else (depth,) * len(stages)
+    depths = [math.ceil(f * stage[3]) for f, stage in zip(factors, stages, strict=True)]
+    stem, head = scaled(stem_filters), scaled(head_filters)
     if fixed_ends:
         depths[0], depths[-1] = stages[0][3], stages[-1][3]
-        stem, head = stem_filters, 1280
+        stem, head = stem_filters, head_filters
     rates = iter(drop_path_rates(drop_path, sum(depths)))
 
     x = nn.conv_norm_act(x, stem, 3, strides=2, name="stem")

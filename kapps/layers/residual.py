@@ -5,7 +5,8 @@ weighs the channels at the end of a block (`attention`), how a shortcut gets its
 Each part is a function of `(x, nn, ..., name=...)`.
 """
 
-from kapps.layers.blocks import Blocks, drop_path_rates
+from kapps.layers.blocks import Blocks
+from kapps.layers.scaling import drop_path_rates
 
 FILTERS = (64, 128, 256, 512)  # of the four stages: table 1 of ResNet
 

@@ -42,7 +42,7 @@ def test_equals_keras_without_a_head_at_an_odd_size(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", sweep_but("timm/efficientnet_b0", goldens.names("efficientnet")))
-def test_equals_timm(name):
+def test_equals_timm_and_torchvision(name):
     assert goldens.relative_error(name) <= 1e-5
 
 

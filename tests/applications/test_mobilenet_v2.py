@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from kapps.applications import MobileNetV2
+from kapps.applications import MobileNetV2, facts
 from tests.parity import goldens, keras_reference
 
 # Trainable parameters of timm's and Keras's networks (reference_models.tsv).
@@ -24,8 +24,13 @@ def test_parameters(alpha, expected):
     assert sum(math.prod(v.shape) for v in model.trainable_variables) == expected
 
 
+def test_parameters_of_the_deeper_ones():
+    assert facts("MobileNetV2_110D")["params"] == 4_516_520
+    assert facts("MobileNetV2_120D")["params"] == 5_831_144
+
+
 @pytest.mark.parametrize("name", goldens.names("mobilenet_v2"))
-def test_equals_timm(name):
+def test_equals_timm_and_torchvision(name):
     assert goldens.relative_error(name) <= 1e-5
 
 

@@ -41,7 +41,7 @@ def test_equals_keras(name, arguments, tmp_path):
 
 
 @pytest.mark.parametrize("name", goldens.names("mobilenet_v3"))
-def test_equals_timm(name):
+def test_equals_timm_and_torchvision(name):
     assert goldens.relative_error(name) <= 1e-5
 
 

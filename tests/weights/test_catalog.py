@@ -177,7 +177,7 @@ def test_rows_are_unique_and_well_formed():
         assert row.preprocessing in (
             "tensorflow", "tensorflow128", "torch", "caffe", "lite", "identity"
         )  # fmt: skip
-        assert row.flavor in ("keras", "torch")
+        assert row.flavor in ("keras", "torch", "torchvision")
         assert row.format in ("keras_h5", "pth", "safetensors")
         assert row.interpolation in ("bilinear", "bicubic")
         assert 0.8 < row.crop_pct <= 1

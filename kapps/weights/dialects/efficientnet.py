@@ -1,4 +1,4 @@
-"""EfficientNet as Keras and timm name it."""
+"""EfficientNet as Keras, timm and torchvision name it."""
 
 import re
 
@@ -7,6 +7,7 @@ import numpy as np
 from kapps.errors import WeightsError
 from kapps.weights.dialects._dialect import Dialect, Normalization
 from kapps.weights.dialects._timm import MOBILE_BLOCKS
+from kapps.weights.dialects._torchvision import STEM, head, inverted_residual
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 NORMALIZATION = re.compile(r"normalization(_\d+)?/(mean|variance)")
@@ -61,4 +62,16 @@ KERAS = Dialect(
 
 TIMM = Dialect("timm", "torch", rows=MOBILE_BLOCKS)
 
-DIALECTS = (KERAS, TIMM)
+TORCHVISION = Dialect(
+    "torchvision",
+    "torch",
+    rows=(
+        *STEM,
+        *inverted_residual(r"features\.1\.(\d+)\.block", "stage1_block{0:+1}", expands=False),
+        *inverted_residual(r"features\.(\d)\.(\d+)\.block", "stage{0}_block{1:+1}"),
+        *head("8"),
+        (r"classifier\.1", "predictions"),
+    ),
+)
+
+DIALECTS = (KERAS, TIMM, TORCHVISION)

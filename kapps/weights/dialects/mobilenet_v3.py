@@ -1,4 +1,4 @@
-"""MobileNetV3 as Keras and timm name it.
+"""MobileNetV3 as Keras, timm and torchvision name it.
 
 Keras's published files have slashes and capitals, as in "expanded_conv_3/squeeze_excite/Conv" and
 "Conv/BatchNorm"; what Keras 3 writes has "expanded_conv_3_squeeze_excite_conv" and "conv_bn".
@@ -8,6 +8,7 @@ import re
 
 from kapps.weights.dialects._dialect import Dialect
 from kapps.weights.dialects._timm import MOBILE_BLOCKS
+from kapps.weights.dialects._torchvision import STEM, head, inverted_residual
 
 NORM = r"(?:_bn|/BatchNorm)"
 FIRST = r"expanded_conv[_/]"
@@ -60,4 +61,17 @@ TIMM = Dialect(
     prepare=_name_the_head,
 )
 
-DIALECTS = (KERAS, TIMM)
+TORCHVISION = Dialect(
+    "torchvision",
+    "torch",
+    rows=(
+        *STEM,
+        *inverted_residual(r"features\.1\.block", "stage1_block1", expands=False),
+        *inverted_residual(r"features\.(\d+)\.block", "{0:block-1}"),
+        *head("12|16"),  # of the small and of the large network
+        (r"classifier\.0", "head_dense"),
+        (r"classifier\.3", "predictions"),
+    ),
+)
+
+DIALECTS = (KERAS, TIMM, TORCHVISION)
