@@ -29,6 +29,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "mobilenet": ("MobileNet",),
     "mobilenet_v2": ("MobileNetV2",),
     "mobilenet_v3": ("MobileNetV3Small", "MobileNetV3Large"),
+    "shufflenet_v2": tuple(f"ShuffleNetV2_{width}x" for width in ("0_5", "1_0", "1_5", "2_0")),
     "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
     "efficientnet_v2": tuple(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L")),

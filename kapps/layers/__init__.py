@@ -1,6 +1,7 @@
 """Blocks that families share, and the few real Keras layers of the package."""
 
 from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
+from kapps.layers.channels import ChannelShuffle, ChannelSlice
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
@@ -12,6 +13,8 @@ __all__ = [
     "PREPROCESSING",
     "BatchNormalization",
     "Blocks",
+    "ChannelShuffle",
+    "ChannelSlice",
     "Conv2D",
     "DepthwiseConv2D",
     "LayerScale",
