@@ -1,4 +1,4 @@
-"""What is done to a Keras model before conversion: float32, channels last.
+"""What is done to a Keras model before conversion: float32, channels last, branches added up.
 
 Runs in the child process, on TensorFlow.
 """
@@ -25,7 +25,9 @@ def load(path: str):
 
 
 def prepare(model):
-    """The model in float32 and channels_last; rebuilt only where it is not.
+    """The model in float32 and channels_last, in its form for inference.
+
+    It is rebuilt only where it is not so.
 
     Returns:
         (model, notes): the notes name what was rebuilt.
@@ -33,6 +35,8 @@ def prepare(model):
     Raises:
         ExportError: the model is already quantised, or cannot be rebuilt.
     """
+    from kapps.layers import reparameterize
+
     layers = list(all_layers(model))
     policies = {layer.dtype_policy.name: layer.dtype_policy for layer in layers}.values()
     quantised = [p.name for p in policies if getattr(p, "quantization_mode", None)]
@@ -49,7 +53,12 @@ def prepare(model):
     if any(getattr(layer, "data_format", None) == "channels_first" for layer in layers):
         notes.append("rebuilt in channels_last from channels_first")
         edits.append(_channels_last)
-    return (_rebuilt(model, edits), notes) if edits else (model, notes)
+    model = _rebuilt(model, edits) if edits else model
+    merged = reparameterize(model)
+    if merged is not model:
+        before, after = len(model.layers), len(merged.layers)
+        notes.append(f"reparameterized: {before} layers became {after}")
+    return merged, notes
 
 
 def all_layers(model):

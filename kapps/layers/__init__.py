@@ -1,6 +1,7 @@
 """Blocks that families share, and the few real Keras layers of the package."""
 
 from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
+from kapps.layers.branches import branched_conv
 from kapps.layers.channels import ChannelShuffle, ChannelSlice
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
@@ -8,22 +9,29 @@ from kapps.layers.layer_scale import LayerScale
 from kapps.layers.network import Network
 from kapps.layers.normalization import BatchNormalization
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
+from kapps.layers.reparameterization import reparameterize
+from kapps.layers.resizing import BilinearResize, NearestResize, ResizeToMultiple
 
 __all__ = [
     "PREPROCESSING",
     "BatchNormalization",
+    "BilinearResize",
     "Blocks",
     "ChannelShuffle",
     "ChannelSlice",
     "Conv2D",
     "DepthwiseConv2D",
     "LayerScale",
+    "NearestResize",
     "Network",
     "Normalize",
     "Preprocessing",
+    "ResizeToMultiple",
+    "branched_conv",
     "drop_path_rates",
     "initializer",
     "make_divisible",
     "normalize",
+    "reparameterize",
     "spec_of",
 ]
