@@ -32,7 +32,8 @@ def facts_of(name: str) -> dict:
 
     keras.backend.clear_session()
     app = kapps.applications.get(name)
-    model = app(weights=None)
+    # The references count those that were published without a classifier with one, too.
+    model = app(weights=None, classes=app.classes or 1000)
     module = import_module(app.__module__)
     return {
         "name": name,

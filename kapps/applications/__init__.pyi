@@ -76,6 +76,16 @@ from kapps.applications.convnext import ConvNeXtSmall as ConvNeXtSmall
 from kapps.applications.convnext import ConvNeXtBase as ConvNeXtBase
 from kapps.applications.convnext import ConvNeXtLarge as ConvNeXtLarge
 from kapps.applications.convnext import ConvNeXtXLarge as ConvNeXtXLarge
+from kapps.applications import vit as vit
+from kapps.applications.vit import ViTTiny16 as ViTTiny16
+from kapps.applications.vit import ViTSmall16 as ViTSmall16
+from kapps.applications.vit import ViTSmall32 as ViTSmall32
+from kapps.applications.vit import ViTBase8 as ViTBase8
+from kapps.applications.vit import ViTBase16 as ViTBase16
+from kapps.applications.vit import ViTBase32 as ViTBase32
+from kapps.applications.vit import ViTLarge16 as ViTLarge16
+from kapps.applications.vit import ViTLarge32 as ViTLarge32
+from kapps.applications.vit import ViTHuge14 as ViTHuge14
 from kapps.applications._registry import FAMILIES as FAMILIES
 from kapps.applications._registry import facts as facts
 from kapps.applications._registry import find_application as find_application

@@ -10,7 +10,8 @@ import keras
 
 from kapps._values import did_you_mean
 from kapps.applications import _graph, _loading, _registry
-from kapps.layers import PREPROCESSING, Network
+from kapps.applications._tokens import Tokens
+from kapps.layers import PREPROCESSING, Network, attention_maps
 from kapps.weights import catalog
 
 COMMON = {  # the arguments of every application, with the defaults that do not vary
@@ -44,8 +45,8 @@ Args:
     input_tensor: a Keras tensor to build on, in place of a new input.
     input_shape: (height, width, channels) in the data format of Keras; {size}x{size}x{channels} by
         default. Other than three channels adapt the stem of pretrained weights.
-    pooling: "avg", "max" or None: what follows the last feature map when include_top is False.
-    classes: outputs of the classifier; other than the checkpoint's makes a new head.
+    pooling: {poolings}: what follows when include_top is False.
+    classes: outputs of the classifier; other than the checkpoint's makes a new head{no_classifier}.
     classifier_activation: of the classifier; None for logits.
     name: of the model.
     include_preprocessing: True normalises RGB in [0, 255] inside the model as the flavor was
@@ -150,7 +151,9 @@ class Application:
         aliases: what a reference calls an argument -> its name here.
         dropout, drop_path: the recipe's own rates.
         stages: pyramid level (of stride 2**level) -> the stage whose last layer is that level.
+        tokens: how its patches lie, where it cuts the image into some.
         references: the same network elsewhere.
+        classes: of its own classifier; 0 for a network that was published without one.
         defaults: what `bind` changed of the signature.
     """
 
@@ -170,6 +173,7 @@ class Application:
     aliases: Mapping[str, str] = field(default_factory=dict)
     dropout: float = 0.0
     drop_path: float = 0.0
+    tokens: Tokens | None = None
     references: tuple[Reference, ...] = ()
     min_size: int = 32
     channels: int = 3
@@ -219,6 +223,8 @@ class Application:
 
         Args:
             levels: which ones, level n having stride 2**n; 2 to 5 by default, as far as they exist.
+                A network of tokens has the stride of its patches on all levels, which are then
+                those after a quarter, a half, three quarters and all of its blocks.
             **kwargs: as of the application itself, without those of its head.
 
         Returns:
@@ -243,11 +249,23 @@ class Application:
             )
         model = self(*args, include_top=False, **kwargs)
         names = _graph.level_layers(model, self.stages)
-        outputs = [model.get_layer(names[level]).output for level in levels]
+        outputs = [
+            _graph.level_map(self, model, level, model.get_layer(names[level]).output)
+            for level in levels
+        ]
         pyramid = Network(model.inputs, outputs, name=f"{model.name}_features")
         if hasattr(model, "load_report"):
             pyramid.load_report = model.load_report
         return pyramid
+
+    def attention_maps(self, model: keras.Model, images) -> dict[str, Any]:
+        """How much each token of images looks at each other one: `kapps.layers.attention_maps`.
+
+        Args:
+            model: one that this application returned.
+            images: (batch, height, width, channels), RGB in [0, 255].
+        """
+        return attention_maps(model, images)
 
     @property
     def family(self) -> str:
@@ -331,6 +349,10 @@ def _document(app: Application, signature: inspect.Signature) -> str:
         summary=summary,
         size=app.size,
         channels=app.channels,
+        poolings=" or ".join(
+            map(repr, app.tokens.poolings if app.tokens else ("avg", "max", None))
+        ),
+        no_classifier="" if app.classes else "; 0 for none, and the pooled features are the output",
         preprocessings=", ".join(map(repr, PREPROCESSING)),
         dropout=app.dropout,
         drop_path=app.drop_path,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kapps._values import did_you_mean
-from kapps.layers import PREPROCESSING, Blocks, Network, Preprocessing, normalize
+from kapps.layers import PREPROCESSING, Blocks, Network, Preprocessing, TokensToMap, normalize
 from kapps.weights.port import CLASSIFIER
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ def check(app: "Application", a: dict[str, Any], given: dict[str, Any]) -> None:
         ValueError: one sentence with the value, what was expected and the fix.
     """
     _choice(a, "flavor", tuple(app.flavors), f"{app.name} exists in")
-    _choice(a, "pooling", ("avg", "max", None), "expected one of")
+    poolings = app.tokens.poolings if app.tokens else ("avg", "max", None)
+    _choice(a, "pooling", poolings, "expected one of")
     if not isinstance(a["include_preprocessing"], bool):
         _choice(a, "include_preprocessing", (True, False, *PREPROCESSING), "expected one of")
-    if not isinstance(a["classes"], int) or a["classes"] < 1:
-        raise ValueError(f"classes={a['classes']!r}: expected a whole number of at least 1")
+    if not isinstance(a["classes"], int) or a["classes"] < (app.classes > 0):
+        least = "1" if app.classes else "0, which means no classifier"
+        raise ValueError(f"classes={a['classes']!r}: expected a whole number of at least {least}")
     for rate in ("dropout", "drop_path"):
         if a[rate] is not None and not 0 <= a[rate] < 1:
             raise ValueError(f"{rate}={a[rate]!r}: expected a rate in [0, 1)")
@@ -77,22 +79,28 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
         rates = (a["dropout"], flavor.dropout, app.dropout)
         dropout = next(rate for rate in rates if rate is not None)
         if app.top is None:
-            x = nn.global_avg_pool(x, name="avg_pool")
+            x = _pooled(app, nn, x, app.tokens.pooling if app.tokens else "avg")
         else:
             offered = {**config, "dropout": dropout}
             x = app.top(x, nn, **{k: v for k, v in offered.items() if _takes(app.top, k)})
-    elif a["pooling"] == "avg":
-        x = nn.global_avg_pool(x, name="avg_pool")
-    elif a["pooling"] == "max":
-        x = nn.global_max_pool(x, name="max_pool")
+    elif a["pooling"]:
+        x = _pooled(app, nn, x, a["pooling"])
     if app.final:
         x = app.final(x, nn)
-    if a["include_top"]:
+    if a["include_top"] and a["classes"]:
         x = classifier(nn, x, a["classes"], a["classifier_activation"], dropout)
 
     given = a["input_tensor"]
     inputs = image if given is None else keras.utils.get_source_inputs(given)
     return Network(inputs, x, name=a["name"] or app.name.lower())
+
+
+def _pooled(app, nn: Blocks, x, mode: str):
+    """One vector an image: over the positions of a map, over patches, or the first token."""
+    name = f"{mode}_pool"
+    if len(x.shape) == 3:
+        return nn.token_pool(x, mode, app.tokens.prefix, name=name)
+    return (nn.global_avg_pool if mode == "avg" else nn.global_max_pool)(x, name=name)
 
 
 def classifier(nn: Blocks, x, classes: int, activation: str | None, dropout: float):
@@ -121,6 +129,17 @@ def level_layers(model: keras.Model, stages: dict[int, int]) -> dict[int, str]:
     return {level: last[stage] for level, stage in stages.items()}
 
 
+def level_map(app: "Application", model: keras.Model, level: int, tensor):
+    """The map of a pyramid level: `tensor` itself, or the patches among its tokens."""
+    if len(tensor.shape) == 4:
+        return tensor
+    data_format = keras.config.image_data_format()
+    shape = model.input_shape
+    sides = shape[1:3] if data_format == "channels_last" else shape[2:4]
+    grid = [side // app.tokens.patch for side in sides]
+    return TokensToMap(*grid, app.tokens.prefix, data_format, name=f"level{level}")(tensor)
+
+
 def _image(app, a, data_format):
     """The tensor that the network starts from: a new input, or the user's own."""
     if a["input_tensor"] is not None:
@@ -135,7 +154,7 @@ def _image(app, a, data_format):
     if a["input_shape"] is not None:
         shape = tuple(a["input_shape"])
     else:
-        side = app.size if a["include_top"] else None
+        side = app.size if a["include_top"] or app.tokens else None
         shape = (side, side, app.channels)
         shape = shape if data_format == "channels_last" else (shape[2], *shape[:2])
     _check_shape(app, a, shape, data_format)
@@ -155,6 +174,8 @@ def _check_shape(app, a, shape, data_format):
         raise ValueError(
             f"input_shape={shape}: {app.name} needs at least {app.min_size}x{app.min_size} pixels"
         )
+    if app.tokens:
+        app.tokens.check_sides(app.name, sides, shape)
     if a["include_top"] and None in sides:
         raise ValueError(
             f"input_shape={shape}: include_top=True needs a static height and width; give them, or "

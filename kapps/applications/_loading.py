@@ -1,10 +1,12 @@
 """From the argument `weights` to a model that holds them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from kapps.applications import _graph
 from kapps.errors import MissingFileError, WeightsError
@@ -45,7 +47,7 @@ def find_checkpoint(app: "Application", a: dict[str, Any]) -> catalog.Checkpoint
     row = catalog.find(
         app.name,
         weights,
-        include_top=a["include_top"],
+        include_top=a["include_top"] and app.classes > 0,
         flavor=a["flavor"],
         arguments=arguments,
         input_size=_side(a),
@@ -99,6 +101,7 @@ def load(
         new_layers=(port.CLASSIFIER,) if new_head else (),
         head_layers=(port.CLASSIFIER, *app.top_layers),
         stem=_stem(model),
+        adapters=_adapters(model),
         # Without preprocessing the network takes what the reference's own preprocessing returns.
         bgr=dialect.bgr and a["include_preprocessing"] is not False,
     )
@@ -115,6 +118,12 @@ def targets_of(model: keras.Model) -> dict[str, dialects.Target]:
             }
             targets[layer.name] = dialects.Target(kind, shapes)
     return targets
+
+
+def _adapters(model: keras.Model) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """How tables that belong to an image size come from those of another one, by variable."""
+    layers = [layer for layer in model.layers if hasattr(layer, "adapted")]
+    return {f"{layer.name}/{layer.adapts}": layer.adapted for layer in layers}
 
 
 def _stem(model: keras.Model) -> str | None:

@@ -47,6 +47,20 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "xception": ("Xception",),
     "nasnet": ("NASNetMobile", "NASNetLarge"),
     "convnext": tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+    "vit": tuple(
+        f"ViT{size}"
+        for size in (
+            "Tiny16",
+            "Small16",
+            "Small32",
+            "Base8",
+            "Base16",
+            "Base32",
+            "Large16",
+            "Large32",
+            "Huge14",
+        )
+    ),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
 # Modules of keras.applications that are named after one application of a family.
@@ -84,7 +98,8 @@ def facts(name: str) -> dict[str, Any]:
 
     Returns:
         {"name", "family", "size", "params", "macs", "flavors", "levels", "references", "paper"};
-        params and macs with the default arguments and size, macs in multiply-accumulates.
+        params and macs with the default arguments and size (1000 classes for networks that were
+        published without a classifier), macs in multiply-accumulates.
 
     Raises:
         ValueError: there is no such application; the sentence names the closest ones.

@@ -3,6 +3,8 @@
 from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
 from kapps.layers.branches import branched_conv
 from kapps.layers.channels import ChannelShuffle, ChannelSlice
+from kapps.layers.attention import Attention, attention_maps
+from kapps.layers.blocks import Blocks
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
@@ -11,9 +13,12 @@ from kapps.layers.normalization import BatchNormalization
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
 from kapps.layers.reparameterization import reparameterize
 from kapps.layers.resizing import BilinearResize, NearestResize, ResizeToMultiple
+from kapps.layers.scaling import drop_path_rates, make_divisible
+from kapps.layers.tokens import TokensToMap
 
 __all__ = [
     "PREPROCESSING",
+    "Attention",
     "BatchNormalization",
     "BilinearResize",
     "Blocks",
@@ -28,6 +33,8 @@ __all__ = [
     "Preprocessing",
     "ResizeToMultiple",
     "branched_conv",
+    "TokensToMap",
+    "attention_maps",
     "drop_path_rates",
     "initializer",
     "make_divisible",

@@ -14,24 +14,14 @@ from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
 from kapps.layers.normalization import BatchNormalization
 from kapps.layers.pooling import AveragePooling2D, MaxPooling2D
+from kapps.layers.transformer import TokenBlocks
 
 CHANNELS_LAST = "channels_last"
 
 
-def make_divisible(
-    value: float, divisor: int = 8, min_value: int | None = None, round_limit: float = 0.9
-) -> int:
-    """Round a number of channels to a multiple of `divisor`, never down to below `round_limit`.
-
-    Source: the reference implementation of MobileNet; used by every mobile family since.
-    """
-    rounded = max(min_value or divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < round_limit * value else rounded
-
-
 @dataclass(frozen=True)
-class Blocks:
-    """Conventions of one network.
+class Blocks(TokenBlocks):
+    """Conventions of one network; the words of networks of tokens are in `TokenBlocks`.
 
     Attributes:
         data_format: "channels_last" or "channels_first".
@@ -264,7 +254,8 @@ class Blocks:
         Source: Deep Networks with Stochastic Depth (Huang et al., 2016), scaled at training time.
         """
         if drop_path:
-            x = layers.Dropout(drop_path, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
+            whole = (None, *(1,) * (len(x.shape) - 1))
+            x = layers.Dropout(drop_path, noise_shape=whole, name=f"{name}_drop")(x)
         return layers.Add(name=f"{name}_add")([shortcut, x])
 
     def squeeze_excite(self, x, filters, activation="relu", gate="sigmoid", *, name):
@@ -289,15 +280,3 @@ class Blocks:
         if self.data_format != CHANNELS_LAST:
             x = layers.Permute((2, 3, 1), name=f"{name}_permute")(x)
         return layers.Flatten(data_format=CHANNELS_LAST, name=name)(x)
-
-
-def drop_path_rates(rate: float, blocks: int, last: bool = False) -> list[float]:
-    """`rate * index / blocks` for each block: the last one stays just below `rate`.
-
-    With `last`, the last block has `rate` itself: ConvNeXt's and the transformers' rule.
-    """
-    steps = max(1, blocks - 1) if last else blocks
-    return [rate * index / steps for index in range(blocks)]
-
-
-__all__ = ["Blocks", "drop_path_rates", "make_divisible"]

@@ -2,7 +2,8 @@
 
 import math
 
-from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
+from kapps.layers.blocks import Blocks
+from kapps.layers.scaling import drop_path_rates, make_divisible
 
 
 def inverted_residual(

@@ -1,6 +1,6 @@
 """Named arrays into a model's variables: all of them, or an error that says which and why."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import keras
@@ -55,6 +55,7 @@ def assign(
     new_layers: Collection[str] = (),
     head_layers: Collection[str] = (),
     stem: str | None = None,
+    adapters: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
     bgr: bool = False,
 ) -> LoadReport:
     """Give every variable of the model its array.
@@ -67,6 +68,7 @@ def assign(
         stem: the convolution that sees the image. Its kernel is adapted to another number of
             channels: for one channel the sum over RGB, otherwise the RGB kernels in turn, scaled
             so that a gray image gives what it gave before.
+        adapters: variable -> what makes its array of one of another size; it may raise ValueError.
         bgr: whether the stem of the arrays takes blue first, so that it must be turned round.
 
     Raises:
@@ -85,6 +87,13 @@ def assign(
                 how = f"from {array.shape[2]} to {variable.shape[2]} input channels"
                 array = _adapt_stem(array, variable.shape[2])
                 adapted.append((name, how))
+        if array is not None and name in (adapters or {}):
+            array, how, problem = _resized(array, tuple(variable.shape), adapters[name])
+            if how:
+                adapted.append((name, how))
+            if problem:
+                problems.append(f"{name}: {problem}")
+                continue
         if array is not None and array.shape == tuple(variable.shape):
             values[name] = array
         elif layer in new_layers:
@@ -106,6 +115,16 @@ def assign(
     head = arrays.get(f"{CLASSIFIER}/kernel")
     classes = None if head is None else head.shape[-1]
     return LoadReport(source, loaded, tuple(adapted), tuple(new), tuple(unused), classes)
+
+
+def _resized(array, shape, adapter):
+    """(array, how it was changed, why it could not be) for a table that depends on the size."""
+    if array.shape == shape or array.shape[-1] != shape[-1]:
+        return array, None, None
+    try:
+        return adapter(array), f"interpolated from {array.shape} to {shape}", None
+    except ValueError as error:
+        return array, None, str(error)
 
 
 def _adapt_stem(kernel: np.ndarray, channels: int) -> np.ndarray:

@@ -38,8 +38,9 @@ def app_of(name):
 
 
 def side_of(app):
-    """A small side that every stage can halve."""
-    return max(64, app.min_size) if app.size > 64 else app.size
+    """A small side that every stage can halve, and that is cut into whole patches."""
+    patch = app.tokens.patch if app.tokens else 1
+    return max(64, app.min_size) // patch * patch if app.size > 64 else app.size
 
 
 def shape_of(app, channels=None):
@@ -100,7 +101,7 @@ def test_normalisation_is_inside_and_is_the_one_that_spec_says(app, model):
 
 def test_facts_agree_with_the_network(app):
     row = facts(app.name)
-    full = app(weights=None)
+    full = app(weights=None, classes=app.classes or 1000)
     assert sum(int(np.prod(v.shape)) for v in full.trainable_variables) == row["params"]
     assert count_macs(full) == row["macs"]
     assert app.levels == {int(level): name for level, name in row["levels"].items()}
@@ -108,11 +109,14 @@ def test_facts_agree_with_the_network(app):
 
 def test_features_halve_at_each_level(app):
     shape = (128, 128, app.channels) if app.size > 64 else shape_of(app)
+    if app.tokens and app.tokens.prefix:
+        shape = (4 * app.tokens.patch, 4 * app.tokens.patch, app.channels)
     levels = tuple(app.stages)
     pyramid = app.features(weights=None, input_shape=shape, levels=levels)
     assert [layer.name for layer in pyramid.layers if layer.name == "predictions"] == []
     for level, output in zip(levels, pyramid.outputs, strict=True):
-        assert abs(output.shape[1] - shape[0] / 2**level) <= 4, (level, output.shape)
+        stride = app.tokens.patch if app.tokens and app.tokens.prefix else 2**level
+        assert abs(output.shape[1] - shape[0] / stride) <= 4, (level, output.shape)
 
 
 FRESH = """
@@ -228,7 +232,9 @@ def test_mixed_precision_computes_in_half_and_answers_in_float32(app):
 
 def test_without_top_the_size_is_free(app):
     bare = app(weights=None, include_top=False, pooling="avg")
-    assert bare.input_shape == (None, None, None, app.channels)
+    # Tables of places belong to a grid of patches.
+    side = app.size if app.tokens else None
+    assert bare.input_shape == (None, side, side, app.channels)
     assert len(bare.output_shape) == 2
 
 

@@ -10,6 +10,8 @@ Keras layer, whose path is the reference that the tests compare with:
 - `batch_statistics_norm(x, gamma, beta, epsilon, axis)` in training, which returns (y, mean,
   variance) with the variance that divides by the number of values
 - `max_pool(x, pool_size, strides, padding, data_format)`
+- `attention(query, key, value, scale, bias)` of (rows, heads, tokens, channels), where `bias` is
+  None or added to the scaled products
 - `calls_layers_anew()`, by its presence: each step calls each layer, see `kapps.layers.network`
 
 Tensors are the backend's; kernels have Keras's shape (height, width, channels, filters); `padding`

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as tnn
 
 __all__ = [
+    "attention",
     "batch_norm",
     "batch_statistics_norm",
     "calls_layers_anew",
@@ -119,6 +120,11 @@ def max_pool(x, pool_size, strides, padding, data_format):
     x = x.permute(0, 3, 1, 2) if last else x
     y = tnn.max_pool2d(x, tuple(pool_size), tuple(strides))
     return y.permute(0, 2, 3, 1) if last else y
+
+
+def attention(query, key, value, scale, bias):
+    """See `kapps.layers.kernels`."""
+    return tnn.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
 
 
 def calls_layers_anew():

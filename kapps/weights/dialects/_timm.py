@@ -18,3 +18,17 @@ MOBILE_BLOCKS = (  # depthwise separable blocks in the first stage, inverted res
     (r"bn2", "head_norm"),
     (r"classifier", "predictions"),
 )
+
+TRANSFORMER_BLOCKS = (  # class token, table of places, blocks and head of a plain transformer
+    (r"cls_token", "class_token/token"),
+    (r"pos_embed", "position_embedding/embedding"),
+    (r"patch_embed\.proj", "stem_conv"),
+    (r"blocks\.(\d+)\.norm1", "{0:block}_attention_norm"),
+    (r"blocks\.(\d+)\.attn\.qkv", "{0:block}_attention_qkv"),
+    (r"blocks\.(\d+)\.attn\.proj", "{0:block}_attention_project"),
+    (r"blocks\.(\d+)\.norm2", "{0:block}_mlp_norm"),
+    (r"blocks\.(\d+)\.mlp\.fc1", "{0:block}_mlp_expand"),
+    (r"blocks\.(\d+)\.mlp\.fc2", "{0:block}_mlp_project"),
+    (r"norm", "head_norm"),
+    (r"head", "predictions"),
+)
