@@ -39,6 +39,8 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         for name in ("A0", "A1", "A2", "B0", "B1", "B1g4", "B2", "B2g4", "B3", "B3g4", "D2se")
     ),
     "mobileone": tuple(f"MobileOneS{i}" for i in range(5)),
+    "mobilevit": tuple(f"MobileViT{size}" for size in ("XXS", "XS", "S")),
+    "mobilevit_v2": tuple(f"MobileViTV2_{width}" for width in ("050", "100", "200")),
     "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
     "efficientnet_v2": tuple(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L")),
