@@ -42,7 +42,6 @@ def test_linear_attention():
     score, key, value = x[..., :1], x[..., 1:4], x[..., 4:]
     weights = np.exp(score) / np.exp(score).sum(axis=2, keepdims=True)
     expected = np.maximum(value, 0) * (weights * key).sum(axis=2, keepdims=True)
-    layer = LinearAttention()
-    found = keras.ops.convert_to_numpy(layer(x))
+    inputs = keras.Input((4, None, 7))
+    found = keras.Model(inputs, LinearAttention()(inputs)).predict(x, verbose=0)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-    assert keras.Model(i := keras.Input((4, 5, 7)), layer(i)).layers[-1] is layer

@@ -22,5 +22,4 @@ def compare(app, size: int = 64):
     images = np.concatenate([golden_input(size, 0), golden_input(size, 1)])
     expected, found = (m.predict(images, verbose=0) for m in (model, merged))
     error = np.abs(found - expected).max() / np.abs(expected).max()
-    # The tables count a reparameterized network at its classifier of 1000 classes.
     return error, sum(math.prod(v.shape) for v in merged.trainable_variables), merged
