@@ -20,6 +20,7 @@ LAZY = {  # name -> (module, attribute); attribute None for the module itself
     "create_transform": ("kapps._transforms", "create_transform"),
     "find_application": ("kapps.applications", "find_application"),
     "list_models": ("kapps.applications", "list_models"),
+    "reparameterize": ("kapps.layers", "reparameterize"),
     "replace_head": ("kapps.applications._heads", "replace_head"),
 }
 

@@ -74,9 +74,20 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "proxylessnas": ("ProxylessNASCPU", "ProxylessNASGPU", "ProxylessNASMobile", "SPNASNet"),
     "fbnet": ("FBNetC",),
     "fbnet_v3": ("FBNetV3B",),
+    "shufflenet_v2": tuple(f"ShuffleNetV2_{width}x" for width in ("0_5", "1_0", "1_5", "2_0")),
+    "ghostnet": (
+        *("GhostNet050", "GhostNet", "GhostNet130"),
+        *(f"GhostNetV2_{width}" for width in (100, 130, 160)),
+    ),
+    "repvgg": tuple(
+        f"RepVGG{name}"
+        for name in ("A0", "A1", "A2", "B0", "B1", "B1g4", "B2", "B2g4", "B3", "B3g4", "D2se")
+    ),
+    "mobileone": tuple(f"MobileOneS{i}" for i in range(5)),
+    "mobilevit": tuple(f"MobileViT{size}" for size in ("XXS", "XS", "S")),
+    "mobilevit_v2": tuple(f"MobileViTV2_{width}" for width in ("050", "100", "200")),
     "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
-    "efficientnet_v2": tuple(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     "googlenet": ("GoogLeNet", "InceptionV1BN"),
     "inception_v2": ("InceptionV2",),
     "efficientnet_v2": (

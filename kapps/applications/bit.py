@@ -6,9 +6,10 @@ place of batch normalisation (arXiv:1912.11370, section 3.1).
 
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
-from kapps.applications.resnet import DEPTHS, FILTERS
+from kapps.applications.resnet import DEPTHS
 from kapps.applications.resnet_v2 import preactivated
 from kapps.layers import Blocks
+from kapps.layers.residual import FILTERS
 
 
 def backbone(x, nn: Blocks, *, depths: tuple[int, ...], width: int):

@@ -3,7 +3,7 @@
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
 from kapps.layers import Blocks
-from kapps.layers.cells import Cell, apply
+from kapps.layers.nasnet_cells import Cell, apply
 
 PAIRS = (  # figure 1, left; "p" is the map before the current one, "h"
     (("separable", 5, "p"), ("max_pool", 3, "p")),

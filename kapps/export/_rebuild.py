@@ -1,11 +1,11 @@
-"""What is done to a Keras model before conversion: float32, channels last, plain kernels.
+"""What is done to a Keras model before conversion: float32, channels last, one kernel a sum.
 
 Runs in the child process, on TensorFlow.
 """
 
 from kapps.errors import ExportError
 from kapps.export.source import load_reason
-from kapps.layers import StandardizedConv2D
+from kapps.layers import StandardizedConv2D, reparameterize
 
 
 def load(path: str):
@@ -26,7 +26,9 @@ def load(path: str):
 
 
 def prepare(model):
-    """The model in float32 and channels_last; rebuilt only where it is not.
+    """The model in float32 and channels_last, in its form for inference.
+
+    It is rebuilt only where it is not so.
 
     Returns:
         (model, notes): the notes name what was rebuilt.
@@ -52,7 +54,12 @@ def prepare(model):
         edits.append(_channels_last)
     if any(isinstance(layer, StandardizedConv2D) for layer in layers):
         edits.append(_plain_kernels)
-    return (_rebuilt(model, edits), notes) if edits else (model, notes)
+    model = _rebuilt(model, edits) if edits else model
+    merged = reparameterize(model)
+    if merged is not model:
+        before, after = len(model.layers), len(merged.layers)
+        notes.append(f"reparameterized: {before} layers became {after}")
+    return merged, notes
 
 
 def all_layers(model):

@@ -4,6 +4,7 @@ from kapps.layers.adaptive_pooling import AdaptiveAveragePooling2D, adaptive_avg
 from kapps.layers.attention import Attention, attention_maps
 from kapps.layers.blocks import Blocks
 from kapps.layers.blur_pool import BlurPool2D
+from kapps.layers.branches import branched_conv
 from kapps.layers.cells import CCells, SCells
 from kapps.layers.channel_attention import (
     efficient_channel_attention,
@@ -16,6 +17,7 @@ from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
+from kapps.layers.linear_attention import LinearAttention
 from kapps.layers.local_response import LocalResponseNormalization
 from kapps.layers.multi_query import MultiQueryAttention, multi_query_attention
 from kapps.layers.network import Network
@@ -26,10 +28,13 @@ from kapps.layers.normalization import (
     group_norm,
     instance_norm,
 )
+from kapps.layers.patches import MapToPatches, PatchesToMap
 from kapps.layers.pooling import ceil_max_pool
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
 from kapps.layers.random_pooling import MixedPooling2D, StochasticPooling2D
 from kapps.layers.relative_position import RelativePositionAttention
+from kapps.layers.reparameterization import reparameterize
+from kapps.layers.resizing import BilinearResize, NearestResize, ResizeToMultiple
 from kapps.layers.rotary import RotaryAttention
 from kapps.layers.scaling import drop_path_rates, make_divisible
 from kapps.layers.searched import searched_network
@@ -43,6 +48,7 @@ __all__ = [
     "AdaptiveAveragePooling2D",
     "Attention",
     "BatchNormalization",
+    "BilinearResize",
     "Blocks",
     "BlurPool2D",
     "CCells",
@@ -55,16 +61,21 @@ __all__ = [
     "GroupNormalization",
     "LayerNormalization",
     "LayerScale",
+    "LinearAttention",
     "LocalResponseNormalization",
+    "MapToPatches",
     "MaxPoolingWithSwitches2D",
     "MaxUnpooling2D",
     "MergePatches",
     "MixedPooling2D",
     "MultiQueryAttention",
+    "NearestResize",
     "Network",
     "Normalize",
+    "PatchesToMap",
     "Preprocessing",
     "RelativePositionAttention",
+    "ResizeToMultiple",
     "RotaryAttention",
     "SCells",
     "StandardizedConv2D",
@@ -72,6 +83,7 @@ __all__ = [
     "TokensToMap",
     "adaptive_avg_pool",
     "attention_maps",
+    "branched_conv",
     "ceil_max_pool",
     "conv_transpose",
     "conv_transpose_norm_act",
@@ -83,6 +95,7 @@ __all__ = [
     "make_divisible",
     "multi_query_attention",
     "normalize",
+    "reparameterize",
     "searched_network",
     "selective_kernel",
     "spec_of",

@@ -49,7 +49,7 @@ class Attention(keras.layers.Layer):
         if several:
             outputs = ops.reshape(outputs, (-1, self.num_heads, *outputs.shape[2:]))
         outputs = ops.transpose(outputs, (0, 2, 1, 3))
-        return ops.reshape(outputs, (-1, *self.compute_output_shape(inputs.shape)[1:]))
+        return ops.reshape(outputs, (-1, ops.shape(inputs)[1], inputs.shape[-1] // 3))
 
     def weights_of(self, inputs):
         """How much each token looks at each: (rows, heads, tokens, tokens), rows of sum 1."""
@@ -72,7 +72,7 @@ class Attention(keras.layers.Layer):
     def macs(self) -> int:
         """Multiply-accumulates of the two products for one image."""
         _, tokens, channels = self.output.shape
-        return 2 * self.windows * tokens * tokens * channels
+        return 2 * self.windows * (tokens or 1) ** 2 * channels
 
     @property
     def windows(self) -> int:
@@ -90,9 +90,8 @@ class Attention(keras.layers.Layer):
 
     def _heads(self, inputs):
         """Queries, keys and values: (rows, heads, tokens, channels of a head) each."""
-        tokens, channels = inputs.shape[-2:]
-        width = channels // (3 * self.num_heads)
-        x = ops.reshape(inputs, (-1, tokens, 3 * self.num_heads, width))
+        width = inputs.shape[-1] // (3 * self.num_heads)
+        x = ops.reshape(inputs, (-1, ops.shape(inputs)[1], 3 * self.num_heads, width))
         x = ops.transpose(x, (0, 2, 1, 3))
         heads = self.num_heads
         return x[:, :heads], x[:, heads : 2 * heads], x[:, 2 * heads :]

@@ -43,6 +43,18 @@ def test_a_model_in_float32_is_left_alone():
     assert _rebuild.prepare(model) == (model, [])
 
 
+def test_branches_are_added_up():
+    from kapps.layers import Blocks, branched_conv
+
+    image = keras.Input((8, 8, 4))
+    x = branched_conv(image, Blocks(padding="symmetric"), 4, 3, branches=2, name="stem")
+    model = keras.Model(image, x)
+    rebuilt, notes = _rebuild.prepare(model)
+    assert notes == ["reparameterized: 9 layers became 2"]
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 4)).astype("float32")
+    np.testing.assert_allclose(rebuilt(pixels), model(pixels), rtol=1e-5, atol=1e-4)
+
+
 def test_models_quantised_by_keras_are_refused():
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
     model.quantize("int8")
