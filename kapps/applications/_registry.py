@@ -36,7 +36,15 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "inception_resnet_v2": ("InceptionResNetV2",),
     "xception": ("Xception",),
     "nasnet": ("NASNetMobile", "NASNetLarge"),
-    "convnext": tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+    "convnext": (
+        *(f"ConvNeXt{size}" for size in ("Atto", "Femto", "Pico", "Nano")),
+        *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+        *(f"DINOv3ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large")),
+    ),
+    "convnext_v2": (
+        *(f"ConvNeXtV2{size}" for size in ("Atto", "Femto", "Pico", "Nano")),
+        *(f"ConvNeXtV2{size}" for size in ("Tiny", "Base", "Large", "Huge")),
+    ),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
 # Modules of keras.applications that are named after one application of a family.
@@ -146,12 +154,14 @@ def find_application(name: str) -> "Application":
     for row in _table().values():
         for reference in row["references"]:
             known[reference["name"]] = (row["name"], reference)
-    if model not in known:
-        hint = did_you_mean(model, known) or (
+    # A tag may name another network than its model alone: "timm/convnext_tiny.dinov3_lvd1689m".
+    key = name if name in known else model
+    if key not in known:
+        hint = did_you_mean(name, known) or (
             "; names are written library/model, such as 'timm/mobilenetv2_100'"
         )
         raise ValueError(f"no application is the same as {name!r}{hint}")
-    application, reference = known[model]
+    application, reference = known[key]
     bound = {"flavor": reference["flavor"], **reference["arguments"]}
     if tag:
         bound["weights"] = name

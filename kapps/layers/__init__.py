@@ -2,6 +2,7 @@
 
 from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
+from kapps.layers.global_response import GlobalResponseNormalization
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
 from kapps.layers.network import Network
@@ -14,6 +15,7 @@ __all__ = [
     "Blocks",
     "Conv2D",
     "DepthwiseConv2D",
+    "GlobalResponseNormalization",
     "LayerScale",
     "Network",
     "Normalize",
