@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from kapps._values import did_you_mean
+from kapps.weights import _hub as hub
 from kapps.weights import catalog
 
 if TYPE_CHECKING:
@@ -141,14 +142,21 @@ def find_application(name: str) -> "Application":
     Args:
         name: "library/model", such as "timm/mobilenetv2_100", "keras/MobileNetV2" or
             "torchvision/mobilenet_v2"; a tag may follow, as in "timm/mobilenetv2_100.ra_in1k",
-            and is then bound as `weights`.
+            and is then bound as `weights`. "hf://owner/name" is a checkpoint of timm on the Hugging
+            Face hub, whose config.json says which network it is and of how many classes.
 
     Returns:
-        The application with flavor and arguments bound as defaults.
+        The application with flavor and arguments bound as defaults, and its weights: those of the
+        tag, otherwise the first ones for that flavor and those arguments, or None.
 
     Raises:
         ValueError: no application refers to that name; the sentence names the closest ones.
+        kapps.errors.KappsError: the repository on the hub could not be read.
     """
+    if name.startswith(hub.SCHEME):
+        from kapps.applications import _hub_models
+
+        return _hub_models.application_of(name)
     model, _, tag = name.partition(".")
     known = {}
     for row in _table().values():
@@ -162,7 +170,12 @@ def find_application(name: str) -> "Application":
         )
         raise ValueError(f"no application is the same as {name!r}{hint}")
     application, reference = known[key]
-    bound = {"flavor": reference["flavor"], **reference["arguments"]}
-    if tag:
-        bound["weights"] = name
-    return get(application).bind(**bound)
+    app, flavor = get(application), reference["flavor"]
+    arguments = facts(application)["arguments"] | reference["arguments"]
+    library = name.partition("/")[0]
+    bound = {"flavor": flavor, **reference["arguments"]}
+    bound["weights"] = name if tag else catalog.default(application, flavor, arguments, library)
+    trained_on = catalog.preprocessing(application, bound["weights"], flavor)
+    if trained_on not in (None, app.flavors[flavor].preprocessing):
+        bound["include_preprocessing"] = trained_on
+    return app.bind(**bound)

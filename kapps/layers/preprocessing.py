@@ -36,6 +36,11 @@ PREPROCESSING = {
     "lite": Preprocessing((127.0,) * 3, (128.0,) * 3),
     # keras.applications.EfficientNetV2 S, M and L.
     "tensorflow128": Preprocessing((128.0,) * 3, (128.0,) * 3),
+    # What OpenAI trained CLIP on.
+    "clip": Preprocessing(
+        tuple(255 * m for m in (0.48145466, 0.4578275, 0.40821073)),
+        tuple(255 * s for s in (0.26862954, 0.26130258, 0.27577711)),
+    ),
     "unit": Preprocessing((0.0,) * 3, (255.0,) * 3),
     "identity": Preprocessing((0.0,) * 3, (1.0,) * 3),
 }
