@@ -46,8 +46,8 @@ def parse(text: str) -> Address:
     match = ADDRESS.fullmatch(text)
     if not match:
         raise ValueError(
-            f"{text!r} is no address on the hub; expected hf://owner/name, hf://owner/name@revision "
-            "or hf://owner/name/file."
+            f"{text!r} is no address on the hub; expected hf://owner/name, "
+            "hf://owner/name@revision or hf://owner/name/file."
         )
     return Address(*match.groups())
 
@@ -64,8 +64,8 @@ def fetch(text: str) -> Path:
     address = parse(text)
     if importlib.util.find_spec("huggingface_hub") is None:
         raise MissingPackageError(
-            f"{text} is on the Hugging Face hub; run `pip install huggingface_hub` (or `pip install "
-            "'kapps[hub]'`)."
+            f"{text} is on the Hugging Face hub; run `pip install huggingface_hub` "
+            "(or `pip install 'kapps[hub]'`)."
         )
     if _is_offline() and (there := locate(text)):
         return there
@@ -90,8 +90,8 @@ def config(text: str) -> dict:
         raise WeightsError(f"{CONFIG} of {address} is damaged ({error}).") from error
     if not isinstance(found, dict) or not isinstance(found.get("architecture"), str):
         raise WeightsError(
-            f"{CONFIG} of {address} names no architecture of timm; call the application itself with "
-            f"weights={text!r}."
+            f"{CONFIG} of {address} names no architecture of timm; call the application itself "
+            f"with weights={text!r}."
         )
     return found
 
