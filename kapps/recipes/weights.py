@@ -246,7 +246,7 @@ def _cached() -> list[File]:
         _cache.path_of(address): row
         for row in catalog.CHECKPOINTS
         for address in (row.url, *row.mirrors)
-        if address.startswith("https://")
+        if not address.startswith(("pip://", "hf://"))
     }
     found = []
     for path in _cache.cached_files():

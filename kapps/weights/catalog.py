@@ -93,10 +93,10 @@ def find(
     application: str,
     tag: str,
     include_top: bool = True,
-    new_head: bool = False,
     flavor: str | None = None,
     arguments: Mapping[str, object] | None = None,
     input_size: int | None = None,
+    new_head: bool = False,
 ) -> Checkpoint:
     """The published file for these arguments.
 
@@ -105,12 +105,12 @@ def find(
         tag: "imagenet" or "source/recipe".
         include_top: whether a classifier is wanted. Without it, a file that has one is returned
             where none is published without; its reader leaves the classifier out.
-        new_head: whether the classifier is one of other classes, so that the file needs none.
         flavor: the flavor asked for; None takes the tag's own.
         arguments: the application's own arguments, such as {"alpha": 0.5}; those left out have
             their defaults.
         input_size: side of the input in pixels; where files were published for several sizes the
             one for this size is taken, and the default one for sizes in between.
+        new_head: whether the classifier is one of other classes, so that the file needs none.
 
     Raises:
         WeightsError: nothing is published for that; the sentence says what is.
