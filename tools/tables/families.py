@@ -28,7 +28,7 @@ def page(rows: list[dict], checkpoints: tuple[Checkpoint, ...], block: str) -> s
     Args:
         rows: facts of its members. block: what follows the last heading.
     """
-    own = [c for c in checkpoints if c.application in {row["name"] for row in rows}]
+    own = [c for row in rows for c in checkpoints if c.application == row["name"]]
     title, _, rest = facts.docstring(rows[0]["family"]).partition(":")
     parts = [
         f"# {title}\n\n{_paragraphs(rest)}\n",

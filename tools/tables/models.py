@@ -71,9 +71,7 @@ def readme(rows: list[dict], checkpoints: tuple[Checkpoint, ...]) -> str:
     for row in rows:
         families.setdefault(row["family"], []).append(row)
     for family, members in families.items():
-        known = max(
-            members, key=lambda m: (len(m["references"]), len(tags(m["name"], checkpoints)))
-        )
+        known = max(members, key=lambda member: len(member["references"]))
         title = known["paper"].partition(":")[0]
         table.append(
             f"| [{title}](docs/families/{family}.md) | {len(members)} | `{known['name']}` "
