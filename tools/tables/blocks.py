@@ -54,7 +54,7 @@ def _nodes(layers: list) -> Iterator[str]:
 def _label(layer) -> str:
     """What a layer does, in the words of papers."""
     kind = _kind(layer)
-    size = "x".join(map(str, getattr(layer, "kernel_size", ()) or getattr(layer, "pool_size", ())))
+    size = "x".join(_sides(getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", ())))
     words = [WORDS.get(kind, kind)]
     if size:
         words = [f"{size} {kind.removesuffix('2D')}"]
@@ -66,10 +66,15 @@ def _label(layer) -> str:
         words.append(f"{layer.units} units")
     if getattr(layer, "groups", 1) > 1 and "Depthwise" not in kind:
         words.append(f"{layer.groups} groups")
-    strides = getattr(layer, "strides", (1,))
-    if (strides if isinstance(strides, int) else strides[0]) > 1:
-        words.append(f"stride {strides if isinstance(strides, int) else strides[0]}")
+    strides = _sides(getattr(layer, "strides", 1))[0]
+    if strides != "1":
+        words.append(f"stride {strides}")
     return ", ".join(words)
+
+
+def _sides(value) -> list[str]:
+    """Keras takes one number for both."""
+    return [str(side) for side in ((value, value) if isinstance(value, int) else value)]
 
 
 def _edges(layers: list) -> Iterator[str]:
