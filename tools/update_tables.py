@@ -1,113 +1,82 @@
 """Regenerate what is known of every application: `python -m tools.update_tables [--check]`.
 
 Writes kapps/applications/_facts.json (read by `kapps.list_models`), kapps/applications/__init__.pyi
-(completion in editors) and the table of models in README.md. `--check` writes nothing and fails
-when a file is out of date. `--family NAME ...` recomputes only those families.
+(completion in editors), kapps/weights/tables/hubs.tsv (weights of timm and torchvision), the table
+of README.md, docs/models.md and docs/families/. Networks are built only for families whose sources
+changed since tools/tables/digests.json was written; `--family NAME ...` computes these in any case
+and no others, `--all` every one. `--check` writes nothing and fails when a file is out of date.
 """
 
 import argparse
 import json
-import math
 import sys
-from importlib import import_module
 from pathlib import Path
 
-import kapps
 from kapps.applications import FAMILIES
 from kapps.weights import catalog
+from kapps.weights.tables import hubs
+from tools.tables import blocks, checkpoints, facts, families, models
 
 ROOT = Path(__file__).parents[1]
 FACTS = ROOT / "kapps/applications/_facts.json"
 STUB = ROOT / "kapps/applications/__init__.pyi"
-README = ROOT / "README.md"
-BEGIN, END = "<!-- models:begin -->", "<!-- models:end -->"
+HUBS = ROOT / "kapps/weights/tables/hubs.tsv"
+DIGESTS = ROOT / "tools/tables/digests.json"
 
 
-def facts_of(name: str) -> dict:
-    """The row of one application, computed from the network itself."""
-    import keras
-
-    from kapps.applications._graph import level_layers
-    from kapps.inspect import count_macs
-
-    keras.backend.clear_session()
-    app = kapps.applications.get(name)
-    # The references count those that were published without a classifier with one, too.
-    model = app(weights=None, classes=app.classes or 1000)
-    module = import_module(app.__module__)
-    return {
-        "name": name,
-        "family": app.family,
-        "size": app.size,
-        "channels": app.channels,
-        "classes": app.classes,
-        "params": sum(math.prod(v.shape) for v in model.trainable_variables),
-        "macs": count_macs(model),
-        "flavors": list(app.flavors),
-        "arguments": dict(app.arguments),
-        "levels": level_layers(model, app.stages),
-        "references": [
-            {"name": r.name, "flavor": r.flavor, "arguments": dict(r.arguments)}
-            for r in app.references
-        ],
-        "paper": " ".join(module.__doc__.partition("\n\n")[0].split()),
-    }
-
-
-def facts_text(rows: list[dict]) -> str:
-    """One application a line, so that a change is one line of the diff."""
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    return f"[\n{lines}\n]\n"
-
-
-def stub_text() -> str:
-    """Type stub of kapps.applications: the lazy names, spelt out."""
-    lines = ["# Written by tools/update_tables.py.", "# ruff: noqa: I001"]
+def renewed(options: argparse.Namespace, known: dict, digests: dict) -> dict[str, bool]:
+    """Family -> whether its networks are to be built."""
+    result = {}
     for family, names in FAMILIES.items():
-        lines.append(f"from kapps.applications import {family} as {family}")
-        lines += [f"from kapps.applications.{family} import {name} as {name}" for name in names]
-    for name in ("FAMILIES", "facts", "find_application", "get", "list_models"):
-        lines.append(f"from kapps.applications._registry import {name} as {name}")
-    return "\n".join(lines) + "\n"
+        missing = any(name not in known for name in names)
+        changed = digests.get(family) != facts.digest(family)
+        chosen = family in options.family if options.family else options.all or changed
+        result[family] = missing or chosen
+    return result
 
 
-def readme_text(rows: list[dict]) -> str:
-    """README with its table of models renewed."""
-    table = [
-        "| application | size | parameters | MACs | tags | top-1 % | family |",
-        "|---|--:|--:|--:|---|--:|---|",
-    ]
-    for row in rows:
-        tags = catalog.tags(row["name"])
-        own = [c for c in catalog.CHECKPOINTS if c.application == row["name"]]
-        top1 = next((c.top1 for c in own if c.top1 is not None), None)  # the default's comes first
-        table.append(
-            f"| `{row['name']}` | {row['size']} | {row['params'] / 1e6:.2f} M "
-            f"| {row['macs'] / 1e9:.3f} G | {len(tags) or '-'} "
-            f"| {f'{100 * top1:.1f}' if top1 else '-'} | {row['paper']} |"
-        )
-    text = README.read_text("utf-8")
-    head, rest = text.split(BEGIN)
-    _, tail = rest.split(END)
-    return f"{head}{BEGIN}\n" + "\n".join(table) + f"\n{END}{tail}"
+def written(options: argparse.Namespace) -> dict[Path, str]:
+    """Every generated file and its text."""
+    known = {row["name"]: row for row in json.loads(FACTS.read_text())} if FACTS.exists() else {}
+    digests = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}
+    renew = renewed(options, known, digests)
+    rows, drawn = [], {}
+    for family, names in FAMILIES.items():
+        own = [facts.of(name) if renew[family] else known[name] for name in names]
+        rows += own
+        smallest = min(own, key=lambda row: row["params"])["name"]
+        page = None if renew[family] else families.drawn(family)
+        drawn[family] = page or blocks.draw(smallest)
+        if renew[family]:
+            digests[family] = facts.digest(family)
+    table = checkpoints.text(rows)
+    published = catalog.complete(hubs.parse(table.splitlines()))
+    texts = {
+        FACTS: facts.text(rows),
+        STUB: facts.stub(),
+        HUBS: table,
+        models.README: models.readme(rows, published),
+        models.MODELS: models.page(rows, published),
+        DIGESTS: json.dumps({f: digests[f] for f in FAMILIES if f in digests}, indent=1) + "\n",
+    }
+    for family in FAMILIES:
+        own = [row for row in rows if row["family"] == family]
+        texts[families.path(family)] = families.page(own, published, drawn[family])
+    return texts
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="fail instead of writing")
+    parser.add_argument("--all", action="store_true", help="recompute every family")
     parser.add_argument("--family", nargs="*", help="recompute these families only")
     options = parser.parse_args()
-    known = {row["name"]: row for row in json.loads(FACTS.read_text())} if FACTS.exists() else {}
-    rows = []
-    for family, names in FAMILIES.items():
-        for name in names:
-            renew = not options.family or family in options.family or name not in known
-            rows.append(facts_of(name) if renew else known[name])
     stale = []
-    for path, text in ((FACTS, facts_text(rows)), (STUB, stub_text()), (README, readme_text(rows))):
+    for path, text in written(options).items():
         if not path.exists() or path.read_text("utf-8") != text:
             stale.append(path.name)
             if not options.check:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, "utf-8")
     if options.check and stale:
         print(

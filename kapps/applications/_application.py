@@ -48,7 +48,8 @@ DOC = """{signature}
 
 Args:
     include_top: whether the classifier is there; without it the last feature map is the output.
-    weights: "imagenet", a tag of the catalog, a path to a file of weights, or None (random).
+    weights: {weights}; or a path to a file of weights,
+        "hf://owner/name" for a repository of the Hugging Face hub, or None (random).
     input_tensor: a Keras tensor to build on, in place of a new input.
     input_shape: (height, width, channels) in the data format of Keras; {size}x{size}x{channels} by
         default. Other than three channels adapt the stem of pretrained weights.
@@ -197,11 +198,11 @@ class Application:
     def __post_init__(self):
         """Look like a function: name, module, signature and documentation."""
         first_flavor = next(iter(self.flavors))
-        has_weights = bool(catalog.tags(self.name))
+        tags = catalog.tags(self.name)
         own = {
             "classes": self.classes,
             "flavor": first_flavor,
-            "weights": "imagenet" if has_weights else None,
+            "weights": tags[0] if tags else None,
         }
         defaults = COMMON | own | dict(self.arguments) | dict(self.defaults)
         signature = inspect.Signature(
@@ -365,6 +366,11 @@ class Application:
         return {self.aliases.get(name, name): value for name, value in kwargs.items()}
 
 
+def _documented_tags(name: str) -> str:
+    tags = [repr(tag).replace("'", '"') for tag in catalog.tags(name)]
+    return " or ".join(tags) + ", tags of the catalog" if tags else "no tag, for none is published"
+
+
 def _document(app: Application, signature: inspect.Signature) -> str:
     summary = inspect.getdoc(sys.modules[app.__module__]) or app.name
     arguments = "".join(
@@ -380,6 +386,7 @@ def _document(app: Application, signature: inspect.Signature) -> str:
             map(repr, app.tokens.poolings if app.tokens else ("avg", "max", None))
         ),
         no_classifier="" if app.classes else "; 0 for none, and the pooled features are the output",
+        weights=_documented_tags(app.name),
         preprocessings=", ".join(map(repr, PREPROCESSING)),
         dropout=app.dropout,
         drop_path=app.drop_path,

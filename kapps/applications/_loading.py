@@ -11,6 +11,7 @@ import numpy as np
 from kapps.applications import _graph
 from kapps.errors import MissingFileError, WeightsError
 from kapps.layers import PREPROCESSING, SCells
+from kapps.weights import _hub as hub
 from kapps.weights import catalog, dialects, port
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ KINDS = (
 )
 
 
-def find_checkpoint(app: "Application", a: dict[str, Any]) -> catalog.Checkpoint | Path:
-    """What `weights=` names: a row of the catalog, or a file. Nothing is fetched yet.
+def find_checkpoint(app: "Application", a: dict[str, Any]) -> catalog.Checkpoint | Path | str:
+    """What `weights=` names: a row of the catalog, a file, or an address. Nothing is fetched yet.
 
     Raises:
         kapps.errors.KappsError: there is no such tag or file, or it belongs to other arguments.
@@ -35,6 +36,9 @@ def find_checkpoint(app: "Application", a: dict[str, Any]) -> catalog.Checkpoint
     from kapps.weights import readers  # with h5py and its kin: only when weights are wanted
 
     weights = a["weights"]
+    if str(weights).startswith(hub.SCHEME):
+        hub.parse(weights)
+        return weights
     if isinstance(weights, os.PathLike) or Path(str(weights)).suffix in readers.SUFFIXES:
         path = Path(weights).expanduser()
         if not path.is_file():
@@ -47,7 +51,8 @@ def find_checkpoint(app: "Application", a: dict[str, Any]) -> catalog.Checkpoint
     row = catalog.find(
         app.name,
         weights,
-        include_top=a["include_top"] and app.classes > 0,
+        include_top=a["include_top"] and a["classes"] > 0,
+        new_head=a["classes"] != app.classes,
         flavor=a["flavor"],
         arguments=arguments,
         input_size=_side(a),
@@ -67,28 +72,27 @@ def find_checkpoint(app: "Application", a: dict[str, Any]) -> catalog.Checkpoint
 
 
 def load(
-    app: "Application", model: keras.Model, checkpoint: catalog.Checkpoint | Path, a: dict[str, Any]
+    app: "Application",
+    model: keras.Model,
+    checkpoint: catalog.Checkpoint | Path | str,
+    a: dict[str, Any],
 ) -> port.LoadReport:
     """Fetch, read, translate and assign; strict but for a head of other classes.
 
     Raises:
         kapps.errors.KappsError: the file could not be fetched or read, or does not fit.
     """
-    from kapps.weights import readers
+    from kapps.weights import readers, sources
 
-    if isinstance(checkpoint, Path):
-        source, path = str(checkpoint), checkpoint
-    else:
-        from kapps.weights import sources
-
-        source, path = f"{app.name} {checkpoint.tag}", sources.fetch(checkpoint)
-    arrays = readers.read(path)
+    row = checkpoint if isinstance(checkpoint, catalog.Checkpoint) else None
+    source = f"{app.name} {row.tag}" if row else str(checkpoint)
+    arrays = readers.read(sources.fetch(checkpoint))
     layers = targets_of(model)
-    if isinstance(checkpoint, Path):
+    if row is None or row.dialect is None:
         names = {*layers, port.CLASSIFIER, *app.top_layers}
         dialect = dialects.detect(app.family, list(arrays), names, source)
     else:
-        dialect = dialects.find(app.family, checkpoint.dialect)
+        dialect = dialects.find(app.family, row.dialect)
     if dialect.check:
         used = _graph.preprocessing_of(app, a)
         dialect.check(arrays, used and (used.mean, used.std))

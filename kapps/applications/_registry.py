@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from kapps._values import did_you_mean
+from kapps.weights import _hub as hub
 from kapps.weights import catalog
 
 if TYPE_CHECKING:
@@ -88,12 +89,12 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "mobilevit_v2": tuple(f"MobileViTV2_{width}" for width in ("050", "100", "200")),
     "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
     "efficientnet": tuple(f"EfficientNetB{i}" for i in range(8)),
-    "googlenet": ("GoogLeNet", "InceptionV1BN"),
-    "inception_v2": ("InceptionV2",),
     "efficientnet_v2": (
         *(f"EfficientNetV2{i}" for i in ("B0", "B1", "B2", "B3", "S", "M", "L", "XL")),
         *(f"EfficientNetV2RW{i}" for i in "TSM"),
     ),
+    "googlenet": ("GoogLeNet", "InceptionV1BN"),
+    "inception_v2": ("InceptionV2",),
     "inception_v3": ("InceptionV3",),
     "inception_v4": ("InceptionV4",),
     "inception_resnet_v2": ("InceptionResNetV2",),
@@ -101,7 +102,15 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "xception_aligned": ("Xception41", "Xception65", "Xception71"),
     "nasnet": ("NASNetMobile", "NASNetLarge"),
     "pnasnet": ("PNASNet5Large",),
-    "convnext": tuple(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+    "convnext": (
+        *(f"ConvNeXt{size}" for size in ("Atto", "Femto", "Pico", "Nano")),
+        *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+        *(f"DINOv3ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large")),
+    ),
+    "convnext_v2": (
+        *(f"ConvNeXtV2{size}" for size in ("Atto", "Femto", "Pico", "Nano")),
+        *(f"ConvNeXtV2{size}" for size in ("Tiny", "Base", "Large", "Huge")),
+    ),
     "vit": tuple(
         f"ViT{size}"
         for size in (
@@ -237,28 +246,40 @@ def find_application(name: str) -> "Application":
     Args:
         name: "library/model", such as "timm/mobilenetv2_100", "keras/MobileNetV2" or
             "torchvision/mobilenet_v2"; a tag may follow, as in "timm/mobilenetv2_100.ra_in1k",
-            and is then bound as `weights`.
+            and is then bound as `weights`. "hf://owner/name" is a checkpoint of timm on the Hugging
+            Face hub, whose config.json says which network it is and of how many classes.
 
     Returns:
-        The application with flavor and arguments bound as defaults.
+        The application with flavor and arguments bound as defaults, and its weights: those of the
+        tag, otherwise the first ones for that flavor and those arguments, or None.
 
     Raises:
         ValueError: no application refers to that name; the sentence names the closest ones.
+        kapps.errors.KappsError: the repository on the hub could not be read.
     """
+    if name.startswith(hub.SCHEME):
+        from kapps.applications import _hub_models
+
+        return _hub_models.application_of(name)
     model, _, tag = name.partition(".")
     known = {}
     for row in _table().values():
         for reference in row["references"]:
             known[reference["name"]] = (row["name"], reference)
-    if name in known:  # a tag may name another network than its model alone
-        model = name
-    if model not in known:
-        hint = did_you_mean(model, known) or (
+    # A tag may name another network than its model alone: "timm/convnext_tiny.dinov3_lvd1689m".
+    key = name if name in known else model
+    if key not in known:
+        hint = did_you_mean(name, known) or (
             "; names are written library/model, such as 'timm/mobilenetv2_100'"
         )
         raise ValueError(f"no application is the same as {name!r}{hint}")
-    application, reference = known[model]
-    bound = {"flavor": reference["flavor"], **reference["arguments"]}
-    if tag:
-        bound["weights"] = name
-    return get(application).bind(**bound)
+    application, reference = known[key]
+    app, flavor = get(application), reference["flavor"]
+    arguments = facts(application)["arguments"] | reference["arguments"]
+    library = name.partition("/")[0]
+    bound = {"flavor": flavor, **reference["arguments"]}
+    bound["weights"] = name if tag else catalog.default(application, flavor, arguments, library)
+    trained_on = catalog.preprocessing(application, bound["weights"], flavor)
+    if trained_on not in (None, app.flavors[flavor].preprocessing):
+        bound["include_preprocessing"] = trained_on
+    return app.bind(**bound)

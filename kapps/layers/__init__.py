@@ -15,6 +15,7 @@ from kapps.layers.channel_padding import ChannelPadding
 from kapps.layers.channels import ChannelShuffle, ChannelSlice
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
+from kapps.layers.global_response import GlobalResponseNormalization
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
 from kapps.layers.linear_attention import LinearAttention
@@ -58,6 +59,7 @@ __all__ = [
     "Conv2D",
     "CosineAttention",
     "DepthwiseConv2D",
+    "GlobalResponseNormalization",
     "GroupNormalization",
     "LayerNormalization",
     "LayerScale",

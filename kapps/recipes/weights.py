@@ -42,7 +42,7 @@ class File:
         application, tag, include_top, arguments, input_size: as in the catalog; None for a file
             that no row of it names.
         url: where it comes from.
-        path: where it is, or would be; None for a package that is not installed.
+        path: where it is, or would be; None for a package that is not installed, and on the hub.
         bytes: its size if it is here.
         state: "missing", "installed" (in a Python package), "cached" (its hash was checked once),
             "unchecked", "good" or "damaged" after `verify`, "removed" after `clear`.
@@ -215,8 +215,8 @@ def _file(row) -> File:
     from kapps.weights import _cache, sources
 
     path = sources.locate(row)
-    is_package = row.url.startswith("pip://")
-    state = ("installed" if is_package else "cached") if path else "missing"
+    is_elsewhere = row.url.startswith(("pip://", "hf://"))
+    found = "installed" if row.url.startswith("pip://") else "cached"
     return File(
         application=row.application,
         tag=row.tag,
@@ -224,9 +224,9 @@ def _file(row) -> File:
         arguments=dict(row.arguments),
         input_size=row.input_size,
         url=row.url,
-        path=path or (None if is_package else _cache.path_of(row.url)),
+        path=path or (None if is_elsewhere else _cache.path_of(row.url)),
         bytes=path.stat().st_size if path else None,
-        state=state,
+        state=found if path else "missing",
     )
 
 
@@ -242,7 +242,12 @@ def _cached() -> list[File]:
     """Every file of the cache, also those that the catalog does not name."""
     from kapps.weights import _cache, catalog
 
-    rows = {_cache.path_of(a): row for row in catalog.CHECKPOINTS for a in (row.url, *row.mirrors)}
+    rows = {
+        _cache.path_of(address): row
+        for row in catalog.CHECKPOINTS
+        for address in (row.url, *row.mirrors)
+        if not address.startswith(("pip://", "hf://"))
+    }
     found = []
     for path in _cache.cached_files():
         marker = _cache.read_marker(path)

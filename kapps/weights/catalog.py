@@ -1,18 +1,56 @@
 """The one table of published weights: which there are, where they live, how good they are.
 
 No network and no Keras here. `CHECKPOINTS` holds the rows; the first row of an application is its
-default.
+default. "imagenet" is the tag of Keras's own files, and of the packages; where there are none it is
+another name of the first checkpoint with the classes of ImageNet-1k.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from kapps._values import did_you_mean
 from kapps.errors import WeightsError
 from kapps.weights.checkpoint import Checkpoint
-from kapps.weights.tables import keras_applications, torch_hubs
+from kapps.weights.tables import hubs, keras_applications, packages
 
-CHECKPOINTS: tuple[Checkpoint, ...] = (*keras_applications.rows(), *torch_hubs.rows())
+DEFAULT = "imagenet"
+
+
+def complete(published: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
+    """All rows: Keras's, those in packages, and `published`, as the hubs have them."""
+    published = list(published)
+    first = [*keras_applications.rows(), *packages.rows(), *_lite(published)]
+    named = {row.application for row in first}
+    return (*first, *_called_imagenet(published, named), *published)
+
+
+def _called_imagenet(rows: Iterable[Checkpoint], named: set[str]) -> Iterator[Checkpoint]:
+    """For each application not in `named`, the first rows that classify ImageNet-1k.
+
+    One for each choice of arguments.
+    """
+    seen = set()
+    for row in rows:
+        key = row.application, row.arguments
+        if row.application not in named and row.classes == 1000 and key not in seen:
+            seen.add(key)
+            yield replace(row, tag=DEFAULT)
+
+
+def _lite(rows: Iterable[Checkpoint]) -> Iterator[Checkpoint]:
+    """EfficientNetLite3 and 4 have no package: their "imagenet" is Google's, as kept by timm.
+
+    It is the network's own preprocessing here, (x - 127) / 128, not timm's nearest one; timm's
+    accuracy is therefore that of timm's tag alone.
+    """
+    for row in rows:
+        if row.application in ("EfficientNetLite3", "EfficientNetLite4"):
+            own = replace(row, tag=DEFAULT, preprocessing="lite")
+            yield replace(own, top1=None, top5=None, protocol=None)
+
+
+CHECKPOINTS: tuple[Checkpoint, ...] = complete(hubs.rows())
 
 
 @functools.cache
@@ -28,6 +66,29 @@ def tags(application: str) -> list[str]:
     return list(dict.fromkeys(row.tag for row in _by_application().get(application, ())))
 
 
+def default(
+    application: str, flavor: str, arguments: Mapping[str, object], library: str = ""
+) -> str | None:
+    """The first tag for this flavor and these arguments, or None.
+
+    Args:
+        arguments: all of the application's own.
+        library: "timm" or another whose tags go first.
+    """
+    fitting = [
+        row.tag
+        for row in _by_application().get(application, ())
+        if row.flavor == flavor and dict(row.arguments).items() <= dict(arguments).items()
+    ]
+    return min(fitting, key=lambda tag: not tag.startswith(f"{library}/"), default=None)
+
+
+def preprocessing(application: str, tag: str | None, flavor: str) -> str | None:
+    """The normalisation that the weights of a tag were trained with; None for no such tag."""
+    rows = _by_application().get(application, ())
+    return next((r.preprocessing for r in rows if (r.tag, r.flavor) == (tag, flavor)), None)
+
+
 def find(
     application: str,
     tag: str,
@@ -35,6 +96,7 @@ def find(
     flavor: str | None = None,
     arguments: Mapping[str, object] | None = None,
     input_size: int | None = None,
+    new_head: bool = False,
 ) -> Checkpoint:
     """The published file for these arguments.
 
@@ -48,6 +110,7 @@ def find(
             their defaults.
         input_size: side of the input in pixels; where files were published for several sizes the
             one for this size is taken, and the default one for sizes in between.
+        new_head: whether the classifier is one of other classes, so that the file needs none.
 
     Raises:
         WeightsError: nothing is published for that; the sentence says what is.
@@ -62,11 +125,13 @@ def find(
     if not in_flavor:
         raise WeightsError(_other_flavor(application, fitting[0], flavor))
     with_top = [row for row in in_flavor if row.include_top]
-    if include_top and not with_top:
+    if include_top and not with_top and not new_head:
         raise WeightsError(
-            f"weights={tag!r} of {application} hold no classifier; add include_top=False."
+            f"weights={tag!r} of {application} hold no classifier; add include_top=False, or "
+            "classes= for a new one."
         )
-    chosen = with_top if include_top else [r for r in in_flavor if not r.include_top] or with_top
+    without_top = [row for row in in_flavor if not row.include_top]
+    chosen = (with_top or without_top) if include_top else (without_top or with_top)
     return next((row for row in chosen if row.input_size == input_size), chosen[0])
 
 

@@ -10,25 +10,26 @@ class Checkpoint:
     Attributes:
         application: name of the application, such as "MobileNetV2".
         tag: what `weights=` takes: "imagenet", or "source/recipe" for the others.
-        url: "https://..." or "pip://distribution/path/inside/it".
+        url: "https://...", "pip://distribution/path/inside/it" or "hf://owner/name", a repository
+            of the Hugging Face hub.
         hash: "sha256:...", "md5:...", "sha256-prefix:..." (the first digits, as in the names of
             torch's files), or None where the publisher gives none.
         format: "keras_h5", "pth" or "safetensors"; readers look at the content all the same.
-        dialect: whose tensor names the file uses.
+        dialect: whose tensor names the file uses; None finds out by the names.
         flavor: the flavor of the application that the weights were trained in.
         include_top: whether the file holds a classifier.
-        classes: outputs of that classifier, or of the one that was cut off.
+        classes: outputs of that classifier, or of the one that was cut off; 0 if there never was.
         input_size: side of the square input in pixels.
         arguments: (name, value) of the application's own arguments.
-        preprocessing: name of the normalisation: "tensorflow", "tensorflow128", "torch", "caffe",
-            "lite" or "identity".
+        preprocessing: name of the normalisation, such as "tensorflow" or "torch".
         crop_pct: side of the centre crop as a share of the resized image's shorter side.
         interpolation: of that resize, "bilinear" or "bicubic".
         top1, top5: published accuracy as a share in [0, 1], or None.
         protocol: how that was measured, and by whom.
         licence: SPDX name, or "not stated".
         source: who published the file.
-        mirrors: other addresses of the same weights, tried in turn; without a hash.
+        mirrors: other addresses of the same weights, tried in turn; where a file's name ends in
+            digits of its hash, as torch's do, they are checked.
     """
 
     application: str
@@ -36,7 +37,7 @@ class Checkpoint:
     url: str
     hash: str | None
     format: str
-    dialect: str
+    dialect: str | None
     flavor: str
     include_top: bool
     input_size: int

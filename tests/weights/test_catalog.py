@@ -3,10 +3,13 @@
 import importlib
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
+import kapps
 from kapps.errors import WeightsError
+from kapps.layers import PREPROCESSING
 from kapps.weights import _cache, catalog, sources
 
 KERAS = [row for row in catalog.CHECKPOINTS if row.source == "keras.applications"]
@@ -173,10 +176,8 @@ def test_rows_are_unique_and_well_formed():
     assert len(set(keys)) == len(keys)
     for row in catalog.CHECKPOINTS:
         assert re.fullmatch(r"imagenet|(timm|torchvision)/[a-z0-9_]+\.[a-z0-9_]+", row.tag)
-        assert row.url.startswith(("https://", "pip://"))
-        assert row.preprocessing in (
-            "tensorflow", "tensorflow128", "torch", "caffe", "lite", "identity"
-        )  # fmt: skip
+        assert row.url.startswith(("https://", "pip://", "hf://"))
+        assert row.preprocessing in PREPROCESSING
         assert row.flavor in ("keras", "torch", "torchvision")
         assert row.format in ("keras_h5", "pth", "safetensors")
         assert row.interpolation in ("bilinear", "bicubic")
@@ -185,7 +186,8 @@ def test_rows_are_unique_and_well_formed():
         assert row.top5 is None or row.top1 < row.top5 < 0.99
         assert (row.top1 is None) == (row.protocol is None)
         _cache.check_hash(row.hash)
-        assert row.hash or row.application in ("MobileNet", "MobileNetV2")
+        # The hub's library checks what it fetches.
+        assert row.hash or row.url.startswith("hf://") or row.application.startswith("MobileNet")
 
 
 def test_two_files_never_share_a_place_in_the_cache():
@@ -220,6 +222,73 @@ def test_without_a_classifier():
     assert catalog.find("VGG16", "imagenet", include_top=False).url.endswith("_notop.h5")
     # Where only the file with a classifier exists, that is the one.
     assert catalog.find("EfficientNetLite0", "imagenet", include_top=False).include_top
+
+
+def test_without_weights_of_keras_the_first_is_called_imagenet():
+    first, second, *_ = [row for row in catalog.CHECKPOINTS if row.application == "ResNet18"]
+    row = catalog.find("ResNet18", "imagenet")
+    assert (row.flavor, row.url, row.top1) == ("torch", "hf://timm/resnet18.tv_in1k", 0.69752)
+    assert row == first
+    assert catalog.tags("ResNet18")[:2] == ["imagenet", "timm/resnet18.tv_in1k"]
+    # What was never trained on ImageNet's classes has its own tag for a default.
+    assert catalog.tags("DINOv3ConvNeXtTiny") == ["timm/convnext_tiny.dinov3_lvd1689m"]
+    assert kapps.applications.DINOv3ConvNeXtTiny.__signature__.parameters["weights"].default == (
+        "timm/convnext_tiny.dinov3_lvd1689m"
+    )
+
+
+def test_hubs_and_their_hashes():
+    row = catalog.find("MobileNetV2", "torchvision/mobilenet_v2.imagenet1k_v2")
+    assert row.url == "https://download.pytorch.org/models/mobilenet_v2-7ebf99e0.pth"
+    assert (row.hash, row.top1, row.crop_pct) == ("sha256-prefix:7ebf99e0", 0.72154, 0.965517)
+    row = catalog.find("MobileNetV2", "timm/mobilenetv2_050.lamb_in1k", arguments={"alpha": 0.5})
+    assert (row.licence, row.top1, row.top5) == ("Apache-2.0", 0.65928, 0.86114)
+
+
+@pytest.mark.parametrize("name", kapps.applications.APPLICATIONS)
+def test_rows_agree_with_their_application(name):
+    """A row's flavor and arguments exist, and the default weights fit the default call."""
+    facts = kapps.applications.facts(name)
+    app = kapps.applications.get(name)
+    own = [row for row in catalog.CHECKPOINTS if row.application == name]
+    for row in own:
+        assert row.flavor in facts["flavors"]
+        assert set(dict(row.arguments)) <= set(facts["arguments"])
+    if own:
+        assert own[0].preprocessing == app.flavors[own[0].flavor].preprocessing
+        assert (own[0].flavor, own[0].tag) == (
+            facts["flavors"][0],
+            app.__signature__.parameters["weights"].default,
+        )
+
+
+def test_every_application_of_timm_and_torchvision_that_has_weights_has_rows():
+    tags = {row.tag for row in catalog.CHECKPOINTS}
+    known = {tag.partition(".")[0] for tag in tags}
+    published = (Path(__file__).parents[2] / "tools/published.tsv").read_text("utf-8")
+    models = {line.partition("\t")[0].partition(".")[0] for line in published.splitlines()[1:]}
+    references = {
+        reference["name"].partition(".")[0]
+        for name in kapps.applications.APPLICATIONS
+        for reference in kapps.applications.facts(name)["references"]
+    }
+    assert references & models == known - {"imagenet"}
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("timm/resnet50", "timm/resnet50.tv_in1k"),
+        ("torchvision/resnet50", "torchvision/resnet50.imagenet1k_v2"),
+        ("timm/resnet50.a1_in1k", "timm/resnet50.a1_in1k"),
+        ("keras/ResNet50", "imagenet"),
+        ("timm/mobilenetv2_050", "timm/mobilenetv2_050.lamb_in1k"),
+        ("timm/mobilenetv2_075", None),
+    ],
+)
+def test_an_application_by_its_name_elsewhere_has_the_weights_from_there(name, tag):
+    app = kapps.find_application(name)
+    assert app.__signature__.parameters["weights"].default == tag
 
 
 def test_tag_brings_its_flavor():

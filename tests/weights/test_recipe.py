@@ -46,7 +46,9 @@ def test_fetch_by_application_takes_what_it_loads_by_default(rows, server, capsy
 
 
 def test_fetch_by_tag_pattern_and_without_top(rows, server):
-    assert [f.tag for f in run("fetch", "timm/*")] == catalog.tags("MobileNetV2")[1:4]
+    assert [f.tag for f in run("fetch", "timm/*")] == [
+        tag for tag in catalog.tags("MobileNetV2") if tag.startswith("timm/")
+    ]
     (file,) = run("fetch", "mobilenetv2", "--no-include-top")
     assert (file.tag, file.include_top) == ("imagenet", False)
     assert len(run("fetch", "MobileNetV2", "--variants")) == 6 * 5

@@ -258,7 +258,7 @@ def test_redirect_is_followed(server, cache, sha256):
 
 
 def test_unknown_scheme():
-    with pytest.raises(ValueError, match="begins with ftp://; expected https://, pip:// or a path"):
+    with pytest.raises(ValueError, match="begins with ftp://; expected https://, hf://, pip"):
         sources.fetch("ftp://example.invalid/x")
 
 

@@ -1,4 +1,4 @@
-"""ConvNeXt as Keras and timm name it.
+"""ConvNeXt as Keras, timm and torchvision name it.
 
 Keras begins every name with the model's, and nests the stem and the downsampling in groups:
 "convnext_tiny_stem/convnext_tiny_stem_conv".
@@ -55,4 +55,37 @@ TIMM = Dialect(
     ),
 )
 
-DIALECTS = (KERAS, TIMM)
+
+def _flat(array, _shape):
+    """torchvision keeps a layer scale as (C, 1, 1)."""
+    return array.reshape(-1)
+
+
+def _torchvision_stage(stage: int) -> tuple[tuple, ...]:
+    """torchvision numbers the downsampling and the blocks of the stages in one sequence."""
+    block = rf"features\.{2 * stage - 1}\.(\d+)\."
+    ours = f"stage{stage}_block{{0:+1}}_"
+    return (
+        (rf"features\.{2 * stage - 2}\.0", f"stage{stage}_downsample_norm"),
+        (rf"features\.{2 * stage - 2}\.1", f"stage{stage}_downsample_conv"),
+        (block + r"layer_scale", ours + "scale/gamma", _flat),
+        (block + r"block\.0", ours + "depthwise_conv"),
+        (block + r"block\.2", ours + "norm"),
+        (block + r"block\.3", ours + "expand_conv"),
+        (block + r"block\.5", ours + "project_conv"),
+    )
+
+
+TORCHVISION = Dialect(
+    "torchvision",
+    "torch",
+    rows=(
+        (r"features\.0\.0", "stem_conv"),
+        (r"features\.0\.1", "stem_norm"),
+        *(row for stage in range(1, 5) for row in _torchvision_stage(stage)),
+        (r"classifier\.0", "head_norm"),
+        (r"classifier\.2", "predictions"),
+    ),
+)
+
+DIALECTS = (KERAS, TIMM, TORCHVISION)

@@ -1,0 +1,82 @@
+"""The tables of models: all of them in docs/models.md, a line a family in README.md."""
+
+import json
+from pathlib import Path
+
+from kapps.weights.checkpoint import Checkpoint
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+MODELS = ROOT / "docs/models.md"
+TFLITE = ROOT / "docs/tflite.json"
+BEGIN, END = "<!-- models:begin -->", "<!-- models:end -->"
+HEAD = """# Models
+
+Parameters are those that train, MACs multiply-adds of one image, both with the default arguments at
+the default size in pixels. Tags are published weights, and top-1 is that of the first, as its
+publisher reports it (`kapps info NAME` has the protocol). The .tflite columns are measured on files
+with random weights: megabytes in float32 and int8, operators of the float32 file, and those of them
+that LiteRT's GPU delegate leaves to the CPU (see `kapps/export/delegates.py`); `-` is not measured.
+
+| application | size | parameters | MACs | tags | top-1 % | float32 MB | int8 MB | operators | not on GPU |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|---|
+"""  # noqa: E501 (a table's row is a line)
+
+
+def top1(name: str, checkpoints: tuple[Checkpoint, ...]) -> str:
+    """Of an application's first weights that state one, in percent."""
+    own = (c.top1 for c in checkpoints if c.application == name and c.top1 is not None)
+    return next((f"{100 * value:.1f}" for value in own), "-")
+
+
+def tags(name: str, checkpoints: tuple[Checkpoint, ...]) -> list[str]:
+    """Of an application, the default first."""
+    return list(dict.fromkeys(c.tag for c in checkpoints if c.application == name))
+
+
+def sizes(row: dict) -> str:
+    """The cells for size, parameters and MACs of a row of facts."""
+    return f"{row['size']} | {row['params'] / 1e6:.2f} M | {row['macs'] / 1e9:.3f} G"
+
+
+def page(rows: list[dict], checkpoints: tuple[Checkpoint, ...]) -> str:
+    """docs/models.md."""
+    measured = json.loads(TFLITE.read_text("utf-8")) if TFLITE.exists() else {}
+    lines = []
+    for row in rows:
+        name, family = row["name"], row["family"]
+        lines.append(
+            f"| [`{name}`](families/{family}.md) | {sizes(row)} "
+            f"| {len(tags(name, checkpoints)) or '-'} | {top1(name, checkpoints)} "
+            f"| {_phone(measured.get(name))} |"
+        )
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def _phone(found: dict | None) -> str:
+    if found is None:
+        return "- | - | - | -"
+    files = [f"{found[mode] / 1e6:.1f}" if found.get(mode) else "-" for mode in ("float32", "int8")]
+    refused = ", ".join(found["not_on_gpu"]) or "none"
+    return " | ".join((*files, str(found["operators"]), refused))
+
+
+def readme(rows: list[dict], checkpoints: tuple[Checkpoint, ...]) -> str:
+    """README with its table renewed: of each family the member that most libraries have."""
+    table = [
+        "| family | members | for example | size | parameters | MACs | top-1 % |",
+        "|---|--:|---|--:|--:|--:|--:|",
+    ]
+    families: dict[str, list[dict]] = {}
+    for row in rows:
+        families.setdefault(row["family"], []).append(row)
+    for family, members in families.items():
+        known = max(members, key=lambda member: len(member["references"]))
+        title = known["paper"].partition(":")[0]
+        table.append(
+            f"| [{title}](docs/families/{family}.md) | {len(members)} | `{known['name']}` "
+            f"| {sizes(known)} | {top1(known['name'], checkpoints)} |"
+        )
+    head, rest = README.read_text("utf-8").split(BEGIN)
+    _, tail = rest.split(END)
+    return f"{head}{BEGIN}\n" + "\n".join(table) + f"\n{END}{tail}"
