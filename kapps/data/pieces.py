@@ -6,9 +6,9 @@ of 3.2 ms for a 500x375 photo, libjpeg took 1.5 and Pillow's filter 1.6. simplej
 file in 1.0, without a copy, and OpenCV shrinks the piece in 0.3.
 
 OpenCV has no antialiased filter at that speed, but two fast halves of one: a Gaussian that takes
-away what the smaller picture cannot show, then interpolation. The Gaussian's variance is what the
-interpolation lacks to that of Pillow's filter, which is the triangle stretched by the factor. The
-result is closer to Pillow's than Pillow's bilinear and bicubic filters are to each other.
+away what the smaller picture cannot show, then linear interpolation. The Gaussian's variance
+is what the interpolation lacks to that of Pillow's bilinear filter, the triangle stretched by the
+factor. The result is closer to that filter's than the result of Pillow's bicubic filter is.
 """
 
 import math
@@ -69,7 +69,8 @@ def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.
     Args:
         pixels: uint8 [H, W, C], may be a view.
         size: (height, width) of the result.
-        interpolation: "nearest" (never antialiased), "bilinear", "bicubic" or "lanczos".
+        interpolation: "nearest" (never antialiased), or "bilinear", "bicubic", "lanczos", which
+            differ where a side becomes larger.
 
     Returns:
         uint8 [height, width, C].
@@ -83,6 +84,8 @@ def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.
     }
     (height, width), channels = size, pixels.shape[2]
     if interpolation != "nearest":
+        if height <= pixels.shape[0] and width <= pixels.shape[1]:
+            interpolation = "bilinear"
         pixels = _without_detail(cv2, pixels, size)
     result = cv2.resize(pixels, (width, height), interpolation=filters[interpolation])
     return result.reshape(height, width, channels)

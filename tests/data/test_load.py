@@ -425,3 +425,18 @@ def test_plain_batches_may_be_left_in_the_middle(photos):
     first, _ = next(batches)
     batches.close()
     np.testing.assert_array_equal(first, next(iter(dataset))[0])
+
+
+def test_several_epochs_as_one_pipeline_that_begins_anew(photos):
+    dataset = load(
+        photos, size=16, batch_size=2, training=True, seed=3, augment="digits", drop_remainder=True
+    )
+    expected = []
+    for number in (1, 2):
+        dataset.set_epoch(number)
+        expected += [(images.tobytes(), tuple(labels)) for images, labels in dataset]
+    pipeline = dataset.epochs(1, 3)
+    assert pipeline.cardinality() == len(expected) == 2 * dataset.steps
+    for _ in range(2):
+        got = [(i.tobytes(), tuple(y)) for i, y in pipeline.as_numpy_iterator()]
+        assert got == expected
