@@ -197,7 +197,8 @@ class Transform:
 
     def _random_piece(self, image: images.ImageSource, rng: np.random.Generator) -> np.ndarray:
         height, width = self.size
-        kept = isinstance(image, np.ndarray) and image.shape[2:] == (self.channels,)
+        kept = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
+        kept = kept and image.shape[2:] == (self.channels,)  # else it goes by way of Pillow
         picture = image if kept else images.peek(image)
         full_width, full_height = image.shape[1::-1] if kept else images.size_of(picture)
         left, top, piece_width, piece_height = self._choose_piece(full_width, full_height, rng)
