@@ -53,7 +53,7 @@ def test_a_network_that_timm_does_not_know(peer):
 
 @pytest.mark.parametrize("package", ["timm", "torch"])
 def test_a_missing_package_is_one_sentence(tmp_path, monkeypatch, package):
-    missing = f"raise ModuleNotFoundError('No module named {package!r}', name={package!r})"
+    missing = f"raise ModuleNotFoundError('none here', name={package!r})"
     (tmp_path / f"{package}.py").write_text(missing)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
