@@ -42,6 +42,7 @@ class Side:
         own = str(Path(kapps.__file__).parent.parent)
         values = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment}
         values["PYTHONPATH"] = os.pathsep.join(filter(None, (values.get("PYTHONPATH"), own)))
+        self._ready = False
         self._log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (see end)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "kapps.training._steps",
@@ -63,6 +64,7 @@ class Side:
                 f"{self.name} needs timm on torch and {answer['missing']} is not installed in this "
                 f"environment; pip install timm torch."
             )
+        self._ready = True
 
     def step(self, kind: str) -> None:
         """One turn; its seconds a step go to `times`."""
@@ -75,6 +77,8 @@ class Side:
         """End the process; it stops when its stdin ends."""
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
+        if not self._ready:  # still building what nobody waits for
+            self._process.kill()
         self._process.wait()
         self._process.stdout.close()
         self._log.close()
@@ -99,7 +103,7 @@ def alternate(sides: list[Side], rounds: int) -> None:
         As `Side.wait`.
     """
     try:
-        for side in sides:
+        for side in reversed(sides):  # of the peer we know least
             side.wait()
         for turn in range(rounds):
             for kind in KINDS:
