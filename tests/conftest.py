@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from kapps.applications import FAMILIES
+from tests.representatives import is_late
+
 # Two workers on two cores, each with thread pools of two, spend their time waiting for each other.
 # The affinity must be set before a backend counts the cores; child processes inherit it.
 if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
@@ -22,16 +25,26 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 ROOT = Path(__file__).parent.parent
 CONTRACT = ("applications", "layers")  # folders whose tests must hold on every backend
-# Those whose tests start processes, train and convert: a worker that begins with them is not the
-# one that all others wait for.
-LONGEST = ("training", "export", "recipes", "applications")
+# Those that are long in one piece, or whose tests start processes, train and convert: a worker that
+# begins with them is not the one that all others wait for.
+LONGEST = ("test_contract", "test_applications", "training", "export", "recipes", "applications")
 
 
 def pytest_collection_modifyitems(items):
+    backend = os.environ["KERAS_BACKEND"]
     for item in items:
         if folder(item) in CONTRACT:
             item.add_marker("contract")
-    items.sort(key=lambda item: LONGEST.index(folder(item)) if folder(item) in LONGEST else 9)
+        family = item.path.stem.removeprefix("test_")
+        if family in FAMILIES and is_late(family, item.name, backend):
+            item.add_marker("sweep")
+    items.sort(key=place)
+
+
+def place(item) -> int:
+    """Which tests begin: those of LONGEST, by file or folder."""
+    names = [name for name in (item.path.stem, folder(item)) if name in LONGEST]
+    return min(map(LONGEST.index, names), default=len(LONGEST))
 
 
 def folder(item) -> str:

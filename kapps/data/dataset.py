@@ -76,7 +76,15 @@ class Dataset:
     @cached_property
     def batches(self) -> Any:
         """Built when it is first asked for: the numpy arrays of an evaluation need no tf.data."""
-        return self._pipeline(self._policy.layers())
+        return self._pipeline(None)
+
+    def epochs(self, start: int, stop: int) -> Any:
+        """The batches of the epochs `start` to `stop` - 1 as one tf.data.Dataset.
+
+        Unlike `batches` it gives the same each time that it is iterated. The first batches of an
+        epoch are made while the last of the one before are used.
+        """
+        return self._pipeline((start, stop))
 
     @property
     def labels(self) -> np.ndarray:
@@ -151,8 +159,9 @@ class Dataset:
         # The key alone would repeat the numbers that the layers drew from it.
         return mixing.mix(self._mix, images, labels, np.random.default_rng([int(key), 1]))
 
-    def _pipeline(self, layers: list[Any]) -> Any:
-        tf = _tensorflow()
+    def _pipeline(self, numbers: tuple[int, int] | None) -> Any:
+        """Of the epochs in that range; None for the next one, whichever it is."""
+        tf, layers = _tensorflow(), self._policy.layers()
         count = self._static_batch
         shape = (*self.transform.size, self.transform.channels)
         label_shape = (count, len(self.class_names)) if self.one_hot else (count,)
@@ -170,13 +179,19 @@ class Dataset:
             types = [tf.uint8, label_type]
             return *shaped(*tf.numpy_function(self._mixed, [images, labels, key], types)), key
 
-        def epoch_steps(_: Any) -> Any:
-            epoch = tf.ensure_shape(tf.numpy_function(self._next_epoch, [], tf.int64), ())
+        def next_epoch(_: Any) -> Any:
+            return tf.ensure_shape(tf.numpy_function(self._next_epoch, [], tf.int64), ())
+
+        def epoch_steps(epoch: Any) -> Any:
             return tf.data.Dataset.range(self.steps).map(lambda step: (epoch, step))
 
         # tf.data is host work: kept off the GPU, where TensorFlow would put variables.
         with tf.device("CPU"):
-            batches = tf.data.Dataset.from_tensors(0).flat_map(epoch_steps)
+            if numbers is None:
+                epochs = tf.data.Dataset.from_tensors(0).map(next_epoch)
+            else:
+                epochs = tf.data.Dataset.range(*numbers)
+            batches = epochs.flat_map(epoch_steps)
             batches = batches.map(load, num_parallel_calls=PARALLEL_BATCHES, deterministic=True)
             if layers:
                 augmenter = augmentation.Augmenter(layers, shape)
@@ -185,7 +200,8 @@ class Dataset:
             if self._mix:
                 batches = batches.map(mix)
             batches = batches.map(lambda images, labels, _: (images, labels))
-            batches = batches.apply(tf.data.experimental.assert_cardinality(self.steps))
+            count = self.steps * (numbers[1] - numbers[0] if numbers else 1)
+            batches = batches.apply(tf.data.experimental.assert_cardinality(count))
             options = tf.data.Options()
             # Of several hosts, each takes its share of every epoch.
             options.experimental_distribute.auto_shard_policy = (

@@ -71,15 +71,7 @@ def peek(source: ImageSource) -> Image.Image:
         return _open(io.BytesIO(source), name_of(source))
     if isinstance(source, str | os.PathLike):
         # Opened by us: Pillow would keep the path's file open until the image is collected.
-        try:
-            file = io.BytesIO(Path(source).read_bytes())
-        except FileNotFoundError:
-            raise MissingFileError(f"{source} does not exist; check the path.") from None
-        except IsADirectoryError:
-            raise ImageError(f"{source} is a folder; give the path of a picture.") from None
-        except OSError as error:
-            raise ImageError(f"{source} cannot be read ({error.strerror}).") from error
-        return _open(file, name_of(source))
+        return _open(read(source), name_of(source))
     if hasattr(source, "read"):
         return _open(source, name_of(source))
     raise TypeError(
@@ -88,10 +80,35 @@ def peek(source: ImageSource) -> Image.Image:
     )
 
 
+def read(source: ImageSource) -> ImageSource:
+    """The contents of a path as a file in memory that has its name; all else as it is.
+
+    Raises:
+        ImageError, MissingFileError: it cannot be read.
+    """
+    if isinstance(source, str | os.PathLike):
+        try:
+            file = io.BytesIO(Path(source).read_bytes())
+        except FileNotFoundError:
+            raise MissingFileError(f"{source} does not exist; check the path.") from None
+        except IsADirectoryError:
+            raise ImageError(f"{source} is a folder; give the path of a picture.") from None
+        except OSError as error:
+            raise ImageError(f"{source} cannot be read ({error.strerror}).") from error
+        file.name = os.fspath(source)
+        return file
+    return source
+
+
 def size_of(image: Image.Image) -> tuple[int, int]:
     """Width and height of a picture from `peek` as a viewer shows it, orientation applied."""
     width, height = image.size
     return (height, width) if _orientation(image) in SIDEWAYS else (width, height)
+
+
+def is_turned(image: Image.Image) -> bool:
+    """Whether a picture from `peek` is stored in another orientation than it is shown in."""
+    return _orientation(image) != 1
 
 
 def decode(

@@ -8,14 +8,18 @@ A picture that cannot be read is found before training starts, not in epoch 30:
   and files that vanish later, show at the first decode: such a picture is left out of its batch
   and listed.
 
-Pillow releases Python's lock while it decodes and resizes, so plain threads use every core.
+The libraries that decode and resize release Python's lock, so plain threads use every core: one
+thread a core. Files are read by more threads, before it is a picture's turn: they wait for the disk
+or the network, and a data set larger than memory trains at the speed of its disk. In memory are at
+most, for each of the `dataset.PARALLEL_BATCHES` batches in the making, its files as they are stored
+and its pixels; and for each core one decoded picture.
 """
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,17 +32,23 @@ from kapps.errors import DataError, MissingFileError
 
 UNREADABLE = (images.ImageError, MissingFileError)
 CACHE_LIMIT = 2 << 30  # bytes; never more than a quarter of the machine's memory
-PILLOW_PIXEL = {1: 1, 3: 4}  # bytes a pixel by channels: Pillow pads RGB
 SHOW_PROGRESS_FROM = 500  # pictures
 NEIGHBOURS = 100  # pictures that are tried in place of one that became unreadable
 BLOCK = 4096  # pictures handed to the threads at a time; each one waiting takes memory
+READERS = 16  # files read at a time
 SAMPLE = 32  # pictures whose size is looked up to estimate the whole
 
 
-@cache
+@functools.cache
 def pool() -> ThreadPoolExecutor:
     """The threads that decode, one for each core this process may use."""
     return ThreadPoolExecutor(cores(), thread_name_prefix="kapps-data")
+
+
+@functools.cache
+def readers() -> ThreadPoolExecutor:
+    """The threads that read files, which mostly wait."""
+    return ThreadPoolExecutor(READERS, thread_name_prefix="kapps-files")
 
 
 def cores() -> int:
@@ -95,7 +105,7 @@ class Reader:
         self._change, self._fill = change, fill
         self.skipped = list(source.skipped)
         keep = cache == "memory" or (cache == "auto" and self._bytes(source) <= memory_limit())
-        self._decoded: np.ndarray | list[Image.Image] | None = None
+        self._decoded: np.ndarray | list[np.ndarray] | None = None
         good = self._prepare(source, keep, progress)
         if not good:
             name, reason = self.skipped[-1]
@@ -109,7 +119,7 @@ class Reader:
         if keep and not transform.training:
             table = np.empty((len(source), *transform.size, transform.channels), np.uint8)
 
-        def prepare(i: int) -> Image.Image | None:
+        def prepare(i: int) -> np.ndarray | None:
             item = source.items[i]  # may be read from disk here, so in the threads
             if table is not None:
                 table[i] = transform(item)
@@ -149,7 +159,9 @@ class Reader:
         if isinstance(self._decoded, np.ndarray):
             return self._decoded[indices], indices
         indices = indices.copy()
-        results = list(pool().map(_guarded(lambda i: self._one(i, epoch)), indices))
+        items = self._read_ahead(indices)
+        work = _guarded(lambda i, item: self._one(i, epoch, item))
+        results = list(pool().map(work, indices, items))
         good = [i for i, result in enumerate(results) if not isinstance(result, Exception)]
         if len(good) < len(results):
             self._note(indices, results)
@@ -168,8 +180,17 @@ class Reader:
                 return other, self._one(other, epoch)
         raise DataError(f"no picture can be read any more; {self.skipped[-1][1]}")
 
-    def _one(self, index: int, epoch: int) -> np.ndarray:
-        item = self.source.items[index] if self._decoded is None else self._decoded[index]
+    def _read_ahead(self, indices: np.ndarray) -> Iterable[Callable[[], Any]]:
+        """For each picture a function that waits for its file, which is being read."""
+        if self._decoded is not None or isinstance(self.source.items, np.ndarray):
+            return [functools.partial(self._item, i) for i in indices]
+        return [readers().submit(lambda i=i: images.read(self._item(i))).result for i in indices]
+
+    def _item(self, index: int) -> Any:
+        return self.source.items[index] if self._decoded is None else self._decoded[index]
+
+    def _one(self, index: int, epoch: int, item: Callable[[], Any] | None = None) -> np.ndarray:
+        item = item() if item else self._item(index)
         if not self.transform.training:
             return self.transform(item)
         rng = np.random.default_rng([self.seed, epoch, index])
@@ -199,15 +220,15 @@ class Reader:
                 continue
             share = min(1.0, max(2 * height / full_height, 2 * width / full_width))
             pixels.append(full_width * full_height * share * share)
-        return int(count * np.mean(pixels or [0]) * PILLOW_PIXEL[transform.channels])
+        return int(count * np.mean(pixels or [0]) * transform.channels)
 
 
-def _guarded(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _guarded(work: Callable[..., Any]) -> Callable[..., Any]:
     """`work`, returning instead of raising what an unreadable picture raises."""
 
-    def guarded(item: Any) -> Any:
+    def guarded(*items: Any) -> Any:
         try:
-            return work(item)
+            return work(*items)
         except UNREADABLE as error:
             return error
 

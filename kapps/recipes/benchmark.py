@@ -2,17 +2,18 @@
 
 kapps benchmark bundle
 kapps benchmark bundle --against other.tflite --data folder:photos
+kapps benchmark ResNet50 --train --against timm/resnet50
 
 Each model runs in a process of its own; two are timed in turns, so that a busy moment of the
 machine meets both.
 """
 
 import json as _json
-import statistics
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from kapps.recipes import _steps
 from kapps.settings import main, setting
 
 WHAT = "bundle, .tflite, .onnx, SavedModel, run folder, .keras file or application"
@@ -30,6 +31,9 @@ class Settings:
     rounds: int = setting(20, "turns of each model, about 0.15 s long")
     threads: int = setting(1, "threads of one inference (.tflite and .onnx)")
     max_images: int = setting(1000, "measure accuracy on at most so many images")
+    train: bool = setting(False, "time a training step of an application too", group="training")
+    batch_size: int = setting(16, "images of such a step", group="training")
+    size: int | None = setting(None, "height and width in pixels; its own", group="training")
     json: bool = setting(False, "print JSON instead of a table")
 
 
@@ -41,7 +45,8 @@ def run(settings: Settings) -> dict:
         "ms" (median an image), "ms_low", "ms_high" (quartiles), "mb" (10^6 bytes), "operators",
         "macs", "memory_mb" (peak of its process), "added_mb" (of it, since before the model was
         loaded), "top1", "images"; None where unknown. A comparison: "ratio" (first / second, median
-        over the turns), "low", "high" (quartiles).
+        over the turns), "low", "high" (quartiles). With train=True see
+        `kapps.recipes._steps.measure`.
 
     Raises:
         KappsError, ValueError: a model or the data cannot be used.
@@ -53,6 +58,10 @@ def run(settings: Settings) -> dict:
     if settings.rounds < 1 or settings.threads < 1:
         name = "rounds" if settings.rounds < 1 else "threads"
         raise ValueError(f"{name}={getattr(settings, name)} is not possible; give 1 or more.")
+    if settings.train:
+        return _steps.measure(settings)
+    if settings.size is not None or settings.batch_size != Settings.batch_size:
+        raise ValueError("size and batch_size belong to a training step; add train=True.")
     names = [settings.model, *([settings.against] if settings.against else [])]
     own = _own(settings)
     if settings.data:
@@ -75,7 +84,7 @@ def run(settings: Settings) -> dict:
     comparison = None
     if settings.against:
         pairs = zip(timings[0].rounds, timings[1].rounds, strict=True)
-        low, middle, high = _quartiles([a / b for a, b in pairs])
+        low, middle, high = _steps.quartiles([a / b for a, b in pairs])
         comparison = {"ratio": middle, "low": low, "high": high}
     result = {"models": models, "against": comparison}
     if settings.json:
@@ -111,7 +120,7 @@ def _row(name: str, timing) -> dict:
     from kapps import applications
     from kapps.export import timing as timings
 
-    low, middle, high = _quartiles(timing.rounds)
+    low, middle, high = _steps.quartiles(timing.rounds)
     kind = timings.kind_of(name)
     row = {
         "model": name,
@@ -147,14 +156,6 @@ def _row(name: str, timing) -> dict:
         row["macs"] = applications.facts(name)["macs"] if known else None
         row["mb"] = 4 * timing.facts["parameters"] / 1e6  # float32, as a file would hold them
     return row
-
-
-def _quartiles(values: list[float]) -> tuple[float, float, float]:
-    """(lower quartile, median, upper quartile)."""
-    if len(values) == 1:
-        return (values[0],) * 3
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return low, middle, high
 
 
 def _megabytes(count: int | None) -> float | None:

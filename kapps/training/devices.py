@@ -1,7 +1,7 @@
 """Many devices and half precision: the backend's own engines behind one flag each."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -65,23 +65,76 @@ def distributed(wanted: bool, batch_size: int) -> Iterator[int]:
         yield len(devices)
 
 
-def feed(batches: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]):
+def compile_step(model) -> None:
+    """On torch, compile the training step of a model with jit_compile=True for one shape.
+
+    Keras leaves shapes open, which torch.compile then tries to reason about, and fails: a batch of
+    a training is always as large as the first.
+    """
+    if keras.config.backend() != "torch" or not model.jit_compile:
+        return
+    import torch
+
+    model.train_function = torch.compile(lambda data: model.train_step(data[0]), dynamic=False)
+
+
+def feed(train, start: int, stop: int):
     """What `model.fit` takes so that it trains on exactly these batches in this order.
+
+    The next batch is on its way to the device while a step runs, as uint8: on TensorFlow by
+    tf.data, on JAX by Keras, on a torch GPU by `_ahead`. On a CPU there is no way to go.
 
     On several TensorFlow devices Keras opens its input twice and lets the first iterator read
     ahead, which would lose batches of a Python generator; a tf.data pipeline begins anew instead.
 
     Args:
-        batches: makes the iterator over all batches of all epochs, of one shape.
+        train: an `engine.EpochData`; where it has `pipeline(start, stop)`, that is the same as a
+            tf.data.Dataset.
+        start, stop: the epochs start..stop-1, one after the other.
     """
-    if keras.config.backend() != "tensorflow":
-        return batches()
+    backend = keras.config.backend()
+    if backend == "torch":
+        return _torch_feed(_chain(train, start, stop))
+    if backend != "tensorflow":
+        return _chain(train, start, stop)
     import tensorflow as tf
 
     if not tf.distribute.has_strategy():
-        return batches()
-    signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in next(batches()))
-    return tf.data.Dataset.from_generator(batches, output_signature=signature)
+        has = hasattr(train, "pipeline")
+        return train.pipeline(start, stop) if has else _chain(train, start, stop)
+    first = next(_chain(train, start, stop))
+    signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in first)
+    return tf.data.Dataset.from_generator(
+        lambda: _chain(train, start, stop), output_signature=signature
+    )
+
+
+def _chain(train, start: int, stop: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The batches of the epochs start..stop-1, one after the other."""
+    for number in range(start, stop):
+        yield from train.epoch(number)
+
+
+def _torch_feed(batches: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple]:
+    """Batches in pinned memory, from which a GPU fetches them while it computes."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return batches
+
+    def put(array: np.ndarray):
+        return torch.from_numpy(array).pin_memory().to("cuda", non_blocking=True)
+
+    return _ahead(tuple(map(put, batch)) for batch in batches)
+
+
+def _ahead(batches: Iterator) -> Iterator:
+    """The same; the next one has been asked for when one is given out."""
+    waiting = next(batches, None)
+    while waiting is not None:
+        following = next(batches, None)
+        yield waiting
+        waiting = following
 
 
 def _devices(backend: str) -> list[str]:

@@ -52,6 +52,7 @@ class Plan:
     clip_norm: float | None = None
     patience: int | None = None  # epochs without a better validation accuracy before stopping
     seed: int = 0
+    jit_compile: str = "auto"  # "true", "false", or what is fastest on the backend
 
 
 def ends_in_probabilities(model) -> bool:
@@ -95,8 +96,16 @@ def compile_for(model, plan: Plan, steps: int) -> None:
         clip_norm=plan.clip_norm,
     )
     loss = CrossEntropy(plan.label_smoothing, from_logits=not ends_in_probabilities(model))
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    model.compile(
+        optimizer=optimizer,
+        loss=loss,
+        metrics=["accuracy"],
+        # Keras's "auto": on JAX yes, on TensorFlow on a GPU, on torch no. On a CPU, XLA made
+        # TensorFlow's step of MobileNetV2 4.5 times longer (`tools.benchmarks jit`).
+        jit_compile={"true": True, "false": False, "auto": "auto"}[plan.jit_compile],
+    )
     model.optimizer.build(model.trainable_variables)
+    devices.compile_step(model)
 
 
 def judge(model, data: JudgeData, advance=None) -> dict:
@@ -153,6 +162,11 @@ def fit(
         raise ValueError("there is no full batch of training images; lower batch_size.")
     compile_for(model, plan, train.steps)
     share = share or Share()
+    if share.count > 1 and plan.jit_compile == "true":
+        raise ValueError(
+            "jit_compile=true does not go with distribute on torch, whose processes meet in the "
+            "middle of a step; drop one of them."
+        )
     recorder = Recorder(train, validation, plan, run, list(history or []), twin or model, share)
     recorder.saves = recorder.writes and twin is not None
     recorder.keeps_best = keep_best
@@ -161,7 +175,7 @@ def fit(
         share.join(model)
         try:
             model.fit(
-                devices.feed(lambda: _chain(train, start, plan.epochs)),
+                devices.feed(train, start, plan.epochs),
                 initial_epoch=start,
                 epochs=plan.epochs,
                 steps_per_epoch=train.steps,
@@ -176,12 +190,6 @@ def fit(
     if recorder.best:
         model.set_weights(recorder.best)
     return recorder.history
-
-
-def _chain(train: EpochData, start: int, stop: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The batches of the epochs start..stop-1, one after the other."""
-    for number in range(start, stop):
-        yield from train.epoch(number)
 
 
 class Recorder(keras.callbacks.Callback):

@@ -8,6 +8,7 @@ from kapps.training.optimization import LEARNING_RATES, OPTIMIZERS
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 VALIDATION = 0.2  # share of the data, where nothing else is there to judge by
+JIT_COMPILE = ("auto", "true", "false")
 MIXES = ("mixup", "cutmix", "mixup+cutmix")
 
 
@@ -57,6 +58,12 @@ class Options:
     resume: bool = setting(False, "continue the run in that folder", group="run")
     seed: int = setting(0, "of weights, order, augmentation", group="run")
     precision: str = setting("float32", "of the computation", choices=PRECISIONS, group="run")
+    jit_compile: str = setting(
+        "auto",
+        "compile the training step as one program: XLA, torch.compile",
+        choices=JIT_COMPILE,
+        group="run",
+    )
     distribute: bool = setting(False, "use all devices", group="run")
     tensorboard: bool = setting(True, "write TensorBoard event files", group="run")
 

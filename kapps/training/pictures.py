@@ -33,6 +33,15 @@ class Pictures:
         self.dataset.set_epoch(number)
         return iter(self)
 
+    def pipeline(self, start: int, stop: int):
+        """The epochs start..stop-1 as one tf.data.Dataset, for TensorFlow: no way over Python."""
+        batches = self.dataset.epochs(start, stop)
+        if not self.first:
+            return batches
+        import tensorflow as tf
+
+        return batches.map(lambda images, labels: (tf.transpose(images, (0, 3, 1, 2)), labels))
+
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for images, labels in self.dataset:
             yield (np.moveaxis(images, -1, 1) if self.first else images), labels

@@ -1,5 +1,7 @@
 """MobileNetV3 against keras.applications, timm's goldens and the published counts."""
 
+import contextlib
+
 import h5py
 import numpy as np
 import pytest
@@ -37,7 +39,11 @@ SWEEP = pytest.mark.sweep
 )
 def test_equals_keras(name, arguments, tmp_path):
     options = {"size": 64, "norm_scale": NORM_SCALE[name], **arguments}
-    assert keras_reference.relative_error(name, tmp_path, **options) <= 1e-5
+    # The hard sigmoids of Large amplify a rounding where the signal is near their bends: in float32
+    # Keras's own network is up to 6e-5 from itself in float64. Large's timm golden is in float32.
+    large = name == "MobileNetV3Large"
+    with keras_reference.in_float64() if large else contextlib.nullcontext():
+        assert keras_reference.relative_error(name, tmp_path, **options) <= 1e-5
 
 
 @pytest.mark.parametrize("name", goldens.names("mobilenet_v3"))

@@ -2,6 +2,7 @@
 
 import errno
 import subprocess
+import threading
 from pathlib import Path
 
 import keras
@@ -10,6 +11,7 @@ import pytest
 
 from kapps.data import Dataset, Transform, load, load_splits, reading
 from kapps.data.images import open_image
+from kapps.data.sources import Source
 from kapps.errors import DataError, KappsError, MissingFileError
 
 from . import pictures
@@ -425,3 +427,36 @@ def test_plain_batches_may_be_left_in_the_middle(photos):
     first, _ = next(batches)
     batches.close()
     np.testing.assert_array_equal(first, next(iter(dataset))[0])
+
+
+def test_several_epochs_as_one_pipeline_that_begins_anew(photos):
+    dataset = load(
+        photos, size=16, batch_size=2, training=True, seed=3, augment="digits", drop_remainder=True
+    )
+    expected = []
+    for number in (1, 2):
+        dataset.set_epoch(number)
+        expected += [(images.tobytes(), tuple(labels)) for images, labels in dataset]
+    pipeline = dataset.epochs(1, 3)
+    assert pipeline.cardinality() == len(expected) == 2 * dataset.steps
+    for _ in range(2):
+        got = [(i.tobytes(), tuple(y)) for i, y in pipeline.as_numpy_iterator()]
+        assert got == expected
+
+
+def test_files_are_read_at_the_same_time():
+    """However slow the disk is: eight files are asked for before the first has to be there."""
+    contents, met = pictures.encode(pictures.noise(40, 30), "JPEG"), threading.Barrier(8)
+
+    class Slow(list):
+        def __getitem__(self, i):
+            met.wait(timeout=20)
+            return contents
+
+    source = Source(Slow([None] * 16), np.zeros(16, int), [str(i) for i in range(16)])
+    reader = object.__new__(reading.Reader)  # without the look at every picture
+    reader.transform, reader.seed = Transform(16, training=True), 0
+    reader.source, reader.skipped = source, []
+    reader._decoded, reader._change, reader._fill = None, None, False
+    images, _ = reader.batch(np.arange(16), 0)
+    assert images.shape == (16, 16, 16, 3)

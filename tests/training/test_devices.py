@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kapps.training import devices
 from tests.training.conftest import photos
 
 ROOT = Path(__file__).parents[2]
@@ -117,3 +118,39 @@ def test_many_devices_finetune_a_file(tmp_path, script, env):
     history = json.loads((tmp_path / "run" / "metrics.json").read_text())["history"]
     assert [row["stage"] for row in history] == ["head"] * 3 + ["finetune"]
     assert done.stdout.count("best: ") == 1  # one process speaks
+
+
+def test_the_next_batch_is_on_its_way_when_one_is_given_out():
+    asked = []
+
+    def batches():
+        for number in range(4):
+            asked.append(number)
+            yield number
+
+    ahead = devices._ahead(batches())
+    assert next(ahead) == 0 and asked == [0, 1]
+    assert next(ahead) == 1 and asked == [0, 1, 2]
+    assert list(ahead) == [2, 3]
+    assert list(devices._ahead(iter(()))) == []
+
+
+def test_a_torch_gpu_is_fed_from_pinned_memory(monkeypatch):
+    """No machine of ours has one: the calls are what can be looked at."""
+    torch = pytest.importorskip("torch")
+    calls = []
+
+    class Tensor:
+        def pin_memory(self):
+            calls.append("pinned")
+            return self
+
+        def to(self, device, non_blocking):
+            calls.append((device, non_blocking))
+            return self
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "from_numpy", lambda array: Tensor())
+    batch = np.zeros((2, 3), "uint8"), np.zeros(2, "int32")
+    assert len(list(devices._torch_feed(iter([batch, batch])))) == 2
+    assert calls == ["pinned", ("cuda", True)] * 4

@@ -9,6 +9,7 @@ from kapps import runs
 from kapps.errors import RunError
 from kapps.settings import setting
 from kapps.training import engine, state
+from kapps.training.replicas import Share
 
 pytestmark = pytest.mark.contract
 
@@ -39,6 +40,22 @@ def fit(model, data, run=None, **plan):
     return engine.fit(
         model, data, data, engine.Plan(**values), run=run, twin=twin_of(model) if run else None
     )
+
+
+@pytest.mark.parametrize("said", ["auto", "true", "false"])
+def test_jit_compile_is_that_of_the_plan(make_model, said):
+    model = make_model()
+    engine.compile_for(model, engine.Plan("train", 1, 0.01, jit_compile=said), 4)
+    if said == "auto":  # as measured on CPUs, see docs/benchmarks.md
+        assert model.jit_compile == (keras.config.backend() == "jax")
+    else:
+        assert model.jit_compile == (said == "true")
+
+
+def test_several_processes_on_torch_do_not_compile(make_model, spots):
+    plan = engine.Plan("train", 1, 0.01, jit_compile="true")
+    with pytest.raises(ValueError, match="jit_compile=true does not go with distribute on torch"):
+        engine.fit(make_model(), spots, None, plan, share=Share(0, 2))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ from importlib.metadata import version
 
 from tools.benchmarks._measure import ROOT, Section
 
-SUBJECTS = ("imports", "build_jax", "steps", "head", "export", "pipeline", "builds")
+SUBJECTS = (
+    *("imports", "build_jax", "steps", "jit", "head", "export"),
+    *("pipeline", "handover", "builds"),
+)
 PAGE = ROOT / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 

@@ -1,11 +1,11 @@
 """A training step and an inference of kapps on each backend, against timm on torch."""
 
-import os
 import statistics
 import subprocess
 import sys
 
-from tools.benchmarks._measure import PEERS, RESULT, ROOT, Section
+from kapps.training import stepping
+from tools.benchmarks._measure import PEERS, Section
 
 TITLE = "Training and inference"
 NETWORKS = {  # application: timm's name
@@ -15,8 +15,7 @@ NETWORKS = {  # application: timm's name
     "ConvNeXtTiny": "convnext_tiny",
 }
 BACKENDS = ("torch", "tensorflow", "jax")
-ROUNDS = 7
-MODULE = "tools.benchmarks._steps"
+SIZE, BATCH, ROUNDS = 128, 16, 7
 TEXT = """Milliseconds of one step on 16 images of 128x128 in float32, the median of {rounds} rounds
 in which every side has its turn; in brackets how many times as long as timm, in the same rounds.
 kapps: `predict_on_batch` and `train_on_batch` (AdamW, cross entropy) as Keras compiles them by
@@ -34,47 +33,12 @@ def timm() -> str:
     return str(folder)
 
 
-class _Side:
-    """A child that steps when it is asked."""
-
-    def __init__(self, library: str, name: str, **environment: str):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", MODULE, library, name],
-            cwd=ROOT, env={**os.environ, **environment}, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        self.times: dict[str, list[float]] = {"inference": [], "training": []}
-        self.answer()
-
-    def answer(self) -> str:
-        for line in self.process.stdout:
-            if line.startswith(RESULT):
-                return line[len(RESULT) :].strip()
-        raise RuntimeError(f"{' '.join(self.process.args)} ended without an answer.")
-
-    def step(self, kind: str) -> None:
-        self.process.stdin.write(f"{kind}\n")
-        self.process.stdin.flush()
-        self.times[kind].append(float(self.answer()))
-
-    def end(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def measure(name: str, rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
     """Median seconds by side and kind of step."""
-    sides = {"timm": _Side("timm", NETWORKS[name], PYTHONPATH=timm())}
-    try:
-        for backend in BACKENDS:
-            sides[backend] = _Side("kapps", name, KERAS_BACKEND=backend)
-        for _ in range(rounds):
-            for kind in ("inference", "training"):
-                for side in sides.values():
-                    side.step(kind)
-    finally:
-        for side in sides.values():
-            side.end()
+    sides = {"timm": stepping.Side("timm", NETWORKS[name], SIZE, BATCH, PYTHONPATH=timm())}
+    for backend in BACKENDS:
+        sides[backend] = stepping.Side("kapps", name, SIZE, BATCH, KERAS_BACKEND=backend)
+    stepping.alternate(list(sides.values()), rounds)
     return {
         name: {kind: statistics.median(times) for kind, times in side.times.items()}
         for name, side in sides.items()
@@ -100,7 +64,7 @@ def run() -> Section:
         columns=("", "step", "timm", *(f"kapps, {backend}" for backend in BACKENDS)),
         rows=rows,
         commands=[
-            f"KERAS_BACKEND=torch python -m {MODULE} kapps MobileNetV2",
-            f"PYTHONPATH=runs/peers/timm python -m {MODULE} timm mobilenetv2_100",
+            "KERAS_BACKEND=torch kapps benchmark MobileNetV2 --train "
+            f"--against timm/{NETWORKS['MobileNetV2']} --size {SIZE} --batch-size {BATCH}",
         ],
     )

@@ -1,0 +1,140 @@
+"""Pieces of training pictures: decoded and shrunk by libraries that are faster than Pillow.
+
+The pixels of an evaluation are Pillow's, to the last bit, since the published accuracies are. A
+training piece is random anyway, and most of an epoch's time went into decoding and shrinking it:
+of 3.2 ms for a 500x375 photo, libjpeg took 1.5 and Pillow's filter 1.6. simplejpeg decodes the same
+file in 1.0, without a copy, and OpenCV shrinks the piece in 0.3.
+
+OpenCV has no antialiased filter at that speed, but two fast halves of one: a Gaussian that takes
+away what the smaller picture cannot show, then linear interpolation. The Gaussian's variance
+is what the interpolation lacks to that of Pillow's bilinear filter, the triangle stretched by the
+factor. The result is closer to that filter's than the result of Pillow's bicubic filter is.
+"""
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from kapps.data import images
+from kapps.errors import MissingPackageError
+
+UPRIGHT_JPEG = ("RGB", "L")  # modes of JPEGs that simplejpeg turns into RGB; not CMYK
+LEAST_VARIANCE = 0.02  # of a Gaussian, in square pixels; less changes no pixel
+
+
+def decode(
+    picture: Image.Image, channels: int, at_least: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Decode a picture from `images.peek`.
+
+    Args:
+        picture: header read.
+        channels: 3 or 1.
+        at_least: (width, height) that is needed, as in `images.decode`.
+
+    Returns:
+        uint8 [H, W, C], not to be written to.
+
+    Raises:
+        As `images.open_image`.
+    """
+    plain = picture.format == "JPEG" and picture.mode in UPRIGHT_JPEG and channels == 3
+    if plain and hasattr(picture.fp, "getvalue") and not images.is_turned(picture):
+        try:
+            return _jpeg(picture.fp.getvalue(), picture.size, at_least)
+        except ValueError:  # damaged, or of a rare kind: Pillow decides, and says why
+            pass
+    pixels = np.asarray(images.decode(picture, channels, at_least))
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _jpeg(contents: bytes, size: tuple[int, int], at_least: tuple[int, int] | None) -> np.ndarray:
+    factor, eighths = 1, 8
+    if at_least is not None:  # the smallest of 8/8, 4/8, 2/8, 1/8 that is large enough
+        shares = [side / whole for side, whole in zip(at_least, size, strict=True)]
+        eighths = next(e for e in (1, 2, 4, 8) if e == 8 or e >= 8 * max(shares))
+        factor = 8 // eighths
+    width, height = (math.ceil(side * eighths / 8) for side in size)
+    return _library("simplejpeg").decode_jpeg(
+        contents, "RGB", min_height=height, min_width=width, min_factor=factor
+    )
+
+
+def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:
+    """Bring a piece to another size, antialiased where it becomes smaller.
+
+    Args:
+        pixels: uint8 [H, W, C], may be a view.
+        size: (height, width) of the result.
+        interpolation: "nearest" (never antialiased), or "bilinear", "bicubic", "lanczos", which
+            differ where a side becomes larger.
+
+    Returns:
+        uint8 [height, width, C].
+    """
+    cv2 = _library("cv2")
+    filters = {
+        "nearest": cv2.INTER_NEAREST,
+        "bilinear": cv2.INTER_LINEAR,
+        "bicubic": cv2.INTER_CUBIC,
+        "lanczos": cv2.INTER_LANCZOS4,
+    }
+    (height, width), channels = size, pixels.shape[2]
+    if interpolation != "nearest":
+        if height <= pixels.shape[0] and width <= pixels.shape[1]:
+            interpolation = "bilinear"
+        pixels = _without_detail(cv2, pixels, size)
+    result = cv2.resize(pixels, (width, height), interpolation=filters[interpolation])
+    return result.reshape(height, width, channels)
+
+
+def _without_detail(cv2: Any, pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The same piece, perhaps smaller, without what `size` is too small for."""
+    whole = [max(1, side // small) for side, small in zip(pixels.shape[:2], size, strict=True)]
+    if whole != [1, 1]:  # means of whole blocks first; what is left of the factor is below 2
+        rows, columns = (side // n for side, n in zip(pixels.shape[:2], whole, strict=True))
+        pixels = pixels[: rows * whole[0], : columns * whole[1]]
+        pixels = cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_AREA)
+    variances = []
+    for side, small, n in zip(pixels.shape[:2], size, whole, strict=True):
+        # Triangle stretched by f: f^2 / 6, in pixels of before the blocks. Blocks: (n^2 - 1) / 12.
+        wanted = (side / small) ** 2 / 6
+        variances.append(wanted - 1 / 6 - (1 - 1 / n**2) / 12)
+    if max(variances) < LEAST_VARIANCE:
+        return pixels
+    down, across = map(_deviation, variances)
+    return cv2.GaussianBlur(pixels, (3, 3), across, sigmaY=down, borderType=cv2.BORDER_REPLICATE)
+
+
+def _deviation(variance: float) -> float:
+    """Of the Gaussian whose three taps have this variance, which is at most 1/2."""
+    variance = max(variance, 1e-6)
+    tap = variance / (2 * (1 - variance))  # beside a middle of 1
+    return math.sqrt(-1 / (2 * math.log(tap)))
+
+
+def mirror(pixels: np.ndarray) -> np.ndarray:
+    """Left becomes right."""
+    return _library("cv2").flip(pixels, 1).reshape(pixels.shape)
+
+
+@cache
+def _library(name: str) -> Any:
+    """OpenCV or simplejpeg, which only training needs."""
+    try:
+        if name == "simplejpeg":
+            import simplejpeg
+
+            return simplejpeg
+        import cv2
+    except ModuleNotFoundError:
+        raise MissingPackageError(
+            f"pictures to train on are cut with {name}; pip install 'kapps[recipes]'."
+        ) from None
+    # One thread for each picture, of which several are cut at a time (see `reading.pool`): threads
+    # within one would wait for those of the others.
+    cv2.setNumThreads(1)
+    return cv2
