@@ -42,6 +42,8 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "mobile_rounding": "MobileNet's rule for the width of a stage: a half up, no tenth lost",
 }
 
+AUX_DOC = "\n    With aux=True the output is a list of such, that of `predictions` first."
+
 DOC = """{signature}
 
 {summary}
@@ -65,8 +67,8 @@ Args:
 
 Returns:
     A functional keras.Model. Input: RGB images in [0, 255], uint8 or float, of shape
-    (batch, height, width, channels). Output: (batch, classes), float32{aux}. `model.load_report`
-    says what was loaded.
+    (batch, height, width, channels). Output: (batch, classes), float32. `model.load_report` says
+    what was loaded.{aux}
 
 Raises:
     ValueError: an argument has no meaning or no effect here, or the weights do not fit.
@@ -392,5 +394,5 @@ def _document(app: Application, signature: inspect.Signature) -> str:
         drop_path=app.drop_path,
         flavors=" or ".join(map(repr, app.flavors)),
         arguments=arguments,
-        aux="; with aux=True a list, `predictions` first" if "aux" in app.arguments else "",
+        aux=AUX_DOC if "aux" in app.arguments else "",
     )
