@@ -100,7 +100,7 @@ def load(
         source=source,
         new_layers=(port.CLASSIFIER,) if new_head else (),
         head_layers=(port.CLASSIFIER, *app.top_layers),
-        stem=_stem(model),
+        stems=_stems(model),
         adapters=_adapters(model),
         # Without preprocessing the network takes what the reference's own preprocessing returns.
         bgr=dialect.bgr and a["include_preprocessing"] is not False,
@@ -126,12 +126,16 @@ def _adapters(model: keras.Model) -> dict[str, Callable[[np.ndarray], np.ndarray
     return {f"{layer.name}/{layer.adapts}": layer.adapted for layer in layers}
 
 
-def _stem(model: keras.Model) -> str | None:
-    """The first convolution: the one that sees the image's channels."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            return layer.name
-    return None
+def _stems(model: keras.Model) -> tuple[str, ...]:
+    """The convolutions that see the image's channels: the first, and others of the same input."""
+    convs = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    return tuple(layer.name for layer in convs if _unpadded(layer) is _unpadded(convs[0]))
+
+
+def _unpadded(layer: keras.layers.Layer):
+    """The input of a layer, or of the padding before it."""
+    before = layer.input._keras_history.operation
+    return before.input if isinstance(before, keras.layers.ZeroPadding2D) else layer.input
 
 
 def _sides(a: dict[str, Any]) -> tuple[int | None, int | None] | None:
