@@ -103,7 +103,7 @@ def load(
         source=source,
         new_layers=_new_layers(arrays, layers),
         head_layers=(port.CLASSIFIER, *app.top_layers),
-        stem=_stem(model),
+        stems=_stems(model),
         adapters=_adapters(model),
         # Without preprocessing the network takes what the reference's own preprocessing returns.
         bgr=dialect.bgr and a["include_preprocessing"] is not False,
@@ -144,12 +144,16 @@ def _new_layers(
     return [name for name, layer in layers.items() if is_new(name, layer)]
 
 
-def _stem(model: keras.Model) -> str | None:
-    """The first layer with a kernel: the one that sees the image's channels."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D | SCells):
-            return layer.name
-    return None
+def _stems(model: keras.Model) -> tuple[str, ...]:
+    """The layers that see the image's channels: the first with a kernel, and others of its input."""
+    convs = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D | SCells)]
+    return tuple(layer.name for layer in convs if _unpadded(layer) is _unpadded(convs[0]))
+
+
+def _unpadded(layer: keras.layers.Layer):
+    """The input of a layer, or of the padding before it."""
+    before = layer.input._keras_history.operation
+    return before.input if isinstance(before, keras.layers.ZeroPadding2D) else layer.input
 
 
 def _sides(a: dict[str, Any]) -> tuple[int | None, int | None] | None:

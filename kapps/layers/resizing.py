@@ -76,13 +76,12 @@ class _Bilinear(_Resize):
 
     def _weights(self, size, new_size):
         """(size, new_size): how much of each pixel is in each new one."""
-        size, new_size = (ops.cast(value, "float32") for value in (size, new_size))
-        place = ops.arange(new_size, dtype="float32")
+        place, pixels = (ops.arange(n, dtype="float32") for n in (new_size, size))
+        size, new_size = (ops.cast(n, "float32") for n in (size, new_size))
         if self.align_corners:
             place = place * ((size - 1) / ops.maximum(new_size - 1, 1))
         else:
             place = ops.clip((place + 0.5) * (size / new_size) - 0.5, 0, size - 1)
-        pixels = ops.arange(size, dtype="float32")
         return ops.relu(1 - ops.abs(pixels[:, None] - place[None]))
 
     def get_config(self):

@@ -54,7 +54,7 @@ def assign(
     source: str,
     new_layers: Collection[str] = (),
     head_layers: Collection[str] = (),
-    stem: str | None = None,
+    stems: Collection[str] = (),
     adapters: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
     bgr: bool = False,
 ) -> LoadReport:
@@ -65,11 +65,11 @@ def assign(
         source: what the report and errors call them.
         new_layers: layers that keep their fresh values where the arrays do not fit.
         head_layers: layers whose arrays may be left over, for a model built without them.
-        stem: the convolution that sees the image. Its kernel is adapted to another number of
+        stems: the convolutions that see the image. Their kernels are adapted to another number of
             channels: for one channel the sum over RGB, otherwise the RGB kernels in turn, scaled
             so that a gray image gives what it gave before.
         adapters: variable -> what makes its array of one of another size; it may raise ValueError.
-        bgr: whether the stem of the arrays takes blue first, so that it must be turned round.
+        bgr: whether the stems of the arrays take blue first, so that they must be turned round.
 
     Raises:
         WeightsError: arrays are missing, left over, or of another shape; nothing was assigned.
@@ -79,7 +79,7 @@ def assign(
     for name, variable in variables.items():
         layer = name.rpartition("/")[0]
         array = arrays.get(name)
-        if array is not None and name == f"{stem}/kernel":
+        if array is not None and layer in stems and name == f"{layer}/kernel":
             if bgr:
                 array = array[:, :, ::-1]
                 adapted.append((name, "input channels turned from BGR to RGB"))

@@ -84,7 +84,7 @@ def test_the_head_of_a_file_may_be_left_over(model, arrays):
 
 
 def test_bgr_is_turned_round(model, arrays):
-    report = port.assign(model, arrays, source="file", stem="stem_conv", bgr=True)
+    report = port.assign(model, arrays, source="file", stems=("stem_conv",), bgr=True)
     np.testing.assert_array_equal(
         held(model, "stem_conv/kernel"), arrays["stem_conv/kernel"][:, :, ::-1]
     )
@@ -97,7 +97,7 @@ def test_a_stem_for_other_channels_answers_a_gray_image_alike(arrays, channels):
     x = keras.layers.Conv2D(2, 3, name="stem_conv")(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(image, keras.layers.Dense(5, name="predictions")(x))
-    report = port.assign(model, arrays, source="file", stem="stem_conv")
+    report = port.assign(model, arrays, source="file", stems=("stem_conv",))
     assert report.adapted[0][1] == f"from 3 to {channels} input channels"
     adapted = held(model, "stem_conv/kernel").sum(axis=2)
     if channels % 3 == 0 or channels == 1:  # a whole number of RGB groups
