@@ -3,6 +3,7 @@
 from kapps.layers.adaptive_pooling import AdaptiveAveragePooling2D, adaptive_avg_pool
 from kapps.layers.blocks import Blocks, drop_path_rates, make_divisible
 from kapps.layers.cells import CCells, SCells
+from kapps.layers.channels import ChannelShuffle, ChannelSlice
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
@@ -21,6 +22,8 @@ __all__ = [
     "BatchNormalization",
     "Blocks",
     "CCells",
+    "ChannelShuffle",
+    "ChannelSlice",
     "Conv2D",
     "DepthwiseConv2D",
     "LayerScale",
