@@ -11,8 +11,7 @@ for each map of H2 and H4: 2,578 parameters.
 
 from kapps.applications._application import Application, Flavor
 from kapps.applications.imagenet_utils import preprocess_input
-from kapps.layers import Blocks
-from kapps.layers.channels import ChannelSlice
+from kapps.layers import Blocks, ChannelSlice
 
 FLAVORS = {"keras": Flavor("unit", padding="valid", crop_pct=1.0, interpolation="bilinear")}
 CONNECTIONS = (  # first and last map of H2, and how many maps of H3 see them: figure 4 of 1989

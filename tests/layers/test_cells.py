@@ -30,7 +30,7 @@ def test_s_cells(data_format):
     u = RNG.uniform(0, 1, (2, 6, 5, 3)).astype("float32")
     layer = SCells(4, 3, 1.5, data_format)
     run(layer, u)
-    a, b = RNG.uniform(0, 0.3, (3, 3, 3, 4)), RNG.uniform(0, 2, 4)
+    a, b = RNG.uniform(0, 0.3, (3, 3, 3, 4)), RNG.uniform(0, 6, 4)
     layer.set_weights([a, b])
     c, r = nearness(3)[:, :, :, 0] / 3, 1.5  # over all three planes
     expected = np.zeros((2, 4, 3, 4))
