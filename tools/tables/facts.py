@@ -9,6 +9,8 @@ import contextlib
 import hashlib
 import json
 import math
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -45,13 +47,20 @@ def of(name: str) -> dict:
         "macs": count_macs(model),
         "flavors": list(app.flavors),
         "arguments": dict(app.arguments),
-        "levels": level_layers(model, app.stages),
+        "levels": {str(level): name for level, name in level_layers(model, app.stages).items()},
         "references": [
             {"name": r.name, "flavor": r.flavor, "arguments": dict(r.arguments)}
             for r in app.references
         ],
         "paper": " ".join(module.__doc__.partition("\n\n")[0].split()),
     }
+
+
+def of_all(names: list[str]) -> dict[str, dict]:
+    """The rows of many applications, computed by as many processes as there are cores."""
+    context = multiprocessing.get_context("spawn")  # a backend does not survive a fork
+    with ProcessPoolExecutor(mp_context=context) as pool:
+        return dict(zip(names, pool.map(of, names), strict=True))
 
 
 @contextlib.contextmanager
