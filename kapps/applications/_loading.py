@@ -125,8 +125,11 @@ def targets_of(model: keras.Model) -> dict[str, dialects.Target]:
 
 def _adapters(model: keras.Model) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """How tables that belong to an image size come from those of another one, by variable."""
-    layers = [layer for layer in model.layers if hasattr(layer, "adapted")]
-    return {f"{layer.name}/{layer.adapts}": layer.adapted for layer in layers}
+    return {
+        f"{layer.name}/{variable}": getattr(layer, method)
+        for layer in model.layers
+        for variable, method in getattr(layer, "adapts", {}).items()
+    }
 
 
 def _new_layers(

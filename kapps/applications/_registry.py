@@ -147,6 +147,9 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         f"CLIPViT{size}"
         for size in ("Base32", "Base16", "Large14", "Large14_336", "Huge14", "Giant14")
     ),
+    "clip_resnet": ("CLIPResNet50", "CLIPResNet101", "CLIPResNet50x4"),
+    "siglip": ("SigLIPViTBase16",),
+    "sam": ("SAMViTBase16", "SAMViTLarge16", "SAMViTHuge16"),
     "beit": ("BEiTBase16", "BEiTLarge16", "BEiTV2Base16"),
     "eva": ("EVA02Tiny14", "EVA02Small14", "EVA02Base14", "EVA02Large14", "EVAGiant14"),
 }

@@ -2,6 +2,7 @@
 
 from kapps.layers.adaptive_pooling import AdaptiveAveragePooling2D, adaptive_avg_pool
 from kapps.layers.attention import Attention, attention_maps
+from kapps.layers.attention_pooling import AttentionPooling, LatentQuery, attention_pool
 from kapps.layers.blocks import Blocks
 from kapps.layers.blur_pool import BlurPool2D
 from kapps.layers.branches import branched_conv
@@ -15,6 +16,7 @@ from kapps.layers.channel_padding import ChannelPadding
 from kapps.layers.channels import ChannelShuffle, ChannelSlice
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
+from kapps.layers.decomposed_position import DecomposedAttention
 from kapps.layers.global_response import GlobalResponseNormalization
 from kapps.layers.channels import ChannelShuffle, ChannelSlice
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D
@@ -50,6 +52,7 @@ __all__ = [
     "PREPROCESSING",
     "AdaptiveAveragePooling2D",
     "Attention",
+    "AttentionPooling",
     "BatchNormalization",
     "BilinearResize",
     "Blocks",
@@ -60,9 +63,11 @@ __all__ = [
     "ChannelSlice",
     "Conv2D",
     "CosineAttention",
+    "DecomposedAttention",
     "DepthwiseConv2D",
     "GlobalResponseNormalization",
     "GroupNormalization",
+    "LatentQuery",
     "LayerNormalization",
     "LayerScale",
     "LinearAttention",
@@ -87,6 +92,7 @@ __all__ = [
     "TokensToMap",
     "adaptive_avg_pool",
     "attention_maps",
+    "attention_pool",
     "branched_conv",
     "ceil_max_pool",
     "conv_transpose",

@@ -31,8 +31,8 @@ class Attention(keras.layers.Layer):
 
     def call(self, inputs):
         query, key, value = self._heads(inputs)
+        scale, bias = self._factor(query.shape[-1]), self.bias()
         query, key = self.positioned(query, key)
-        scale, bias = self._factor(query), self.bias()
         several = bias is not None and len(bias.shape) == 4
         if several:  # the windows of an image beside its heads, so that one bias serves all images
             windows, heads, *sides = bias.shape
@@ -54,14 +54,17 @@ class Attention(keras.layers.Layer):
     def weights_of(self, inputs):
         """How much each token looks at each: (rows, heads, tokens, tokens), rows of sum 1."""
         query, key, _ = self._heads(inputs)
+        scale, bias = self._factor(query.shape[-1]), self.bias()
         query, key = self.positioned(query, key)
-        bias = self.bias()
         if bias is not None and len(bias.shape) == 4:
             bias = ops.tile(bias, (query.shape[0] // bias.shape[0], 1, 1, 1))
-        return _softmax(query, key, self._factor(query), bias)
+        return _softmax(query, key, scale, bias)
 
     def positioned(self, query, key):
-        """Queries and keys (rows, heads, tokens, channels), changed by where their tokens are."""
+        """Queries and keys (rows, heads, tokens, channels), changed by where their tokens are.
+
+        They may have other numbers of channels afterwards, the same for both.
+        """
         return query, key
 
     def bias(self):
@@ -96,8 +99,8 @@ class Attention(keras.layers.Layer):
         heads = self.num_heads
         return x[:, :heads], x[:, heads : 2 * heads], x[:, 2 * heads :]
 
-    def _factor(self, query) -> float:
-        return query.shape[-1] ** -0.5 if self.scale is None else self.scale
+    def _factor(self, channels: int) -> float:
+        return channels**-0.5 if self.scale is None else self.scale
 
 
 def _softmax(query, key, scale, bias):

@@ -34,7 +34,7 @@ class RelativePositionAttention(Attention):
             how many of each; tokens that were no neighbours before do not see each other.
     """
 
-    adapts = "table"  # the variable that `adapted` makes
+    adapts = {"table": "adapted"}  # variable -> the method that makes it
 
     def __init__(
         self, num_heads, height, width, class_token=False, grid=None, shift=None, **kwargs

@@ -28,6 +28,23 @@ def resample_grid(table: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return grid.reshape(size[0] * size[1], -1).astype("float32")
 
 
+def resample_line(table: np.ndarray, size: int) -> np.ndarray:
+    """Linear interpolation between samples that stand for equal pieces, constant at the ends.
+
+    Args:
+        table: (n, channels). size: of the new one.
+
+    Returns:
+        (size, channels), float32.
+    """
+    places = (np.arange(size) + 0.5) * len(table) / size - 0.5
+    places = np.clip(places, 0, len(table) - 1)
+    low = np.minimum(places.astype(int), max(len(table) - 2, 0))
+    high = np.minimum(low + 1, len(table) - 1)
+    share = (places - low)[:, None]
+    return ((1 - share) * table[low] + share * table[high]).astype("float32")
+
+
 def _weights(old: int, new: int) -> np.ndarray:
     """(new, old): how much of each old sample is in each new one."""
     step = old / new

@@ -128,7 +128,7 @@ class PositionEmbedding(keras.layers.Layer):
         height, width: patches along each side. prefix: tokens before them, with their own places.
     """
 
-    adapts = "embedding"  # the variable that `adapted` makes
+    adapts = {"embedding": "adapted"}  # variable -> the method that makes it
 
     def __init__(self, height, width, prefix=0, **kwargs):
         super().__init__(**kwargs)

@@ -45,6 +45,7 @@ MOBILE = (
     "EfficientNetB0",
     "EfficientNetV2B0",
     "NASNetMobile",
+    "ViTTiny16",
 )
 LABELS = [f"class {i}" for i in range(10)]
 

@@ -16,14 +16,17 @@ FOLDER = Path(__file__).parent / "golden"
 
 
 def names(family: str | None = None) -> list[str]:
-    """Goldens in this repository, all or those of a family, such as "timm/mobilenetv2_100"."""
+    """Goldens in this repository, all or those of a family, such as "timm/mobilenetv2_100".
+
+    One of another size than the network's own has it behind its name: "timm/NAME@72".
+    """
     found = sorted(
         path.name.removesuffix(".json").replace("__", "/") for path in FOLDER.glob("*.json")
     )
     if family is None:
         return found
     own = {r["name"] for app in FAMILIES[family] for r in facts(app)["references"]}
-    return [name for name in found if name in own]
+    return [name for name in found if name.partition("@")[0] in own]
 
 
 def relative_error(name: str) -> float:
@@ -41,11 +44,12 @@ def logits(name: str, **arguments):
     golden = json.loads((FOLDER / f"{name.replace('/', '__')}.json").read_text())
     expected = np.load(FOLDER / f"{name.replace('/', '__')}.logits.npy")
     size = golden["input_size"]
-    model = kapps.find_application(name)(
+    app = kapps.find_application(golden["reference"])
+    model = app(
         weights=None,
         classifier_activation=None,
         input_shape=_shape(size),
-        classes=expected.shape[-1] if kapps.find_application(name).classes else 0,
+        classes=expected.shape[-1] if app.classes else 0,
         include_preprocessing=_preprocessing(golden),
         **arguments,
     )
@@ -53,9 +57,8 @@ def logits(name: str, **arguments):
         tensor: fill(tensor, shape, golden["salt"], golden["norm_scale"])
         for tensor, shape in golden["tensors"]
     }
-    family = kapps.find_application(name).family
     targets = _loading.targets_of(model)
-    dialect = dialects.detect(family, list(arrays), set(targets), name)
+    dialect = dialects.detect(app.family, list(arrays), set(targets), name)
     parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     without = 0 if arguments.get("aux") else _left_out(golden, dialect)
     assert parameters == golden["parameters"] - without
