@@ -346,6 +346,16 @@ from kapps.applications.clip import CLIPViTLarge14 as CLIPViTLarge14
 from kapps.applications.clip import CLIPViTLarge14_336 as CLIPViTLarge14_336
 from kapps.applications.clip import CLIPViTHuge14 as CLIPViTHuge14
 from kapps.applications.clip import CLIPViTGiant14 as CLIPViTGiant14
+from kapps.applications import clip_resnet as clip_resnet
+from kapps.applications.clip_resnet import CLIPResNet50 as CLIPResNet50
+from kapps.applications.clip_resnet import CLIPResNet101 as CLIPResNet101
+from kapps.applications.clip_resnet import CLIPResNet50x4 as CLIPResNet50x4
+from kapps.applications import siglip as siglip
+from kapps.applications.siglip import SigLIPViTBase16 as SigLIPViTBase16
+from kapps.applications import sam as sam
+from kapps.applications.sam import SAMViTBase16 as SAMViTBase16
+from kapps.applications.sam import SAMViTLarge16 as SAMViTLarge16
+from kapps.applications.sam import SAMViTHuge16 as SAMViTHuge16
 from kapps.applications import beit as beit
 from kapps.applications.beit import BEiTBase16 as BEiTBase16
 from kapps.applications.beit import BEiTLarge16 as BEiTLarge16

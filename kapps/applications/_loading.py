@@ -148,7 +148,7 @@ def _new_layers(
 
 
 def _stems(model: keras.Model) -> tuple[str, ...]:
-    """The layers that see the image's channels: the first with a kernel, and others of its input."""
+    """The layers that see the image's channels: the first convolution, and others of its input."""
     convs = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D | SCells)]
     return tuple(layer.name for layer in convs if _unpadded(layer) is _unpadded(convs[0]))
 

@@ -34,6 +34,9 @@ def layer_table(model: keras.Model, size: int | None = None) -> list[LayerRow]:
                 f"model {model.name!r} takes images of any size; give size= to count operations"
             )
         model = _at_size(model, size)
+    if any(getattr(layer, "regroups", False) for layer in model.layers):
+        # Rows are windows of images in some layers, so that there must be a number of images.
+        model = _on(model, (1, *model.inputs[0].shape[1:]))
     rows = []
     for layer in model.layers:
         shape = layer.output.shape if not isinstance(layer.output, list) else layer.output[0].shape
@@ -58,7 +61,14 @@ def _at_size(model: keras.Model, size: int) -> keras.Model:
     channels_last = keras.config.image_data_format() == "channels_last"
     channels = model.inputs[0].shape[-1 if channels_last else 1]
     shape = (size, size, channels) if channels_last else (channels, size, size)
-    return keras.models.clone_model(model, input_tensors=[keras.Input(shape)])
+    return _on(model, (None, *shape))
+
+
+def _on(model: keras.Model, batch_shape: tuple[int | None, ...]) -> keras.Model:
+    """The same layers on an input of that shape."""
+    image = keras.Input(batch_shape=batch_shape)
+    inputs = [image] if isinstance(model.input, list) else image
+    return keras.models.clone_model(model, input_tensors=inputs)
 
 
 def _macs(layer: keras.layers.Layer) -> int:
@@ -68,6 +78,7 @@ def _macs(layer: keras.layers.Layer) -> int:
         positions = layer.output.shape[1:3] if channels_last else layer.output.shape[2:4]
         return math.prod(layer.kernel.shape) * math.prod(positions)
     if isinstance(layer, layers.Dense):
-        return math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])
+        rows, *positions, _ = layer.output.shape
+        return math.prod(layer.kernel.shape) * math.prod(positions) * (rows or 1)
     # A layer with products of its own (attention) says what they cost.
     return layer.macs() if hasattr(layer, "macs") else 0

@@ -18,8 +18,6 @@ from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.decomposed_position import DecomposedAttention
 from kapps.layers.global_response import GlobalResponseNormalization
-from kapps.layers.channels import ChannelShuffle, ChannelSlice
-from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
 from kapps.layers.linear_attention import LinearAttention

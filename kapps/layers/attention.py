@@ -74,13 +74,8 @@ class Attention(keras.layers.Layer):
 
     def macs(self) -> int:
         """Multiply-accumulates of the two products for one image."""
-        _, tokens, channels = self.output.shape
-        return 2 * self.windows * (tokens or 1) ** 2 * channels
-
-    @property
-    def windows(self) -> int:
-        """Rows that make up one image."""
-        return 1
+        rows, tokens, channels = self.output.shape
+        return 2 * (rows or 1) * (tokens or 1) ** 2 * channels
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], input_shape[-1] // 3)

@@ -9,7 +9,7 @@ from keras import ops
 from kapps.layers.attention import Attention
 from kapps.layers.initializers import Constant, initializer
 from kapps.layers.relative_position import offsets_index
-from kapps.layers.token_windows import count_windows, shift_mask
+from kapps.layers.token_windows import shift_mask
 
 
 @keras.saving.register_keras_serializable(package="kapps")
@@ -34,10 +34,6 @@ class CosineAttention(Attention):
         self.trained, self.units = trained, units
         self._index = offsets_index(height, width).ravel()
         self._mask = shift_mask(grid, (height, width), shift) if shift and any(shift) else None
-
-    @property
-    def windows(self) -> int:
-        return count_windows(self.grid, (self.height, self.width)) if self.grid else 1
 
     def build(self, input_shape):  # noqa: ARG002 (Keras gives it)
         normal, zeros = initializer("truncated_normal"), initializer("zeros")

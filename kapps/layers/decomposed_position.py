@@ -7,7 +7,6 @@ from keras import ops
 from kapps.layers.attention import Attention
 from kapps.layers.initializers import initializer
 from kapps.layers.resampling import resample_line
-from kapps.layers.token_windows import count_windows
 
 
 @keras.saving.register_keras_serializable(package="kapps")
@@ -39,10 +38,6 @@ class DecomposedAttention(Attention):
             )
             for side, name in ((self.height, "row_table"), (self.width, "column_table"))
         )
-
-    @property
-    def windows(self) -> int:
-        return count_windows(self.grid, (self.height, self.width)) if self.grid else 1
 
     def positioned(self, query, key):
         height, width, heads = self.height, self.width, self.num_heads
@@ -82,8 +77,8 @@ class DecomposedAttention(Attention):
 
     def macs(self) -> int:
         """Those of attention, and of the queries with the vectors of rows and columns."""
-        _, tokens, channels = self.output.shape
-        return super().macs() + self.windows * tokens * (self.height + self.width) * channels
+        rows, tokens, channels = self.output.shape
+        return super().macs() + (rows or 1) * tokens * (self.height + self.width) * channels
 
     def get_config(self):
         return super().get_config() | {

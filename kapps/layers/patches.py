@@ -9,6 +9,8 @@ _register = keras.saving.register_keras_serializable(package="kapps")
 class _Patches(keras.layers.Layer):
     """What both directions know: the side of a patch, and whether rows are merged."""
 
+    regroups = True  # rows are pixels of all patches on one side and images on the other
+
     def __init__(self, patch, rows=False, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.patch, self.rows = patch, rows

@@ -7,7 +7,7 @@ from keras import ops
 from kapps.layers.attention import Attention
 from kapps.layers.initializers import initializer
 from kapps.layers.resampling import resample_offsets
-from kapps.layers.token_windows import count_windows, shift_mask
+from kapps.layers.token_windows import shift_mask
 
 _register = keras.saving.register_keras_serializable(package="kapps")
 
@@ -49,10 +49,6 @@ class RelativePositionAttention(Attention):
             index[0, :], index[:, 0], index[0, 0] = offsets, offsets + 1, offsets + 2
         self._index = index.ravel()
         self._mask = shift_mask(grid, (height, width), shift) if shift and any(shift) else None
-
-    @property
-    def windows(self) -> int:
-        return count_windows(self.grid, (self.height, self.width)) if self.grid else 1
 
     def build(self, input_shape):  # noqa: ARG002 (Keras gives it)
         offsets = (2 * self.height - 1) * (2 * self.width - 1) + 3 * self.class_token

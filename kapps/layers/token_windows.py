@@ -1,7 +1,5 @@
 """A grid of tokens cut into windows, shifted if need be, and put together again."""
 
-import math
-
 import keras
 import numpy as np
 from keras import ops
@@ -13,11 +11,6 @@ NEVER = -100.0  # added to the product of tokens that must not see each other
 def padded(side: int, window: int) -> int:
     """The next multiple of a window."""
     return -(-side // window) * window
-
-
-def count_windows(grid, window) -> int:
-    """How many windows cover a grid."""
-    return math.prod(padded(side, size) // size for side, size in zip(grid, window, strict=True))
 
 
 def shift_mask(grid, window, shift) -> np.ndarray:
@@ -45,6 +38,8 @@ class _Windowed(keras.layers.Layer):
             its end to whole windows. shift: rows and columns by which the grid is turned before it
             is cut, so that what leaves at the top comes back at the bottom.
     """
+
+    regroups = True  # rows are windows on one side and images on the other
 
     def __init__(self, grid, window, shift=(0, 0), **kwargs):
         super().__init__(**kwargs)
