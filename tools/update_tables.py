@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from kapps.applications import FAMILIES
+from kapps.applications import APPLICATIONS, FAMILIES
 from kapps.weights import catalog
 from kapps.weights.tables import hubs
 from tools.tables import blocks, checkpoints, facts, families, models
@@ -40,15 +40,18 @@ def written(options: argparse.Namespace) -> dict[Path, str]:
     known = {row["name"]: row for row in json.loads(FACTS.read_text())} if FACTS.exists() else {}
     digests = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}
     renew = renewed(options, known, digests)
-    rows, drawn = [], {}
+    drawn = {}
     for family, names in FAMILIES.items():
-        own = [facts.of(name) if renew[family] else known[name] for name in names]
-        rows += own
-        smallest = min(own, key=lambda row: row["params"])["name"]
+        if renew[family]:
+            known |= {name: facts.of(name) for name in names}
+            digests[family] = facts.digest(family)
+            if not options.check:  # hundreds of networks: what is known stays known
+                FACTS.write_text(facts.text(list(known.values())), "utf-8")
+                DIGESTS.write_text(_lines(digests), "utf-8")
+        smallest = min(names, key=lambda name: known[name]["params"])
         page = None if renew[family] else families.drawn(family)
         drawn[family] = page or blocks.draw(smallest)
-        if renew[family]:
-            digests[family] = facts.digest(family)
+    rows = [known[name] for name in APPLICATIONS]
     table = checkpoints.text(rows)
     published = catalog.complete(hubs.parse(table.splitlines()))
     texts = {
@@ -57,12 +60,16 @@ def written(options: argparse.Namespace) -> dict[Path, str]:
         HUBS: table,
         models.README: models.readme(rows, published),
         models.MODELS: models.page(rows, published),
-        DIGESTS: json.dumps({f: digests[f] for f in FAMILIES if f in digests}, indent=1) + "\n",
+        DIGESTS: _lines({f: digests[f] for f in FAMILIES if f in digests}),
     }
     for family in FAMILIES:
         own = [row for row in rows if row["family"] == family]
         texts[families.path(family)] = families.page(own, published, drawn[family])
     return texts
+
+
+def _lines(values: dict) -> str:
+    return json.dumps(values, indent=1) + "\n"
 
 
 def main() -> int:
