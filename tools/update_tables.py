@@ -45,12 +45,13 @@ def written(options: argparse.Namespace) -> dict[Path, str]:
         if renew[family]:
             known |= {name: facts.of(name) for name in names}
             digests[family] = facts.digest(family)
-            if not options.check:  # hundreds of networks: what is known stays known
-                FACTS.write_text(facts.text(list(known.values())), "utf-8")
-                DIGESTS.write_text(_lines(digests), "utf-8")
         smallest = min(names, key=lambda name: known[name]["params"])
         page = None if renew[family] else families.drawn(family)
         drawn[family] = page or blocks.draw(smallest)
+        if page is None and not options.check:  # hundreds of networks: what is known stays known
+            FACTS.write_text(facts.text(list(known.values())), "utf-8")
+            families.keep(family, drawn[family])
+            DIGESTS.write_text(_lines(digests), "utf-8")
     rows = [known[name] for name in APPLICATIONS]
     table = checkpoints.text(rows)
     published = catalog.complete(hubs.parse(table.splitlines()))
