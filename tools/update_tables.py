@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from kapps.applications import FAMILIES
+from kapps.applications import APPLICATIONS, FAMILIES
 from kapps.weights import catalog
 from kapps.weights.tables import hubs
 from tools.tables import blocks, checkpoints, facts, families, models
@@ -41,16 +41,20 @@ def written(options: argparse.Namespace) -> dict[Path, str]:
     known = {row["name"]: row for row in json.loads(FACTS.read_text())} if FACTS.exists() else {}
     digests = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}
     renew = renewed(options, known, digests)
-    rows, drawn = [], {}
-    new = facts.of_all([name for family in FAMILIES if renew[family] for name in FAMILIES[family]])
+    chosen = [family for family in FAMILIES if renew[family]]
+    known |= facts.of_all([name for family in chosen for name in FAMILIES[family]])
+    drawn = {}
     for family, names in FAMILIES.items():
-        own = [new.get(name) or known[name] for name in names]
-        rows += own
-        smallest = min(own, key=lambda row: row["params"])["name"]
-        page = None if renew[family] else families.drawn(family)
-        drawn[family] = page or blocks.draw(smallest)
         if renew[family]:
             digests[family] = facts.digest(family)
+        smallest = min(names, key=lambda name: known[name]["params"])
+        page = None if renew[family] else families.drawn(family)
+        drawn[family] = page or blocks.draw(smallest)
+        if page is None and not options.check:  # hundreds of networks: what is known stays known
+            FACTS.write_text(facts.text(list(known.values())), "utf-8")
+            families.keep(family, drawn[family])
+            DIGESTS.write_text(_lines(digests), "utf-8")
+    rows = [known[name] for name in APPLICATIONS]
     table = checkpoints.text(rows)
     published = catalog.complete(hubs.parse(table.splitlines()))
     texts = {
@@ -59,12 +63,16 @@ def written(options: argparse.Namespace) -> dict[Path, str]:
         HUBS: table,
         models.README: models.readme(rows, published),
         models.MODELS: models.page(rows, published),
-        DIGESTS: json.dumps({f: digests[f] for f in FAMILIES if f in digests}, indent=1) + "\n",
+        DIGESTS: _lines({f: digests[f] for f in FAMILIES if f in digests}),
     }
     for family in FAMILIES:
         own = [row for row in rows if row["family"] == family]
         texts[families.path(family)] = families.page(own, published, drawn[family])
     return texts
+
+
+def _lines(values: dict) -> str:
+    return json.dumps(values, indent=1) + "\n"
 
 
 def main() -> int:

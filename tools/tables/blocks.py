@@ -47,7 +47,8 @@ def _kind(layer) -> str:
 
 def _nodes(layers: list) -> Iterator[str]:
     for layer in layers:
-        shape = "x".join(str(side) for side in layer.output.shape[1:])
+        output = layer.output if hasattr(layer.output, "shape") else layer.output[0]
+        shape = "x".join(str(side) for side in output.shape[1:])
         yield f'{layer.name}["{_label(layer)}<br/>{shape}"]'
 
 
@@ -61,7 +62,7 @@ def _label(layer) -> str:
     if kind in ("Conv2D", "SeparableConv2D"):
         words.append(f"{layer.filters} filters")
     if kind == "Activation":
-        words = [layer.activation.__name__]
+        words = [getattr(layer.activation, "__name__", "activation")]
     if kind == "Dense":
         words.append(f"{layer.units} units")
     if getattr(layer, "groups", 1) > 1 and "Depthwise" not in kind:
@@ -81,10 +82,24 @@ def _edges(layers: list) -> Iterator[str]:
     names = {layer.name for layer in layers}
     used = set()
     for layer in layers:
-        for node in layer._inbound_nodes[0].parent_nodes:
-            parent = node.operation.name
+        # Two tensors of one layer, or two that come from outside, are one arrow.
+        for parent in dict.fromkeys(_parents(layer, names)):
             used.add(parent)
-            yield f"{parent if parent in names else 'input'} --> {layer.name}"
+            yield f"{parent} --> {layer.name}"
     for layer in layers:
         if layer.name not in used:
             yield f"{layer.name} --> output"
+
+
+def _parents(operation, names: set[str]) -> Iterator[str]:
+    """The layers that feed an operation, through those that are no layers; "input" for others."""
+    from keras import Layer
+
+    for node in operation._inbound_nodes[0].parent_nodes:
+        parent = node.operation
+        if parent.name in names:
+            yield parent.name
+        elif isinstance(parent, Layer):
+            yield "input"
+        else:
+            yield from _parents(parent, names)

@@ -22,6 +22,13 @@ def drawn(family: str) -> str | None:
     return block if found else None
 
 
+def keep(family: str, block: str) -> None:
+    """Put a block into its page, whose other parts are written when all families are known."""
+    head = path(family).read_text("utf-8").partition(BLOCK)[0] if path(family).exists() else ""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path(family).write_text(head + BLOCK + block, "utf-8")
+
+
 def page(rows: list[dict], checkpoints: tuple[Checkpoint, ...], block: str) -> str:
     """The page of a family.
 
