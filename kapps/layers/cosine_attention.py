@@ -57,7 +57,7 @@ class CosineAttention(Attention):
         bias = ops.take(table, self._index, axis=0)
         bias = ops.reshape(bias, (tokens, tokens, self.num_heads))
         bias = 16 * ops.sigmoid(ops.transpose(bias, (2, 0, 1)))
-        return bias if self._mask is None else bias[None] + self._mask[:, None]
+        return bias if self._mask is None else ops.add(bias[None], self._mask[:, None])
 
     def _offsets(self) -> np.ndarray:
         """(offsets, 2), float32: log-spaced, -1 to 1 over the windows that were trained on."""

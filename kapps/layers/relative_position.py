@@ -62,7 +62,7 @@ class RelativePositionAttention(Attention):
         tokens = self.height * self.width + self.class_token
         bias = ops.take(self.table, self._index, axis=0)
         bias = ops.transpose(ops.reshape(bias, (tokens, tokens, self.num_heads)), (2, 0, 1))
-        return bias if self._mask is None else bias[None] + self._mask[:, None]
+        return bias if self._mask is None else ops.add(bias[None], self._mask[:, None])
 
     def adapted(self, array):
         """A table of another square grid, for this one."""

@@ -103,7 +103,8 @@ def _spread(old: int, new: int) -> np.ndarray:
 
 
 def _linear(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """(new, old): weights of linear interpolation, which goes on beyond the ends."""
+    """(new, old): weights of linear interpolation; beyond the ends the last sample stays."""
+    new = np.clip(new, old[0], old[-1])
     right = np.clip(np.searchsorted(old, new), 1, len(old) - 1)
     share = (new - old[right - 1]) / (old[right] - old[right - 1])
     weights = np.zeros((len(new), len(old)))

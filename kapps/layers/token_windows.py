@@ -34,9 +34,10 @@ class _Windowed(keras.layers.Layer):
     """What the two directions share.
 
     Args:
-        grid: rows and columns of the tokens. window: of a window; the grid is padded with zeros at
-            its end to whole windows. shift: rows and columns by which the grid is turned before it
-            is cut, so that what leaves at the top comes back at the bottom.
+        grid: rows and columns of the tokens. window: of a window. shift: rows and columns by which
+            the grid is turned, so that what leaves at the top comes back at the bottom. Then it is
+            padded with zeros at its end to whole windows and cut: in timm's order; torchvision pads
+            before it turns, which is the same where nothing is padded.
     """
 
     regroups = True  # rows are windows on one side and images on the other
@@ -70,9 +71,9 @@ class Windows(_Windowed):
         channels = inputs.shape[-1]
         (height, width), (rows, columns) = self.grid, self._sides
         x = ops.reshape(inputs, (-1, height, width, channels))
+        x = _turned(x, *self.shift)
         if (rows, columns) != self.grid:
             x = ops.pad(x, ((0, 0), (0, rows - height), (0, columns - width), (0, 0)))
-        x = _turned(x, *self.shift)
         # Four axes are enough, and all that some delegates of a phone take.
         (_, along), (high, wide) = self._windows, self.window
         x = ops.reshape(x, (-1, high, along, wide * channels))
@@ -96,9 +97,9 @@ class Unwindows(_Windowed):
         x = ops.reshape(inputs, (-1, along, high, wide * channels))
         x = ops.transpose(x, (0, 2, 1, 3))
         x = ops.reshape(x, (-1, *self._sides, channels))
-        x = _turned(x, *(-by for by in self.shift))
         height, width = self.grid
-        return ops.reshape(x[:, :height, :width], (-1, height * width, channels))
+        x = _turned(x[:, :height, :width], *(-by for by in self.shift))
+        return ops.reshape(x, (-1, height * width, channels))
 
     def compute_output_shape(self, input_shape):
         rows, _, channels = input_shape
