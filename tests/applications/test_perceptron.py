@@ -42,8 +42,12 @@ def test_gradients_train_it(app, epochs, least):
     digits = load_digits()
     x = digits.images.repeat(2, axis=1).repeat(2, axis=2)[..., None] * 16
     model = app(input_shape=(16, 16, 1))
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", ["accuracy"])
-    history = model.fit(x, digits.target, 64, epochs, verbose=0).history
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.01),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    history = model.fit(x, digits.target, batch_size=64, epochs=epochs, verbose=0).history
     assert np.isfinite(history["loss"]).all()
     assert history["accuracy"][-1] > least
     for layer in model.layers:
