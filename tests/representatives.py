@@ -1,10 +1,37 @@
-"""Which families stand for the others on JAX and torch, in `make test`.
+"""Which families stand for the others in `make test`.
 
-On TensorFlow every family is tested. The backends differ in what the layers compute, not in how a
-network is put together: there one family stands for each mechanism. On torch, which compiles
-nothing, every family is compared with its reference too. `make test-all` leaves nothing out.
+On TensorFlow every family is compared with its reference and has its parameters counted; what every
+application keeps is tested of those that have a mechanism of their own. The backends differ in what
+the layers compute, not in how a network is put together: there one family stands for each
+mechanism. On torch, which compiles nothing, every family is compared with its reference too. `make test-all` leaves nothing out.
 """
 
+ALIKE = {  # family: the one whose parts it is made of, which stands for it in the contract
+    "zfnet": "alexnet",
+    "nin": "squeezenet",
+    "resnet_d": "resnet",
+    "resnet_rs": "senet",
+    "skresnet": "resnest",
+    "ecanet": "senet",
+    "wide_resnet": "resnet_cifar",
+    "mnasnet": "fbnet_v3",
+    "proxylessnas": "fbnet_v3",
+    "fbnet": "fbnet_v3",
+    "mobilevit_v2": "mobilevit",
+    "efficientnet_v2": "efficientnet",
+    "inception_v2": "googlenet",
+    "inception_v4": "inception_v3",
+    "inception_resnet_v2": "inception_v3",
+    "xception_aligned": "xception",
+    "pnasnet": "nasnet",
+    "deit3": "deit",
+    "dino": "vit",
+    "mae": "vit",
+    "dinov2": "dinov3",
+    "clip": "vit",
+    "eva": "dinov3",
+    "swin_v2": "swin",
+}
 REPRESENTATIVES = {  # family: what it alone, or first, has
     "lenet": "grey images, tanh, poolings with weights",
     "resnet": "shortcuts, grouped convolutions, both flavors of padding",

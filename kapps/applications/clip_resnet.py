@@ -1,7 +1,7 @@
-"""CLIP's convolutional image towers (Radford et al., 2021, arXiv:2103.00020), section 2.4.
+"""CLIP's ResNet: Learning Transferable Visual Models From Natural Language Supervision.
 
-A ResNet-D whose strides are means over squares, and which pools by attention. Of the published
-networks the classifier is the projection to the space that images and texts share.
+Section 2.4. A ResNet-D whose strides are means over squares, and which pools by attention. Of the
+published networks the classifier is the projection to the space that images and texts share.
 """
 
 from dataclasses import replace

@@ -18,6 +18,7 @@ import kapps
 from kapps import data
 from kapps.applications import APPLICATIONS, FAMILIES, facts
 from kapps.export import export
+from tests.representatives import ALIKE
 
 pytestmark = pytest.mark.usefixtures("one_child")
 
@@ -26,6 +27,7 @@ INSTEAD = {"vgg": "VGG16"}
 SMALLEST = [
     INSTEAD.get(family) or min(names, key=lambda name: facts(name)["params"])
     for family, names in FAMILIES.items()
+    if family not in ALIKE
 ]
 # What a layer's kind is, beside its class: whatever may become another operator of the file.
 TRAITS = (
@@ -80,7 +82,8 @@ def small(name, pieces):
     """
     keras.utils.set_random_seed(0)
     app = getattr(kapps.applications, name)
-    side = min(app.size, max(64, app.min_size))
+    patch = app.tokens.patch if app.tokens else 1
+    side = min(app.size, max(64, app.min_size)) // patch * patch
     shape = (side, side, app.channels)
     model = app(weights=None, input_shape=shape, classes=10, classifier_activation=None)
     for layer in model.layers:
