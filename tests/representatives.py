@@ -3,7 +3,8 @@
 On TensorFlow every family is compared with its reference and has its parameters counted; what every
 application keeps is tested of those that have a mechanism of their own. The backends differ in what
 the layers compute, not in how a network is put together: there one family stands for each
-mechanism. On torch, which compiles nothing, every family is compared with its reference too. `make test-all` leaves nothing out.
+mechanism. On torch, which compiles nothing, every family is compared with its reference too. `make
+test-all` leaves nothing out.
 """
 
 ALIKE = {  # family: the one whose parts it is made of, which stands for it in the contract

@@ -70,7 +70,9 @@ class SCells(keras.layers.Layer):
         v = ops.sqrt(ops.maximum(squares, 1e-7))
         b = self.inhibition if last else ops.reshape(self.inhibition, (-1, 1, 1))
         r = self.selectivity
-        return r * ops.relu((1 + excitation) / (1 + 2 * r / (1 + r) * b * v) - 1)
+        inhibition = 2 * r / (1 + r) * b * v
+        # The formula without its ones, in whose rounding a faint answer would drown.
+        return r * ops.relu(excitation - inhibition) / (1 + inhibition)
 
     def macs(self) -> int:
         """Products of one image: the excitation's and, for one plane, the inhibition's."""
@@ -115,7 +117,7 @@ class CCells(keras.layers.Layer):
         )
         d = ops.depthwise_conv(inputs, kernel, self.strides, "valid", self.data_format)
         v = ops.mean(d, axis=axis, keepdims=True)
-        x = ops.relu((1 + d) / (1 + v) - 1)
+        x = ops.relu(d - v) / (1 + v)  # the formula without its ones, as in `SCells`
         return x / (self.alpha + x)
 
     def macs(self) -> int:
