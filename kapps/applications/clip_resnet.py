@@ -39,7 +39,7 @@ def top(x, nn: Blocks):
     """The mean of all positions is one more of them, and asks the others."""
     grid, channels = nn.grid(x, 1), nn.channels(x)
     x = nn.to_tokens(x, name="head_tokens")
-    mean = layers.GlobalAveragePooling1D(keepdims=True, name="head_mean")(x)
+    mean = layers.GlobalAveragePooling1D("channels_last", keepdims=True, name="head_mean")(x)
     x = layers.Concatenate(axis=1, name="head_concat")([mean, x])
     x = nn.position_embedding(x, grid, prefix=1, name="head_position_embedding")
     query = nn.token_pool(x, "token", 1, name="head_token")
