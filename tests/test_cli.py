@@ -86,10 +86,10 @@ def test_a_backend_that_is_not_known_in_the_environment():
     "words, expected",
     [
         ([], list(APPLICATIONS)),
-        (["LeNet*"], ["LeNet5"]),
+        (["LeNet*"], ["LeNet1", "LeNet5"]),
         (["*lite0"], ["EfficientNetLite0"]),
-        (["--family", "mobilenet_v2"], ["MobileNetV2"]),
-        (["--max-params", "1e5"], ["LeNet5"]),
+        (["--family", "mobilenet_v3"], ["MobileNetV3Small", "MobileNetV3Large"]),
+        (["--max-params", "1e5"], ["Perceptron", "Neocognitron", "LeNet1", "LeNet5"]),
         (["NoSuch*"], []),
     ],
 )

@@ -35,7 +35,9 @@ def backbone(
     return nn.layer_norm(x, 1e-5, name="head_norm")
 
 
-def _application(size: str, patch: int, mlp_units: int, pixels: int = 224, crop_pct: float = 1.0):
+def _application(
+    size: str, patch: int, mlp_units: int, pixels: int = 224, preprocessing: str = "clip"
+):
     timm = f"vit_{size.lower()}_patch{patch}_clip"
     return application(
         f"CLIPViT{size}{patch}" + ("" if pixels == 224 else f"_{pixels}"),
@@ -45,9 +47,9 @@ def _application(size: str, patch: int, mlp_units: int, pixels: int = 224, crop_
             (f"timm/{timm}_{pixels}", {}),
             (f"timm/{timm}_quickgelu_{pixels}", {"activation": "quick_gelu"}),
         ),
-        preprocessing="clip",
+        preprocessing=preprocessing,
         pixels=pixels,
-        crop_pct=crop_pct,
+        crop_pct=1.0,
         backbone=backbone,
         arguments={"activation": "gelu"},
         mlp_units=mlp_units,
@@ -56,8 +58,9 @@ def _application(size: str, patch: int, mlp_units: int, pixels: int = 224, crop_
 
 CLIPViTBase32 = _application("Base", 32, 3072)
 CLIPViTBase16 = _application("Base", 16, 3072)
-CLIPViTLarge14 = _application("Large", 14, 4096)
-CLIPViTLarge14_336 = _application("Large", 14, 4096, 336)
+# Their ImageNet classifiers are LAION's, trained on another mean and deviation than OpenAI's.
+CLIPViTLarge14 = _application("Large", 14, 4096, preprocessing="tensorflow")
+CLIPViTLarge14_336 = _application("Large", 14, 4096, 336, preprocessing="tensorflow")
 CLIPViTHuge14 = _application("Huge", 14, 5120)
 CLIPViTGiant14 = _application("Giant", 14, 6144)
 

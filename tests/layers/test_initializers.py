@@ -17,6 +17,7 @@ VARIANCES = {
 
 @pytest.mark.parametrize(("name", "variance"), VARIANCES.items())
 def test_variance(name, variance):
+    keras.utils.set_random_seed(0)  # one draw in 400 is further off than three deviations
     values = initializer(name)((3, 3, 64, 128))
     assert values.dtype == "float32"
     assert values.var() == pytest.approx(variance, rel=0.02)
