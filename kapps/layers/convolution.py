@@ -73,6 +73,7 @@ class StandardizedConv2D(Conv2D):
         return self._standardize(self.kernel)
 
     def _standardize(self, kernel):
+        kernel = ops.convert_to_tensor(kernel)
         mean, variance = ops.moments(kernel, axes=(0, 1, 2), keepdims=True)
         return ops.cast((kernel - mean) * ops.rsqrt(variance + self.epsilon), self.compute_dtype)
 

@@ -25,9 +25,8 @@ class QueryValueBias(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        none = ops.zeros_like(self.query_bias)
-        bias = ops.concatenate([self.query_bias, none, self.value_bias])
-        return inputs + ops.cast(bias, self.compute_dtype)
+        query, value = (ops.cast(v, self.compute_dtype) for v in (self.query_bias, self.value_bias))
+        return inputs + ops.concatenate([query, ops.zeros_like(query), value])
 
     def compute_output_spec(self, inputs):
         return keras.KerasTensor(inputs.shape, self.compute_dtype)
