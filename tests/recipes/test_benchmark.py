@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kapps.export import export
-from kapps.recipes import benchmark
+from kapps.recipes import _steps, benchmark
 
 SIZE = 16
 KEYS = {
@@ -100,6 +100,6 @@ def test_errors_are_one_sentence_and_status_2(files, tmp_path, words, sentence):
 
 
 def test_quartiles_by_hand():
-    assert benchmark._quartiles([4.0]) == (4.0, 4.0, 4.0)
-    assert benchmark._quartiles([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx((2, 3, 4))
-    assert np.all(np.diff(benchmark._quartiles([3.0, 1.0, 2.0])) >= 0)
+    assert _steps.quartiles([4.0]) == (4.0, 4.0, 4.0)
+    assert _steps.quartiles([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx((2, 3, 4))
+    assert np.all(np.diff(_steps.quartiles([3.0, 1.0, 2.0])) >= 0)
