@@ -28,7 +28,7 @@ venv: .venv/.installed  ## make the virtual environment .venv
 demo: venv  ## the main job on real input: train, fine-tune, export, run; writes runs/demo/report.html
 	$(BIN)/kapps demo
 
-test: venv  ## all tests on TensorFlow, the contract and first families on JAX and torch
+test: venv  ## every family on TensorFlow, one for each mechanism on JAX and torch
 	KERAS_BACKEND=tensorflow $(PYTEST) -m "not sweep"
 	KERAS_BACKEND=jax $(PYTEST) -m "contract and not sweep"
 	KERAS_BACKEND=torch $(PYTEST) -m "contract and not sweep"

@@ -19,7 +19,7 @@ NECK = 256  # channels of the map
 
 def windowed_attention(x, nn: Blocks, grid, num_heads: int, *, name: str):
     """Attention within windows; those at the lower and the right edge are padded."""
-    core = partial(DecomposedAttention, height=WINDOW, width=WINDOW, grid=grid)
+    core = partial(DecomposedAttention, height=WINDOW, width=WINDOW)
     attention = partial(nn.attention, num_heads=num_heads, core=core)
     return nn.windowed(x, grid, (WINDOW, WINDOW), (0, 0), attention, name=name)
 

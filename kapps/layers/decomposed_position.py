@@ -21,14 +21,13 @@ class DecomposedAttention(Attention):
 
     Args:
         height, width: of the grid of tokens, or of a window of it.
-        grid: rows and columns of the whole map, where rows of the input are its windows.
     """
 
     adapts = {"row_table": "adapted_rows", "column_table": "adapted_columns"}
 
-    def __init__(self, num_heads, height, width, grid=None, **kwargs):
+    def __init__(self, num_heads, height, width, **kwargs):
         super().__init__(num_heads, **kwargs)
-        self.height, self.width, self.grid = height, width, grid
+        self.height, self.width = height, width
 
     def build(self, input_shape):
         channels = input_shape[-1] // (3 * self.num_heads)
@@ -84,5 +83,4 @@ class DecomposedAttention(Attention):
         return super().get_config() | {
             "height": self.height,
             "width": self.width,
-            "grid": self.grid,
         }
