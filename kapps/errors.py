@@ -1,5 +1,8 @@
 """The errors that kapps raises on purpose: one sentence, printed without a traceback."""
 
+import difflib
+import typing
+
 
 class KappsError(Exception):
     """Something the user can put right: the message names the value, what was expected, the fix.
@@ -42,3 +45,9 @@ class MissingPackageError(KappsError, ImportError):
 
 class FileWriteError(KappsError, OSError):
     """A file that could not be written: disk full, folder read-only, no permission."""
+
+
+def did_you_mean(word: str, known: typing.Iterable[str], otherwise: str = "") -> str:
+    """How a sentence about an unknown word ends: the close known one, else `otherwise`."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else otherwise

@@ -57,7 +57,7 @@ class Run:
             RunError: there is something at `path`.
             FileWriteError: the folder cannot be written.
         """
-        from kapps.settings import to_yaml
+        from kapps.cli.settings import to_yaml
 
         refuse_existing(path)
         with atomic_folder(path) as folder:
@@ -225,7 +225,7 @@ def resumable(settings, job: str) -> Run | None:
 
 def refuse_changes(run: Run, settings) -> None:
     """Raise RunError, naming the key, where `settings` differ from the run's."""
-    from kapps.settings import to_dict
+    from kapps.cli.settings import to_dict
 
     old = run.settings
     for key, value in to_dict(settings).items():

@@ -141,7 +141,7 @@ def test_a_reader_that_leaves_early_is_no_error():
 WAITS = """
 import sys, time
 from dataclasses import dataclass
-from kapps.settings import main
+from kapps.cli.settings import main
 @dataclass(frozen=True)
 class Settings: pass
 def run(settings):
@@ -185,7 +185,7 @@ def test_the_backend_flag_decides_what_keras_runs_on(place, tmp_path):
 
 def test_without_a_flag_the_first_backend_installed_is_taken(monkeypatch, tmp_path):
     """Keras writes tensorflow into its file by itself, so only an installed one counts there."""
-    from kapps import _console
+    from kapps.cli import _console
 
     for installed, configured, expected in (
         ({"jax", "torch"}, "tensorflow", "jax"),

@@ -17,30 +17,25 @@ TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items(
 BACKENDS = {"tensorflow", "jax", "torch"}
 
 # Area -> the areas it may import. An area is a folder, or a file beside __init__.py.
-LIGHT = {"errors", "files", "_values", "_words", "_console", "_quiet", "_imagenet", "settings"}
+LIGHT = {"errors", "files", "_imagenet"}
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
-    "_values": set(),
     "_imagenet": set(),
-    "_words": {"errors", "_values"},
-    "_console": {"errors", "_values", "_words"},
-    "_quiet": set(),
-    "settings": LIGHT,
-    "runs": LIGHT
-    | {"layers"},  # the folder that training writes, and export and the other jobs read
-    "_host": set(),  # the one place below the families that knows a backend: copying to JAX
-    "layers": LIGHT | {"_host"},
+    "cli": LIGHT,  # it finds a job by its name when that is chosen
+    # The folder that training writes, and export and the other jobs read.
+    "runs": LIGHT | {"cli", "layers"},
+    "layers": LIGHT,
     "weights": LIGHT,
     "applications": LIGHT | {"layers", "weights"},
     "data": LIGHT,
     "inspect": LIGHT | {"layers"},
     # These two find an application by its name; that they know no family is a test of its own.
     "export": LIGHT | {"layers", "data", "applications", "runs"},
-    "training": LIGHT | {"layers", "data", "applications", "runs"},
+    "training": LIGHT | {"cli", "layers", "data", "applications", "runs"},
     "recipes": LIGHT
-    | {"applications", "layers", "weights", "data", "training", "export", "inspect", "runs"},
-    "cli": LIGHT | {"recipes"},
+    | {"applications", "layers", "weights", "data", "training", "export", "inspect", "runs"}
+    | {"cli"},
     "__main__": {"cli"},
 }
 # The package's own front door re-exports; it imports lazily and is not part of the order.

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 
 from kapps import runs
+from kapps.cli.settings import setting
 from kapps.errors import MissingFileError, RunError
-from kapps.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Literal
 import pytest
 import yaml
 
-from kapps import settings
+from kapps.cli import settings
+from kapps.cli.settings import from_dict, from_yaml, parse, setting, to_dict, to_yaml
 from kapps.errors import KappsError, SettingsError
-from kapps.settings import from_dict, from_yaml, parse, setting, to_dict, to_yaml
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def test_backend_must_be_known_and_installed(capsys, monkeypatch):
 NOISY = """
 import os, sys
 from dataclasses import dataclass
-from kapps.settings import main, setting
+from kapps.cli.settings import main, setting
 @dataclass(frozen=True)
 class Settings:
     x: int = setting(1, "x")

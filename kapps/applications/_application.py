@@ -9,9 +9,9 @@ from typing import Any
 
 import keras
 
-from kapps._values import did_you_mean
 from kapps.applications import _graph, _loading, _registry
 from kapps.applications._tokens import Tokens
+from kapps.errors import did_you_mean
 from kapps.layers import PREPROCESSING, Network, attention_maps
 from kapps.weights import catalog
 

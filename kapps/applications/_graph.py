@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from kapps._values import did_you_mean
+from kapps.errors import did_you_mean
 from kapps.layers import PREPROCESSING, Blocks, Network, Preprocessing, TokensToMap, normalize
 from kapps.weights.port import CLASSIFIER
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from kapps._values import did_you_mean
+from kapps.errors import did_you_mean
 from kapps.weights import _hub as hub
 from kapps.weights import catalog
 

@@ -16,7 +16,7 @@ from functools import cache
 import keras
 import numpy as np
 
-from kapps._host import ready
+from kapps.layers.kernels.host import ready
 
 LEVELS = 1 << 16
 BLOCK = 1 << 20  # values drawn from one stream

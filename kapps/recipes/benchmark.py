@@ -13,8 +13,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from kapps.cli.settings import main, setting
 from kapps.recipes import _steps
-from kapps.settings import main, setting
 
 WHAT = "bundle, .tflite, .onnx, SavedModel, run folder, .keras file or application"
 

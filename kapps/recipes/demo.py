@@ -14,8 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from kapps.cli.settings import main, setting
 from kapps.errors import SettingsError
-from kapps.settings import main, setting
 
 DATA = "digits"  # scikit-learn's real handwritten digits, inside the package
 MARK = "report.html"

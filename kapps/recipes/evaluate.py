@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import dataclass
 
-from kapps.settings import main, setting
+from kapps.cli.settings import main, setting
 
 SPLITS = ("auto", "train", "val", "test", "all")
 SHOWN = 20  # classes and confusions in the tables; the JSON has all

@@ -10,8 +10,8 @@ import json as _json
 import sys
 from dataclasses import dataclass
 
+from kapps.cli.settings import main, setting
 from kapps.errors import SettingsError
-from kapps.settings import main, setting
 
 FORMATS = ("litert", "tflite", "saved_model", "onnx")
 MODES = ("float32", "float16", "dynamic_int8", "int8")

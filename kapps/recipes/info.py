@@ -5,8 +5,8 @@ import json
 import sys
 from dataclasses import dataclass
 
+from kapps.cli.settings import main, setting
 from kapps.recipes import _tables
-from kapps.settings import main, setting
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kapps.settings import main, setting
+from kapps.cli.settings import main, setting
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from kapps.settings import main, setting
+from kapps.cli.settings import main, setting
 from kapps.training.options import Options, resolve
 
 

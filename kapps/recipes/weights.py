@@ -13,9 +13,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from kapps.cli.settings import main, setting
 from kapps.errors import WeightsError
 from kapps.recipes import _tables
-from kapps.settings import main, setting
 
 ACTIONS = ("fetch", "list", "verify", "clear")
 
@@ -156,7 +156,7 @@ def _chosen(settings: Settings, only_default_tag: bool = False) -> list:
     Raises:
         WeightsError: a name means nothing.
     """
-    from kapps._values import did_you_mean
+    from kapps.errors import did_you_mean
     from kapps.weights import catalog
 
     chosen = {}

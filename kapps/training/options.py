@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
-from kapps.settings import setting
+from kapps.cli.settings import setting
 from kapps.training.optimization import LEARNING_RATES, OPTIMIZERS
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")

@@ -9,8 +9,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from kapps._values import did_you_mean
-from kapps.errors import WeightsError
+from kapps.errors import WeightsError, did_you_mean
 from kapps.weights.checkpoint import Checkpoint
 from kapps.weights.tables import hubs, keras_applications, packages
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 import kapps.recipes
+from kapps.cli.settings import parse
 from kapps.recipes import finetune, train
-from kapps.settings import parse
 
 CONFIGS = sorted((Path(kapps.recipes.__file__).parent / "configs").glob("*.yaml"))
 

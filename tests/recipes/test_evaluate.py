@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from sklearn import metrics
 
+from kapps.cli.settings import main
 from kapps.errors import KappsError
 from kapps.recipes import _predictor, evaluate
-from kapps.settings import main
 
 KEYS = {"top1", "top5", "loss", "images", "per_class", "confusion", "skipped"}
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kapps.cli.settings import main
 from kapps.errors import KappsError
 from kapps.recipes import predict
-from kapps.settings import main
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
+from kapps.cli.settings import from_yaml, main
 from kapps.errors import KappsError
 from kapps.recipes import train
-from kapps.settings import from_yaml, main
 
 
 def settings(tmp_path, **changes) -> train.Settings:

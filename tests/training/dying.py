@@ -68,7 +68,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path.cwd()))
     where, epoch, job, *argv = sys.argv[1:]
     globals()[where](int(epoch))
-    from kapps.settings import main
+    from kapps.cli.settings import main
 
     module = importlib.import_module(f"kapps.recipes.{job}")
     sys.exit(main(module.Settings, module.run, argv))

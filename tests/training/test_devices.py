@@ -19,7 +19,7 @@ import sys, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from kapps.recipes import finetune, train
-from kapps.settings import main
+from kapps.cli.settings import main
 job = {"train": train, "finetune": finetune}[sys.argv[1]]
 sys.exit(main(job.Settings, job.run, sys.argv[2:]))
 """
@@ -49,7 +49,7 @@ TWO_ON_TORCH = """
 import sys, torch
 torch.cuda.device_count = lambda: 2
 from kapps.recipes import finetune, train
-from kapps.settings import main
+from kapps.cli.settings import main
 job = {"train": train, "finetune": finetune}[sys.argv[1]]
 sys.exit(main(job.Settings, job.run, sys.argv[2:]))
 """

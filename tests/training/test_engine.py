@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kapps import runs
+from kapps.cli.settings import setting
 from kapps.errors import RunError
-from kapps.settings import setting
 from kapps.training import engine, state
 from kapps.training.replicas import Share
 

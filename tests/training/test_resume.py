@@ -137,7 +137,7 @@ def interrupted(digits, tmp_path, monkeypatch):
 
 
 def test_ctrl_c_leaves_a_run_and_says_how_to_go_on(interrupted, capsys):
-    from kapps.settings import main
+    from kapps.cli.settings import main
 
     path = Path(interrupted["out"])
     command = f"kapps train --config {path / 'settings.yaml'} --resume"

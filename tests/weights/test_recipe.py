@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
+from kapps.cli.settings import main, parse
 from kapps.errors import WeightsError
 from kapps.recipes import weights
-from kapps.settings import main, parse
 from kapps.weights import _cache, catalog
 
 from .conftest import CONTENT

@@ -8,9 +8,8 @@ import importlib
 import os
 import sys
 
-from kapps import _console, settings
-from kapps._values import did_you_mean
-from kapps.errors import SettingsError
+from kapps.cli import _console, settings
+from kapps.errors import SettingsError, did_you_mean
 
 JOBS = {
     "list": "the models: size, parameters, MACs, published weights",

@@ -1,6 +1,5 @@
 """Values and their types: what a type hint allows, and a value or a typed text as that type."""
 
-import difflib
 import math
 import types
 import typing
@@ -87,9 +86,3 @@ def convert(value: object, hint: object, is_text: bool) -> object:
 def is_list(hint: object) -> bool:
     """Whether the hint allows a tuple."""
     return any(typing.get_origin(kind) is tuple for kind in alternatives(hint))
-
-
-def did_you_mean(word: str, known: typing.Iterable[str], otherwise: str = "") -> str:
-    """How a sentence about an unknown word ends: the close known one, else `otherwise`."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else otherwise

@@ -18,11 +18,11 @@ import sys
 import typing
 from pathlib import Path
 
-from kapps import _console
-from kapps._quiet import quiet
-from kapps._values import alternatives, convert, did_you_mean, type_name
-from kapps._words import HelpRequested, Words, flag, unknown
-from kapps.errors import SettingsError
+from kapps.cli import _console
+from kapps.cli._quiet import quiet
+from kapps.cli._values import alternatives, convert, type_name
+from kapps.cli._words import HelpRequested, Words, flag, unknown
+from kapps.errors import SettingsError, did_you_mean
 
 
 def setting(
@@ -89,7 +89,7 @@ def read_yaml(path: str | Path) -> dict[str, object]:
     import yaml
 
     path = Path(path)
-    shipped = Path(__file__).parent / "recipes" / "configs" / f"{path}.yaml"
+    shipped = Path(__file__).parent.parent / "recipes" / "configs" / f"{path}.yaml"
     if not path.is_file() and not path.suffix and shipped.is_file():
         path = shipped
     if not path.is_file():

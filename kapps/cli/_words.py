@@ -4,8 +4,8 @@ import dataclasses
 import re
 import typing
 
-from kapps._values import alternatives, did_you_mean, is_list
-from kapps.errors import SettingsError
+from kapps.cli._values import alternatives, is_list
+from kapps.errors import SettingsError, did_you_mean
 
 KEY_VALUE = re.compile(r"^([A-Za-z_][\w-]*)=(.*)$", re.DOTALL)
 

@@ -10,9 +10,9 @@ import traceback
 import typing
 from pathlib import Path
 
-from kapps._values import did_you_mean, type_name
-from kapps._words import flag
-from kapps.errors import KappsError, SettingsError
+from kapps.cli._values import type_name
+from kapps.cli._words import flag
+from kapps.errors import KappsError, SettingsError, did_you_mean
 
 HELP_WIDTH = 100  # columns
 BACKENDS = ("tensorflow", "jax", "torch")
