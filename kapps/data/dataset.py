@@ -15,6 +15,7 @@ import numpy as np
 
 from kapps.data import augment as augmentation
 from kapps.data import mixing
+from kapps.data.annotations import Rows
 from kapps.data.reading import Reader
 from kapps.data.transforms import Transform
 from kapps.errors import MissingPackageError
@@ -32,12 +33,14 @@ class Dataset:
     alone.
 
     Attributes:
-        batches: tf.data.Dataset of (images, labels): uint8 [B, H, W, C] in 0..255, and int32 [B]
-            or, with one_hot or mix, float32 [B, classes].
-        class_names: in index order.
+        batches: tf.data.Dataset of (images, labels): uint8 [B, H, W, C] in 0..255, and the
+            annotations: int32 [B], or float32 [B, n], see `kapps.data.annotations`.
+        annotation: what the labels are: "class", "labels" or "values".
+        class_names: in index order; the names of the numbers, where labels are numbers.
         images: how many there are.
         steps: batches in an epoch.
-        labels: int32 [images], in the order of `names`; also that of `batches` unless training.
+        labels: int32 [images], or float32 [images, n], in the order of `names`; also that of
+            `batches` unless training.
         names: what each picture is called: its path below the folder, or "digits[3]".
         skipped: (name, reason) of pictures that were left out.
         transform: how a picture becomes pixels.
@@ -53,14 +56,14 @@ class Dataset:
         seed: int,
         policy: augmentation.Policy,
         mix: str | None,
-        one_hot: bool,
+        form: Rows,
         drop_remainder: bool,
         training: bool,
         share: tuple[int, int],
     ):
         self._reader, self._seed, self._mix = reader, seed, mix
         self.class_names, self.batch_size, self.training = class_names, batch_size, training
-        self.one_hot = one_hot
+        self.annotation, self._form = form.annotation, form
         self._rank, self._count = share
         self._rows = batch_size // self._count  # those of a batch that this process reads
         self._static_batch = self._rows if drop_remainder and training else None
@@ -88,7 +91,8 @@ class Dataset:
 
     @property
     def labels(self) -> np.ndarray:
-        return self._reader.source.labels.astype(np.int32)
+        labels = self._reader.source.labels
+        return labels.astype(np.int32 if self.annotation == "class" else np.float32)
 
     @property
     def names(self) -> list[str]:
@@ -147,9 +151,7 @@ class Dataset:
         start = step * self.batch_size + self._rank * self._rows
         chosen = self._order(epoch)[start : start + self._rows]
         images, chosen = self._reader.batch(chosen, epoch)
-        labels = self._reader.source.labels[chosen].astype(np.int32)
-        if self.one_hot:
-            labels = mixing.one_hot(labels, len(self.class_names))
+        labels = self._form.batch(self._reader.source.labels[chosen])
         key = augmentation.batch_key(self._seed, epoch, step * self._count + self._rank)
         return images, labels, np.int64(key)
 
@@ -164,8 +166,8 @@ class Dataset:
         tf, layers = _tensorflow(), self._policy.layers()
         count = self._static_batch
         shape = (*self.transform.size, self.transform.channels)
-        label_shape = (count, len(self.class_names)) if self.one_hot else (count,)
-        label_type = tf.float32 if self.one_hot else tf.int32
+        label_shape = (count, *self._form.shape)
+        label_type = tf.as_dtype(self._form.dtype)
 
         def shaped(images: Any, labels: Any) -> tuple[Any, Any]:
             return tf.ensure_shape(images, (count, *shape)), tf.ensure_shape(labels, label_shape)

@@ -1,66 +1,24 @@
 """`load`: from an address of data to batches."""
 
-import difflib
-import os
-from collections.abc import Callable
-from pathlib import Path
+import dataclasses
 from typing import Any
 
 import numpy as np
 
+from kapps.data import annotations, mixing, names, splits
 from kapps.data import augment as augmentation
-from kapps.data import mixing, names, splits
-from kapps.data.arrays import open_digits, open_npz
+from kapps.data.addresses import find
 from kapps.data.dataset import Dataset
-from kapps.data.folders import open_folder
 from kapps.data.reading import Reader
 from kapps.data.sources import Collection, Source
-from kapps.data.tables import open_csv
-from kapps.data.tfrecords import open_tfds
 from kapps.data.transforms import Transform
-from kapps.errors import DataError, MissingFileError
-
-KINDS: dict[str, Callable[[str, str], Collection]] = {
-    "folder": open_folder,
-    "tfds": open_tfds,
-    "csv": open_csv,
-    "npz": open_npz,
-}
-FORMS = "digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH or the path of a folder"
-
-
-def find(uri: str) -> Collection:
-    """List what an address of data holds, without reading a picture.
-
-    Args:
-        uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", or a bare path.
-
-    Raises:
-        DataError, MissingFileError, MissingPackageError: see the function of each kind.
-    """
-    uri = os.fspath(uri)
-    if uri == "digits":
-        return open_digits(uri)
-    kind, colon, rest = uri.partition(":")
-    if colon and kind in KINDS:
-        if not rest:
-            raise DataError(f"{uri!r} names no data after the colon; give {FORMS}.")
-        return KINDS[kind](rest, uri)
-    path = Path(uri).expanduser()
-    if path.is_dir():
-        return open_folder(uri, uri)
-    suffix = path.suffix.casefold().lstrip(".")
-    if suffix in ("csv", "npz") and path.is_file():
-        return KINDS[suffix](uri, uri)
-    word = kind if colon else uri
-    near = difflib.get_close_matches(word, ["digits", *KINDS], n=1)
-    guess = f"did you mean {near[0] if near[0] == 'digits' else near[0] + ':'}? " if near else ""
-    raise MissingFileError(f"{uri!r} is no data and no folder; {guess}give {FORMS}.")
+from kapps.errors import DataError
 
 
 def load(
     uri: str,
     *,
+    annotation: str = "class",
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     split: str = "train",
@@ -83,6 +41,8 @@ def load(
 
     Args:
         uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", or a bare path.
+        annotation: what is known about each picture: "class", "labels" (several) or "values"
+            (numbers); see `kapps.data.annotations` for its form in a batch.
         size: pixels of the network's input, a number or (height, width); may be left out if
             `transform` has it, and wins over it.
         channels: 3 (default) or 1; wins over `transform`.
@@ -97,7 +57,8 @@ def load(
         augment: a policy of `kapps.data.augment.policy`; "default" when training.
         mix: "mixup", "cutmix" or "mixup+cutmix", when training; labels become one-hot.
         class_names: the classes of a model, labels or (wnid, label) pairs: the data's classes are
-            found among them by name, and labels are the model's indices.
+            found among them by name, and labels are the model's indices. Of values, the names of
+            the model's outputs.
         cache: "auto" keeps decoded pictures in memory where they fit, "memory" always, "none"
             never.
         one_hot: labels as float32 [B, classes].
@@ -113,7 +74,7 @@ def load(
         MissingPackageError: an optional package is missing.
         ValueError: an argument out of range.
     """
-    collection = find(uri)
+    collection = find(uri, annotation)
     source, labels = _choose(collection, split, validation, class_names)
     return _dataset(
         collection, source, labels,
@@ -126,6 +87,7 @@ def load(
 def load_splits(
     uri: str,
     *,
+    annotation: str = "class",
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     validation: float = 0.2,
@@ -144,8 +106,8 @@ def load_splits(
 
     Arguments and errors are those of `load`; with `mix` the labels of both are one-hot.
     """
-    collection = find(uri)
-    one_hot = one_hot or mix is not None
+    collection = find(uri, annotation)
+    one_hot = one_hot or (mix is not None and annotation == "class")
     datasets = []
     for split, training in (("train", True), ("val", False)):
         source, labels = _choose(collection, split, validation, class_names)
@@ -175,28 +137,43 @@ def load_splits(
 def _choose(
     collection: Collection, split: str, validation: float, class_names: names.ClassNames | None
 ) -> tuple[Source, tuple[str, ...]]:
-    """The pictures of a split and the names of the classes that their labels count."""
+    """The pictures of a split and the names of the outputs that their labels count."""
     source = splits.select(collection, split, validation)
-    found = collection.classes
+    found, annotation = collection.classes, collection.annotation
     if class_names is None:
-        if len(found) < 2:
+        if len(found) < 2 and annotation == "class":
             raise DataError(
                 f"{collection.uri} has one class, {found[0]!r}; a classifier needs two or more."
             )
         return source, found
-    labels = names.labels_of(class_names)
+    outputs = names.labels_of(class_names)
     if collection.named:
-        what = f"{collection.uri}: the class"
+        what = f"{collection.uri}: the {'column' if annotation == 'values' else 'class'}"
         indices = np.array(names.match(found, class_names, what))
     else:
         indices = np.array([int(name) for name in found])
-        if (worst := int(indices.max())) >= len(labels):
+        if (worst := int(indices.max())) >= len(outputs):
             raise DataError(
-                f"{collection.uri} has label {worst}, but there are only {len(labels)} classes, "
-                f"0 to {len(labels) - 1}."
+                f"{collection.uri} has label {worst}, but there are only {len(outputs)} classes, "
+                f"0 to {len(outputs) - 1}."
             )
-    moved = Source(source.items, indices[source.labels], source.names, source.skipped)
-    return moved, labels
+    if annotation == "values" and (missing := sorted({*range(len(outputs))} - {*indices})):
+        raise DataError(
+            f"{collection.uri} has no column {outputs[missing[0]]!r}, which the model answers; it "
+            f"has {', '.join(found)}."
+        )
+    return dataclasses.replace(source, labels=_moved(source.labels, indices, len(outputs))), outputs
+
+
+def _moved(labels: np.ndarray, indices: np.ndarray, outputs: int) -> np.ndarray:
+    """Labels that count by `indices` among `outputs` instead of by 0, 1, 2, ..."""
+    if labels.ndim == 1:
+        return indices[labels]
+    moved = np.zeros((len(labels), outputs), labels.dtype)
+    for column, index in zip(labels.T, indices, strict=True):
+        # Two folders may be one class of the model: it is there if it is in one of them.
+        moved[:, index] = np.where(column != 0, column, moved[:, index])
+    return moved
 
 
 def _dataset(
@@ -239,6 +216,7 @@ def _dataset(
             f"share={share!r} needs drop_remainder=True and a batch_size that {share[1]} divides, "
             f"not {batch_size}."
         )
+    kind = collection.annotation
     policy = augmentation.policy(augment or ("default" if training else "none"))
     rule = _transform(transform, size, channels, collection.crop_pct)
     rule = rule.replace(training=training and policy.piece)
@@ -257,7 +235,7 @@ def _dataset(
         seed,
         policy,
         mix,
-        one_hot or mix is not None,
+        annotations.form(kind, len(class_names), one_hot or (mix is not None and kind == "class")),
         drop_remainder,
         training,
         share,
@@ -283,9 +261,11 @@ def _transform(
 
 
 def _check_classes(collection: Collection, reader: Reader, class_names: tuple[str, ...]) -> None:
-    if class_names != collection.classes:
+    if class_names != collection.classes or collection.annotation == "values":
         return  # a model may well have classes that this data lacks
-    counts = np.bincount(reader.source.labels, minlength=len(class_names))
+    labels = reader.source.labels
+    several = collection.annotation == "labels"
+    counts = labels.sum(0) if several else np.bincount(labels, minlength=len(class_names))
     if empty := [name for name, count in zip(class_names, counts, strict=True) if not count]:
         raise DataError(
             f"{collection.uri}: no readable picture of class {empty[0]!r} to train on "

@@ -15,7 +15,8 @@ class Source:
 
     Attributes:
         items: the pictures, each a path, the bytes of a file, or a uint8 array.
-        labels: int64 array [N], indices into the classes.
+        labels: array [N, ...], what is known about each picture, see `kapps.data.annotations`;
+            of one class a picture int64 [N], indices into the classes.
         names: what each picture is called in messages; also decides which validate.
         skipped: (name, reason) of what was left out while listing.
     """
@@ -58,11 +59,12 @@ class Collection:
     Attributes:
         uri: as the user wrote it, for messages.
         parts: "train", "val", "test" as far as the data set has them, or only "all".
-        classes: class names in index order.
+        classes: class names in index order; with annotation "values" the names of the numbers.
         named: whether `classes` are names that mean something; False for bare numbers, which are
             then indices already.
         crop_pct: of the transform used when the caller names none.
         folders: where the parts lie, for messages; {} where they are no folders.
+        annotation: what `labels` of the parts hold, one of `kapps.data.annotations.ANNOTATIONS`.
     """
 
     uri: str
@@ -71,6 +73,7 @@ class Collection:
     named: bool = True
     crop_pct: float = 0.875
     folders: dict[str, str] = dataclasses.field(default_factory=dict)
+    annotation: str = "class"
 
 
 def concatenate(sources: Sequence[Source]) -> Source:

@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 
+from kapps.data import annotations
 from kapps.data.sources import SPLITS, Collection, Source, concatenate
 from kapps.errors import DataError
 
@@ -17,8 +18,9 @@ def select(collection: Collection, split: str, validation: float) -> Source:
     """The part of a data set that `split` names.
 
     Where the data set has no validation part, a share of each class of the training part is
-    set aside. Which pictures those are depends on their names alone, not on a seed or an order: an
-    evaluation finds the ones that training left out, and new photos move few of the old ones.
+    set aside (`annotations.strata` says of what where there is more than a class). Which pictures
+    those are depends on their names alone, not on a seed or an order: an evaluation finds the ones
+    that training left out, and new photos move few of the old ones.
 
     Args:
         collection: what was found.
@@ -47,7 +49,8 @@ def select(collection: Collection, split: str, validation: float) -> Source:
             f"{collection.uri} has no validation part and validation=0 sets nothing aside; "
             "give a share such as 0.2."
         )
-    held = held_out(whole.labels, whole.names, validation)
+    strata = annotations.strata(collection.annotation, whole.labels)
+    held = held_out(strata, whole.names, validation)
     chosen = np.flatnonzero(held if split == "val" else ~held)
     if not len(chosen):
         raise DataError(
@@ -58,6 +61,11 @@ def select(collection: Collection, split: str, validation: float) -> Source:
 
 def held_out(labels: np.ndarray, names: list[str], share: float) -> np.ndarray:
     """Which pictures validate: of each class round(share * n), at least 1 and at most n - 1.
+
+    Args:
+        labels: int [N], the class of each picture, or another group (see `annotations.strata`).
+        names: of the pictures, by whose digests they are chosen.
+        share: in [0, 1).
 
     Returns:
         Booleans [N].

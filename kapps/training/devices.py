@@ -103,7 +103,9 @@ def feed(train, start: int, stop: int):
         has = hasattr(train, "pipeline")
         return train.pipeline(start, stop) if has else _chain(train, start, stop)
     first = next(_chain(train, start, stop))
-    signature = tuple(tf.TensorSpec(array.shape, array.dtype) for array in first)
+    signature = keras.tree.map_structure(
+        lambda array: tf.TensorSpec(array.shape, array.dtype), first
+    )
     return tf.data.Dataset.from_generator(
         lambda: _chain(train, start, stop), output_signature=signature
     )
@@ -125,7 +127,7 @@ def _torch_feed(batches: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[tu
     def put(array: np.ndarray):
         return torch.from_numpy(array).pin_memory().to("cuda", non_blocking=True)
 
-    return _ahead(tuple(map(put, batch)) for batch in batches)
+    return _ahead(keras.tree.map_structure(put, batch) for batch in batches)
 
 
 def _ahead(batches: Iterator) -> Iterator:
