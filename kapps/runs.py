@@ -1,6 +1,6 @@
 """The run folder: what a training leaves behind, and what the other jobs read.
 
-    settings.yaml      the resolved settings          best.keras    highest validation accuracy
+    settings.yaml      the resolved settings          best.keras    of the best epoch
     environment.json   versions, devices, command     last.keras    after the last epoch
     labels.txt         one class a line, in order     metrics.csv   one row an epoch
     spec.json          input contract of the model    metrics.json  the same, and the best row
@@ -10,11 +10,13 @@ Each file is written whole or not at all.
 """
 
 import csv
+import dataclasses
 import io
 import json
 import os
 import platform
 import sys
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -22,16 +24,25 @@ from kapps.errors import MissingFileError, RunError
 from kapps.files import atomic_folder, atomic_path, atomic_write
 
 SETTINGS = "settings.yaml"
-COLUMNS = (
-    "stage",
-    "epoch",
-    "seconds",
-    "learning_rate",
-    "loss",
-    "accuracy",
-    "val_loss",
-    "val_accuracy",
-)
+COLUMNS = ("stage", "epoch", "seconds", "learning_rate")  # and those of the task
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """A number that a model is judged by.
+
+    Attributes:
+        name: its column in metrics.csv for the training batches; `val_` and the name for the
+            pictures to judge by.
+        higher: whether more is better.
+        share: whether it is a share in 0..1, printed as percent.
+        trained: whether there is the column for the training batches.
+    """
+
+    name: str
+    higher: bool = True
+    share: bool = True
+    trained: bool = True
 
 
 class Run:
@@ -86,7 +97,7 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The model with the highest validation accuracy."""
+        """The model of the best epoch, by the first metric of its task."""
         return self._existing("best.keras")
 
     @property
@@ -149,21 +160,24 @@ class Run:
         with atomic_path(self.path / f"{name}.keras") as path:
             model.save(path)
 
-    def write_history(self, history: list[dict], finished: bool = False, **results) -> None:
+    def write_history(
+        self, history: list[dict], metrics: Sequence[Metric], finished: bool = False, **results
+    ) -> None:
         """Write metrics.csv and metrics.json.
 
         Args:
-            history: a row an epoch, see COLUMNS.
+            history: a row an epoch, see `columns`.
+            metrics: of the task, the one that ranks epochs first.
             finished: the training is over.
             **results: more entries of metrics.json, such as the seconds of the stages.
         """
         text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        table = csv.DictWriter(text, columns(metrics), lineterminator="\n")
         table.writeheader()
         table.writerows(history)
         with atomic_write(self.path / "metrics.csv", "w") as file:
             file.write(text.getvalue())
-        best = best_row(history)
+        best = best_row(history, metrics[0])
         values = {"best": best, "history": history, "finished": finished, **results}
         _write_json(self.path / "metrics.json", values)
 
@@ -223,13 +237,39 @@ def resumable(settings, job: str) -> Run | None:
     return run
 
 
+def as_begun(settings):
+    """The settings; to resume a run of an earlier version, which did not have all of them, those
+    that it lacked mean what they meant then, see `kapps.cli.settings.setting`.
+
+    Args:
+        settings: with the fields `out` and `resume`, as the user gave them.
+
+    Raises:
+        RunError: one of them is given another value.
+    """
+    from kapps.cli.settings import before_there_was
+
+    path = Path(settings.out)
+    if not settings.resume or not (path / SETTINGS).exists():
+        return settings
+    old, defaults = Run.open(path).settings, type(settings).__dataclass_fields__
+    changes = {k: v for k, v in before_there_was(type(settings)).items() if k not in old}
+    for name, value in changes.items():
+        if getattr(settings, name) not in (value, defaults[name].default):
+            raise RunError(
+                f"the run {path} was begun before there was the setting {name!r}, which is "
+                f"{getattr(settings, name)!r} now; drop it or choose another --out."
+            )
+    return dataclasses.replace(settings, **changes)
+
+
 def refuse_changes(run: Run, settings) -> None:
     """Raise RunError, naming the key, where `settings` differ from the run's."""
     from kapps.cli.settings import to_dict
 
     old = run.settings
     for key, value in to_dict(settings).items():
-        if key != "resume" and old.get(key) != value:
+        if key != "resume" and key in old and old[key] != value:
             raise RunError(
                 f"the run {run.path} was begun with {key}={old.get(key)!r}, not {value!r}; resume "
                 f"with its own settings ({resume_command(run, run.environment['job'])}) or choose "
@@ -237,19 +277,28 @@ def refuse_changes(run: Run, settings) -> None:
             )
 
 
-def best_row(history: list[dict]) -> dict | None:
-    """The first row with the highest validation accuracy, equal ones by lower loss.
+def columns(metrics: Sequence[Metric]) -> tuple[str, ...]:
+    """The columns of metrics.csv for a task: what is in a row of its history."""
+    trained = [metric.name for metric in metrics if metric.trained]
+    judged = [f"val_{metric.name}" for metric in metrics]
+    names = (*COLUMNS, "loss", *trained, "val_loss", *judged)
+    return tuple(dict.fromkeys(names))  # `loss` may itself be a metric
 
-    Without validation images the last row of all is the best guess.
+
+def best_row(history: list[dict], metric: Metric) -> dict | None:
+    """The first row that is best by `metric` on what the run is judged by, equal ones by loss.
+
+    Without pictures to judge by, the last row of all is the best guess.
     """
-    if not history or "val_accuracy" not in history[0]:
+    if not history or f"val_{metric.name}" not in history[0]:
         return history[-1] if history else None
-    return min(history, key=rank)
+    return min(history, key=rank(metric))
 
 
-def rank(row: dict) -> tuple[float, float]:
+def rank(metric: Metric) -> Callable[[dict], tuple[float, float]]:
     """A sort key of rows, the better first."""
-    return -row["val_accuracy"], row["val_loss"]
+    sign = -1 if metric.higher else 1
+    return lambda row: (sign * row[f"val_{metric.name}"], row["val_loss"])
 
 
 def environment(job: str) -> dict:

@@ -93,8 +93,37 @@ ROWS = [
 
 
 def test_best_row():
-    assert runs.best_row(ROWS) is ROWS[0]
-    assert runs.best_row(ROWS[1:]) is ROWS[3]  # equal accuracy, lower loss
-    assert runs.best_row([]) is None
+    accuracy = runs.Metric("accuracy")
+    assert runs.best_row(ROWS, accuracy) is ROWS[0]
+    assert runs.best_row(ROWS[1:], accuracy) is ROWS[3]  # equal accuracy, lower loss
+    assert runs.best_row(ROWS, runs.Metric("accuracy", higher=False)) is ROWS[1]
+    assert runs.best_row([], accuracy) is None
     plain = [{"stage": "train", "epoch": 1}, {"stage": "train", "epoch": 2}]
-    assert runs.best_row(plain) is plain[1]
+    assert runs.best_row(plain, accuracy) is plain[1]
+
+
+def test_columns_are_those_of_the_task():
+    accuracy, precision = runs.Metric("accuracy"), runs.Metric("map", trained=False)
+    names = (*runs.COLUMNS, "loss", "accuracy", "val_loss", "val_accuracy", "val_map")
+    assert runs.columns([accuracy, precision]) == names
+    alone = runs.Metric("loss", higher=False)
+    assert runs.columns([alone]) == (*runs.COLUMNS, "loss", "val_loss")
+
+
+def test_a_run_of_an_earlier_version_means_what_it_meant(tmp_path):
+    """Settings that did not exist then have their value of then, and others are not excused."""
+    create(tmp_path / "run")
+
+    @dataclasses.dataclass(frozen=True)
+    class Later(Settings):
+        momentum: float | None = setting(None, before=0.9)
+
+    settings = Later(str(tmp_path / "run"), resume=True)
+    begun = runs.as_begun(settings)
+    assert begun.momentum == 0.9
+    assert runs.resumable(begun, "train").path == tmp_path / "run"
+    assert runs.as_begun(Later(str(tmp_path / "new"), resume=True)).momentum is None
+    with pytest.raises(RunError, match="before there was the setting 'momentum', which is 0.5"):
+        runs.as_begun(dataclasses.replace(settings, momentum=0.5))
+    with pytest.raises(RunError, match="epochs=2, not 3"):
+        runs.resumable(dataclasses.replace(begun, epochs=3), "train")

@@ -33,6 +33,8 @@ def setting(
     metavar: str | None = None,
     positional: bool = False,
     group: str = "settings",
+    advanced: bool = False,
+    before: object = dataclasses.MISSING,
 ):
     """Declare one field of a Settings dataclass; without `default` it must be given.
 
@@ -43,6 +45,9 @@ def setting(
         metavar: what `--help` shows in place of the type.
         positional: the value may be given bare, without its flag; a tuple takes all that remain.
         group: heading under which `--help` lists the field.
+        advanced: it is rarely changed; `--help` leaves it to `--help-all`.
+        before: what files of settings mean that were written before there was this one; by default
+            `default`.
     """
     facts = {
         "help": help,
@@ -50,6 +55,8 @@ def setting(
         "metavar": metavar,
         "positional": positional,
         "group": group,
+        "advanced": advanced,
+        "before": default if before is dataclasses.MISSING else before,
     }
     return dataclasses.field(default=default, metadata=facts)
 
@@ -112,6 +119,12 @@ def read_yaml(path: str | Path) -> dict[str, object]:
     if twice:
         raise SettingsError(f"config file {str(path)!r} sets {twice[0]!r} twice; keep one.")
     return values
+
+
+def before_there_was(cls: type) -> dict[str, object]:
+    """What each field means where a file of resolved settings does not name it yet."""
+    before = {field.name: field.metadata["before"] for field in dataclasses.fields(cls)}
+    return {name: value for name, value in before.items() if value is not dataclasses.MISSING}
 
 
 def from_yaml(cls: type, path: str | Path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kapps import tasks
 from kapps.applications import _named
 from kapps.errors import ExportError
 
@@ -100,12 +101,11 @@ def _keras(name: str, path: Path, batch_size: int, weights, arguments) -> Predic
     height, width, channels = found.image_shape
     spec = {**found.spec, "size": (height, width), "channels": channels}
     model, first = found.model, building.channels_first(found.model)
+    task = tasks.of_spec(spec)
     if len(model.output_shape) != 2:
         raise ExportError(f"{name} has no classifier: its output is {model.output_shape}.")
 
     def outputs(images: np.ndarray) -> np.ndarray:
-        from kapps.training import engine
-
         rows = []
         size = min(batch_size, len(images))
         for start in range(0, len(images), size):
@@ -113,7 +113,7 @@ def _keras(name: str, path: Path, batch_size: int, weights, arguments) -> Predic
             padded = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
             padded = np.moveaxis(padded, -1, 1) if first else padded
             rows.append(model.predict_on_batch(padded)[: len(batch)])
-        return engine.probabilities(model, np.concatenate(rows))
+        return task.answers(model, np.concatenate(rows))
 
     return _predictor(name, "keras", found.labels, model.output_shape[-1], spec, outputs)
 

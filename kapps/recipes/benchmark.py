@@ -168,7 +168,8 @@ def _accuracy(
     """(top-1 in [0, 1], images) on the labelled data."""
     from kapps import data
     from kapps.recipes import _predictor
-    from kapps.training import progress, scoring
+    from kapps.tasks import scoring
+    from kapps.training import progress
 
     predictor = _predictor.load_any(name, weights=weights, arguments=arguments)
     parts = data.find(settings.data).parts

@@ -52,7 +52,8 @@ def run(settings: Settings) -> dict:
     from kapps import data
     from kapps.applications import _named
     from kapps.recipes import _predictor
-    from kapps.training import progress, scoring
+    from kapps.tasks import scoring
+    from kapps.training import progress
 
     _named.is_path(settings.model)  # a missing file is said first, then missing data
     uri, split, validation = _what(settings)

@@ -8,6 +8,7 @@ what it said. Then the network, from the top downwards, with BatchNorm in infere
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kapps.cli.settings import main, setting
@@ -35,7 +36,7 @@ class Settings(Options):
     train_norms: bool = setting(False, "train BatchNorm too", group="optimisation")
 
 
-def run(settings: Settings) -> dict:
+def run(settings: Settings, callbacks: Sequence = ()) -> dict:
     """Fine-tune a pretrained model and leave a run folder.
 
     Args:
@@ -51,44 +52,48 @@ def run(settings: Settings) -> dict:
             run folder is there already.
         KeyboardInterrupt: Ctrl-C; the run can be continued.
     """
-    settings = _checked(resolve(settings, least_epochs=0))
+    from kapps import runs
     from kapps.training import replicas
 
-    return replicas.launch(_finetune, settings)
+    settings = _checked(resolve(runs.as_begun(settings), least_epochs=0))
+    return replicas.launch(_finetune, settings, callbacks)
 
 
-def _finetune(settings: Settings) -> dict:
+def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
     """The job, or on several torch devices one process's part in it."""
     import keras
 
-    from kapps import layers, runs
+    from kapps import layers, runs, tasks
     from kapps.training import building, devices, engine, freezing, job, pictures, replicas
     from kapps.training.progress import say
 
     began = time.perf_counter()
     share = replicas.share()
     run = runs.resumable(settings, "finetune")
+    task = tasks.make(settings)
     with devices.precision(settings.precision):
         # Around the reading of a file too: its variables must lie where the model trains.
         with devices.distributed(settings.distribute, settings.batch_size) as count:
             keras.utils.set_random_seed(settings.seed)  # for the Dropout layers of a file
             source = building.pretrained(settings.model, settings.weights, settings.arguments)
             size = settings.size or source.size
-            splits = pictures.Splits(settings, source.spec, size, source.channels, share)
+            splits = pictures.Splits(settings, source.spec, size, source.channels, share, task)
             train, validation = splits.train(), splits.validation()
+            names = train.class_names
+            task.see(train.labels, names)
             keras.utils.set_random_seed(settings.seed)
-            model = source.build(size, len(train.class_names))
-            twin = layers.Network(model.input, model.output, name=model.name)
+            model = task.complete(source.build(size, len(names), task.activation))
+            twin = layers.Network(model.input, model.outputs[0], name=model.name)
             freezing.unfreeze(model, settings.unfreeze)  # a wrong word shows before hours of work
-            spec = building.describe(source.spec, train.transform, len(train.class_names))
+            spec = building.describe(source.spec, train.transform, len(names), settings.task)
             building.carry(model, spec)
             if run is None:
-                run = job.begin(settings, "finetune", train.class_names, spec)
+                run = job.begin(settings, "finetune", names, spec)
             say(
                 f"{settings.model} on {keras.config.backend()}, {count} device(s), {size}x{size} "
                 f"pixels; {train.images} images to train on, "
                 f"{validation.images if validation else 0} to judge by, "
-                f"{len(train.class_names)} classes"
+                f"{len(names)} {task.counted}"
             )
             if validation:
                 say(f"validating on {splits.judged_by} ({validation.images} images)")
@@ -96,7 +101,9 @@ def _finetune(settings: Settings) -> dict:
                 history, seconds = [], None
                 if share.leads:  # the others get its weights when they join it
                     own = count // share.count  # devices of this process
-                    history, seconds = _head(settings, run, model, twin, splits, own)
+                    history, seconds = _head(
+                        settings, run, task, model, twin, splits, own, callbacks
+                    )
                 share.wait()
                 frozen = freezing.unfreeze(model, settings.unfreeze, settings.train_norms)
                 if settings.epochs and settings.unfreeze != "none":
@@ -107,12 +114,14 @@ def _finetune(settings: Settings) -> dict:
                         pictures.Pictures(train, first),
                         validation and pictures.Pictures(validation, first),
                         job.plan(settings, "finetune"),
+                        task=task,
                         run=run,
                         history=history,
                         twin=twin,
                         share=share,
+                        callbacks=callbacks,
                     )
-    return job.finish(run, history, began, seconds_features=seconds)
+    return job.finish(run, history, task.metrics, began, seconds_features=seconds)
 
 
 def _checked(settings: Settings) -> Settings:
@@ -129,13 +138,16 @@ def _checked(settings: Settings) -> Settings:
 
 
 def _head(
-    settings: Settings, run, model, twin, splits, count: int
+    settings: Settings, run, task, model, twin, splits, count: int, callbacks: Sequence
 ) -> tuple[list[dict], float | None]:
     """Phase one, on `count` devices; returns its rows and the seconds of the frozen network."""
     from kapps.training import building, features, freezing, job, pictures
     from kapps.training.progress import say
 
     if not settings.epochs_head or job.has_begun(run, "finetune"):
+        return [], None
+    if not task.on_features:
+        say(f"task {settings.task} trains the whole network from the start: no head phase")
         return [], None
     say(f"training the classifier on cached features: {freezing.unfreeze(model, 'none')}")
     began = time.perf_counter()
@@ -171,8 +183,10 @@ def _head(
             accumulate=1,
         ),
         settings.batch_size_head,
+        task=task,
         run=run,
         devices=count,
+        callbacks=callbacks,
     )
     run.save_model(twin, "last")
     run.save_model(twin, "best")

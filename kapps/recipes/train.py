@@ -5,6 +5,7 @@ kapps train --model LeNet5 --data digits --out runs/digits
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kapps.cli.settings import main, setting
@@ -19,7 +20,7 @@ class Settings(Options):
     arguments: tuple[str, ...] = setting((), "of the application, such as alpha=0.5")
 
 
-def run(settings: Settings) -> dict:
+def run(settings: Settings, callbacks: Sequence = ()) -> dict:
     """Train an application from random weights and leave a run folder.
 
     Args:
@@ -34,17 +35,18 @@ def run(settings: Settings) -> dict:
             run folder is there already.
         KeyboardInterrupt: Ctrl-C; the run can be continued.
     """
-    settings = resolve(settings)
+    from kapps import runs
     from kapps.training import replicas
 
-    return replicas.launch(_train, settings)
+    settings = resolve(runs.as_begun(settings))
+    return replicas.launch(_train, settings, callbacks)
 
 
-def _train(settings: Settings) -> dict:
+def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
     """The job, or on several torch devices one process's part in it."""
     import keras
 
-    from kapps import layers, runs
+    from kapps import layers, runs, tasks
     from kapps.applications import _named as named
     from kapps.training import building, devices, engine, job, pictures, replicas
     from kapps.training.progress import say
@@ -52,24 +54,32 @@ def _train(settings: Settings) -> dict:
     began = time.perf_counter()
     share = replicas.share()
     run = runs.resumable(settings, "train")
+    task = tasks.make(settings)
     app = named.bound(settings.model, None, named.arguments_of(settings.arguments))
     size = settings.size or app.spec.size
-    splits = pictures.Splits(settings, app.spec.to_dict(), size, app.spec.channels, share)
+    splits = pictures.Splits(settings, app.spec.to_dict(), size, app.spec.channels, share, task)
     train, validation = splits.train(), splits.validation()
+    names = train.class_names
+    task.see(train.labels, names)
     keras.utils.set_random_seed(settings.seed)
     with devices.precision(settings.precision):
         with devices.distributed(settings.distribute, settings.batch_size) as count:
-            model = building.new(app, size, len(train.class_names), weights=None)
-            twin = layers.Network(model.input, model.output, name=model.name)
-            spec = building.describe(layers.spec_of(model), train.transform, len(train.class_names))
+            model = building.new(
+                app, size, len(names), weights=None, classifier_activation=task.activation
+            )
+            model = task.complete(model)
+            twin = layers.Network(model.input, model.outputs[0], name=model.name)
+            spec = building.describe(
+                layers.spec_of(model), train.transform, len(names), settings.task
+            )
             building.carry(model, spec)
             if run is None:
-                run = job.begin(settings, "train", train.class_names, spec)
+                run = job.begin(settings, "train", names, spec)
             say(
                 f"{app.name} on {keras.config.backend()}, {count} device(s), "
                 f"{model.count_params():,} parameters; {train.images} images to train on, "
                 f"{validation.images if validation else 0} to judge by, "
-                f"{len(train.class_names)} classes"
+                f"{len(names)} {task.counted}"
             )
             if validation:
                 say(f"validating on {splits.judged_by} ({validation.images} images)")
@@ -80,11 +90,13 @@ def _train(settings: Settings) -> dict:
                     pictures.Pictures(train, first),
                     validation and pictures.Pictures(validation, first),
                     job.plan(settings, "train"),
+                    task=task,
                     run=run,
                     twin=twin,
                     share=share,
+                    callbacks=callbacks,
                 )
-    return job.finish(run, history, began)
+    return job.finish(run, history, task.metrics, began)
 
 
 if __name__ == "__main__":

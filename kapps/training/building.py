@@ -18,7 +18,7 @@ from kapps.training.options import PRECISIONS
 
 
 def new(app, size: int, classes: int, **arguments):
-    """An application for square images of `size` pixels and for `classes` classes.
+    """An application for square images of `size` pixels and with `classes` outputs.
 
     Raises:
         ValueError: the application does not take these arguments.
@@ -29,12 +29,12 @@ def new(app, size: int, classes: int, **arguments):
     return app(input_shape=shape, classes=classes, **arguments)
 
 
-def _new_with_dense(app, size: int, classes: int):
+def _new_with_dense(app, size: int, classes: int, activation: str | None):
     """The same with a Dense classifier, below which features are cached, also after maps."""
-    model = new(app, size, classes)
+    model = new(app, size, classes, classifier_activation=activation)
     if isinstance(model.layers[-1], keras.layers.Dense):
         return model
-    dense = kapps.replace_head(model, classes)
+    dense = kapps.replace_head(model, classes, activation)
     if hasattr(model, "load_report"):
         dense.load_report = model.load_report
     return dense
@@ -47,7 +47,7 @@ class Pretrained:
     Attributes:
         spec: the input contract, see `kapps.layers.spec_of`; {} for a model built elsewhere.
         size, channels: of its images, by default.
-        build: build(size, classes) makes the keras.Model.
+        build: build(size, outputs, activation) makes the keras.Model.
     """
 
     spec: dict
@@ -77,14 +77,14 @@ def pretrained(name: str, weights: str | None, arguments: tuple[str, ...]) -> Pr
     model, spec = read_model(name)
     *sides, channels = _image_shape(model)
 
-    def build(size: int, classes: int):
+    def build(size: int, classes: int, activation: str | None):
         if sides[0] not in (None, size):
             raise SettingsError(
                 f"size={size} does not fit {name}, which takes {sides[0]}x{sides[1]} pixels; drop "
                 "size."
             )
         compute_in(model, keras.config.dtype_policy())
-        return kapps.replace_head(model, classes)
+        return kapps.replace_head(model, classes, activation)
 
     return Pretrained(spec, sides[0] or spec.get("size") or 224, channels, build)
 
@@ -151,10 +151,11 @@ def carry(model, spec: dict) -> None:
             layer.spec = {**layer.spec, **spec}
 
 
-def describe(spec: dict, transform: Transform, classes: int) -> dict:
-    """The input contract of a trained model: what it carries, and how its pictures were cut."""
+def describe(spec: dict, transform: Transform, classes: int, task: str) -> dict:
+    """The contract of a trained model: what it carries, how its pictures were cut, its task."""
     return {
         **spec,
+        "task": task,
         "size": transform.size[0],
         "crop_pct": transform.crop_pct,
         "interpolation": transform.interpolation,

@@ -3,36 +3,40 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import keras
 import numpy as np
 
-from kapps import runs
+from kapps import runs, tasks
 from kapps.errors import RunError
-from kapps.training import devices, optimization, progress, scoring, state
-from kapps.training.losses import CrossEntropy
+from kapps.tasks import Task
+from kapps.training import devices, optimization, progress, state
 from kapps.training.replicas import Share
 from kapps.training.tensorboard import ScalarWriter
 
 
 class EpochData(Protocol):
-    """Training data whose order and augmentation depend on a seed and the epoch's number only."""
+    """Training data whose order and augmentation depend on a seed and the epoch's number only.
+
+    A batch is (pictures, annotations), each an array or a tuple or dict of arrays, as the task has
+    it; for a classifier uint8 images, and class numbers or rows of probability.
+    """
 
     steps: int  # batches an epoch, all of the same size
 
     def epoch(self, number: int) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-        """The (images, labels) batches of an epoch; labels are numbers or rows of probability."""
+        """The batches of an epoch."""
 
 
 class JudgeData(Protocol):
-    """Images to judge by, always in the same order."""
+    """Pictures to judge by, always in the same order."""
 
     batch_size: int
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The (images, class numbers) batches."""
+        """The (pictures, annotations) batches."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,38 +50,23 @@ class Plan:
     weight_decay: float = 0.0
     momentum: float = 0.9
     warmup_epochs: float = 0.0
-    label_smoothing: float = 0.0
     ema: float = 0.0
     accumulate: int = 1
     clip_norm: float | None = None
-    patience: int | None = None  # epochs without a better validation accuracy before stopping
+    patience: int | None = None  # epochs without a better one before stopping
     seed: int = 0
     jit_compile: str = "auto"  # "true", "false", or what is fastest on the backend
 
 
-def ends_in_probabilities(model) -> bool:
-    """Whether the model's outputs are probabilities already (softmax at the end)."""
-    layer = model.layers[-1]
-    softmax = getattr(layer, "activation", None) is keras.activations.softmax
-    return softmax or isinstance(layer, keras.layers.Softmax)
-
-
-def probabilities(model, rows: np.ndarray) -> np.ndarray:
-    """Outputs (images, classes) of `model` as probabilities in float32."""
-    rows = np.asarray(rows, "float32")
-    if ends_in_probabilities(model):
-        return rows
-    rows = np.exp(rows - rows.max(axis=1, keepdims=True))
-    return rows / rows.sum(axis=1, keepdims=True)
-
-
-def compile_for(model, plan: Plan, steps: int) -> None:
-    """Give `model` the loss, the metric and the optimiser of `plan`.
+def compile_for(model, plan: Plan, steps: int, task: Task, network=None) -> None:
+    """Give `model` the loss and the metrics of `task` and the optimiser of `plan`.
 
     Args:
-        model: a keras.Model with class probabilities or logits as output.
+        model: what trains.
         plan: the stage.
         steps: batches an epoch.
+        task: what is learnt.
+        network: what is inside `model`; None for `model` itself.
 
     Raises:
         ValueError: the warm-up does not fit, or a number is out of range.
@@ -95,11 +84,9 @@ def compile_for(model, plan: Plan, steps: int) -> None:
         accumulate=plan.accumulate,
         clip_norm=plan.clip_norm,
     )
-    loss = CrossEntropy(plan.label_smoothing, from_logits=not ends_in_probabilities(model))
     model.compile(
         optimizer=optimizer,
-        loss=loss,
-        metrics=["accuracy"],
+        **task.compiled(network or model),
         # Keras's "auto": on JAX yes, on TensorFlow on a GPU, on torch no. On a CPU, XLA made
         # TensorFlow's step of MobileNetV2 4.5 times longer (`tools.benchmarks jit`).
         jit_compile={"true": True, "false": False, "auto": "auto"}[plan.jit_compile],
@@ -108,29 +95,19 @@ def compile_for(model, plan: Plan, steps: int) -> None:
     devices.compile_step(model)
 
 
-def judge(model, data: JudgeData, advance=None) -> dict:
-    """`val_loss` and `val_accuracy` (0..1) of `model` on `data`."""
-    rows, labels = scoring.predict_batches(
-        model.predict_on_batch, data, data.batch_size, advance=advance
-    )
-    answers = probabilities(model, rows)
-    return {
-        "val_loss": scoring.cross_entropy(answers, labels),
-        "val_accuracy": scoring.accuracy(answers, labels),
-    }
-
-
 def fit(
     model,
     train: EpochData,
     validation: JudgeData | None,
     plan: Plan,
     *,
+    task: Task | None = None,
     run: runs.Run | None = None,
     history: list[dict] | None = None,
     twin=None,
     share: Share | None = None,
     keep_best: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[dict]:
     """Train `model` by `plan`; afterwards it holds the (averaged) weights of the last epoch.
 
@@ -140,8 +117,9 @@ def fit(
     Args:
         model: what to train; compiled here, inside the scope of its distribution.
         train: the training batches.
-        validation: images to judge each epoch by; None for none.
+        validation: pictures to judge each epoch by; None for none.
         plan: how.
+        task: what is learnt; None for one class a picture.
         run: where to record; None records nothing.
         history: rows of the stages before this one.
         twin: an uncompiled model on the same variables: it is judged and saved. None judges
@@ -150,9 +128,10 @@ def fit(
             judges by `validation` and writes.
         keep_best: end with the weights of this stage's best epoch instead, see `runs.best_row`.
             They are held in memory and in every backup.
+        callbacks: your own; they see the epoch's judgement too, as `val_` and each metric's name.
 
     Returns:
-        The history: the given rows and one for each epoch, see `runs.COLUMNS`.
+        The history: the given rows and one for each epoch, see `runs.columns`.
 
     Raises:
         RunError: the loss is no longer a number, or the backup cannot be used.
@@ -160,14 +139,18 @@ def fit(
     """
     if train.steps < 1:
         raise ValueError("there is no full batch of training images; lower batch_size.")
-    compile_for(model, plan, train.steps)
+    task = task or tasks.find(tasks.DEFAULT)()
+    network, model = model, task.trainee(model)
+    train = task.batches(train)
+    compile_for(model, plan, train.steps, task, network)
     share = share or Share()
     if share.count > 1 and plan.jit_compile == "true":
         raise ValueError(
             "jit_compile=true does not go with distribute on torch, whose processes meet in the "
             "middle of a step; drop one of them."
         )
-    recorder = Recorder(train, validation, plan, run, list(history or []), twin or model, share)
+    judged = twin or network
+    recorder = Recorder(train, validation, plan, task, run, list(history or []), judged, share)
     recorder.saves = recorder.writes and twin is not None
     recorder.keeps_best = keep_best
     start = recorder.resume(model)
@@ -179,7 +162,7 @@ def fit(
                 initial_epoch=start,
                 epochs=plan.epochs,
                 steps_per_epoch=train.steps,
-                callbacks=[recorder],
+                callbacks=[recorder, *callbacks],
                 shuffle=False,
                 verbose=0,
             )
@@ -199,9 +182,9 @@ class Recorder(keras.callbacks.Callback):
     run.
     """
 
-    def __init__(self, train, validation, plan, run, history, twin, share):
+    def __init__(self, train, validation, plan, task, run, history, twin, share):
         super().__init__()
-        self.train, self.validation, self.plan = train, validation, plan
+        self.train, self.validation, self.plan, self.task = train, validation, plan, task
         self.run, self.history, self.twin, self.share = run, history, twin, share
         self.writes = run is not None and share.leads
         self.saves = False  # whether models are written
@@ -218,7 +201,7 @@ class Recorder(keras.callbacks.Callback):
         done, self.best = state.restore_state(path, model)
         self.history, self.stopped = done["history"], done["stopped"]
         if self.writes:
-            self.run.write_history(self.history)
+            self.run.write_history(self.history, self.task.metrics)
         progress.say(f"continuing after epoch {done['epoch']} of {self.plan.stage}")
         return done["epoch"]
 
@@ -257,14 +240,15 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.close_bar()
         self.share.average(self.model)
-        loss, accuracy = self.share.mean(float(logs["loss"]), float(logs["accuracy"]))
+        trained = ["loss", *(m.name for m in self.task.metrics if m.trained)]
+        trained = list(dict.fromkeys(trained))
+        means = self.share.mean(*(float(logs[name]) for name in trained))
         row = {
             "stage": self.plan.stage,
             "epoch": epoch + 1,
             "seconds": 0.0,
             "learning_rate": float(self.model.optimizer.learning_rate),
-            "loss": loss,
-            "accuracy": accuracy,
+            **dict(zip(trained, means, strict=True)),
         }
         if not math.isfinite(row["loss"]):
             raise RunError(
@@ -273,12 +257,13 @@ class Recorder(keras.callbacks.Callback):
             )
         with optimization.averaged_weights(self.model):
             if self.validation is not None:
-                row |= judge(self.twin, self.validation)
+                found = self.task.judge(self.twin, self.validation)
+                row |= {f"val_{name}": value for name, value in found.items()}
             row["seconds"] = round(time.perf_counter() - self.begun, 3)
             self.history.append(row)
             # Only who keeps or writes asks: of several processes the others have judged nothing.
             looks = self.keeps_best or self.saves
-            is_best = looks and runs.best_row(self.history) is row
+            is_best = looks and runs.best_row(self.history, self.task.metrics[0]) is row
             if self.keeps_best and is_best:
                 self.best = [state.to_numpy(variable) for variable in self.model.weights]
             if self.saves:
@@ -287,16 +272,17 @@ class Recorder(keras.callbacks.Callback):
                     self.run.save_model(self.twin, "best")
         self.stopped = self.share.told(self._patience_is_over())
         self.model.stop_training = self.stopped
-        progress.say(progress.epoch_line(row, self.plan.epochs))
+        progress.say(progress.epoch_line(row, self.plan.epochs, self.task.metrics))
         if self.stopped:
             progress.say(f"stopping: no better epoch in {self.plan.patience} epochs")
         if self.writes:
             self._record(row)
+        logs.update({name: value for name, value in row.items() if name.startswith("val_")})
 
     def _record(self, row: dict) -> None:
         done = {"epoch": row["epoch"], "history": self.history, "stopped": self.stopped}
         state.save_state(self._state_path(), self.model, done, self.best)
-        self.run.write_history(self.history)
+        self.run.write_history(self.history, self.task.metrics)
         if self.writer:
             numbers = {k: v for k, v in row.items() if k not in ("stage", "epoch", "seconds")}
             self.writer.add(row["epoch"], {f"{row['stage']}/{k}": v for k, v in numbers.items()})
@@ -308,5 +294,5 @@ class Recorder(keras.callbacks.Callback):
         if self.plan.patience is None or self.validation is None:
             return False
         rows = [row for row in self.history if row["stage"] == self.plan.stage]
-        since = len(rows) - 1 - rows.index(min(rows, key=runs.rank))
+        since = len(rows) - 1 - rows.index(min(rows, key=runs.rank(self.task.metrics[0])))
         return since >= self.plan.patience

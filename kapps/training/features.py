@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -13,6 +13,7 @@ import numpy as np
 from kapps import runs
 from kapps.files import atomic_path, atomic_write
 from kapps.layers import Network
+from kapps.tasks import Task
 from kapps.training import engine, progress
 from kapps.training.folding import fold_norms
 
@@ -173,8 +174,10 @@ def train_head(
     plan: engine.Plan,
     batch_size: int = 64,
     *,
+    task: Task | None = None,
     run: runs.Run | None = None,
     devices: int = 1,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[dict]:
     """Train the classifier of `model` on features; then it holds the weights of the best epoch.
 
@@ -187,11 +190,13 @@ def train_head(
         validation: of the images to judge by, or None.
         plan: epochs, learning rate and the rest.
         batch_size: features a step; rounded down to what `devices` can share evenly.
+        task: what is learnt; None for one class a picture.
         run: where the epochs are recorded and backed up; None records nothing.
         devices: on how many this process trains.
+        callbacks: your own, see `engine.fit`.
 
     Returns:
-        A row an epoch, see `runs.COLUMNS`.
+        A row an epoch, see `runs.columns`.
 
     Raises:
         ValueError: the model does not end in a Dense classifier.
@@ -217,7 +222,9 @@ def train_head(
         FeatureBatches(train, mean, std, batch_size, plan.seed, devices),
         validation and FeatureBatches(validation, mean, std, batch_size, plan.seed),
         plan,
+        task=task,
         run=run,
+        callbacks=callbacks,
         keep_best=True,
     )
     kernel, *bias = (np.asarray(w) for w in dense.get_weights())

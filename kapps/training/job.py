@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from kapps import runs
 from kapps.training import engine, replicas
@@ -42,22 +42,26 @@ def continuable(run: runs.Run, job: str) -> Iterator[None]:
         raise
 
 
-def finish(run: runs.Run, history: list[dict], began: float, **results) -> dict:
+def finish(
+    run: runs.Run, history: list[dict], metrics: Sequence[runs.Metric], began: float, **results
+) -> dict:
     """Mark the run as finished, print its result; returns the data behind it.
 
     Args:
         run: the run.
         history: all its rows.
+        metrics: of its task.
         began: `time.perf_counter()` at the start of this process's work.
         **results: more entries for metrics.json and the returned dict.
     """
     if not replicas.share().leads:
         return {}
     results = {"seconds": round(time.perf_counter() - began, 1), **results}
-    run.write_history(history, finished=True, **results)
-    best = runs.best_row(history)
+    run.write_history(history, metrics, finished=True, **results)
+    best = runs.best_row(history, metrics[0])
     line = f"best: {best['stage']} epoch {best['epoch']}"
-    if "val_accuracy" in best:
-        line += f", val_accuracy {best['val_accuracy']:.2%}, val_loss {best['val_loss']:.4f}"
+    if (name := f"val_{metrics[0].name}") in best:
+        value = f"{best[name]:.2%}" if metrics[0].share else f"{best[name]:.4f}"
+        line += f", {name} {value}, val_loss {best['val_loss']:.4f}"
     print(f"{line}, after {results['seconds']:.0f} s; the run is in {run.path}")
     return {"run": str(run.path), "best": best, "epochs": len(history), **results}

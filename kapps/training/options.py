@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from kapps.cli.settings import setting
+from kapps.errors import SettingsError
 from kapps.training.optimization import LEARNING_RATES, OPTIMIZERS
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
@@ -34,6 +35,41 @@ class Options:
     mix: str | None = setting(None, "blend images and labels", choices=MIXES, group="data")
     batch_size: int = setting(32, "images a step", group="data")
 
+    task: str = setting(
+        "classification",
+        "classification, multilabel, regression, distillation, or your own as module:Class",
+        metavar="TASK",
+        group="task",
+    )
+    loss: str | None = setting(
+        None, "by task; cross_entropy, bce, focal, or your own as module:function", group="task"
+    )
+    metric: tuple[str, ...] = setting(
+        (), "your own as module:function", group="task", advanced=True
+    )
+    label_smoothing: float = setting(0.1, "share of the label given to all", group="task")
+    focal_gamma: float = setting(2.0, "of the focal loss", group="task", advanced=True)
+    bce_threshold: float | None = setting(
+        None, "of bce: blended labels above it count as 1", group="task", advanced=True
+    )
+    class_weights: str = setting(
+        "none",
+        "balanced: each class counts the same in the loss",
+        choices=("none", "balanced"),
+        group="task",
+    )
+    aux_weight: float = setting(
+        0.3, "of the losses of classifiers on the side", group="task", advanced=True
+    )
+    teacher: str | None = setting(
+        None, "distillation: application, run folder, .keras or .tflite", group="task"
+    )
+    distill: str = setting(
+        "soft", "what of the teacher", choices=("soft", "hard", "features"), group="task"
+    )
+    distill_weight: float = setting(0.5, "share of the teacher in the loss", group="task")
+    temperature: float = setting(3.0, "of soft labels", group="task", advanced=True)
+
     epochs: int = setting(20, "passes over the images", group="optimisation")
     optimizer: str = setting(
         "adamw", "AdamW or SGD with momentum", choices=OPTIMIZERS, group="optimisation"
@@ -44,7 +80,6 @@ class Options:
     warmup_epochs: float = setting(0.5, "epochs of linear warm-up", group="optimisation")
     weight_decay: float = setting(0.01, "of kernels, not of norms and biases", group="optimisation")
     momentum: float = setting(0.9, "of sgd", group="optimisation")
-    label_smoothing: float = setting(0.1, "share of the label given to all", group="optimisation")
     ema: float = setting(
         0.0, "momentum of averaged weights, such as 0.99; 0 for none", group="optimisation"
     )
@@ -79,7 +114,21 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
             f"validation={options.validation} sets images of {options.data} aside and "
             f"val={options.val} judges by others; drop one of them."
         )
+    from kapps import tasks  # which knows Keras, and --help does without
+
     changes = {}
+    kind = tasks.find(options.task)
+    has = kind.settings()
+    if options.mix is not None and not kind.mixes:
+        raise SettingsError(f"mix={options.mix!r} does not go with task={options.task}; drop it.")
+    for field in dataclasses.fields(options):
+        name, value = field.name, getattr(options, field.name)
+        is_task = field.metadata.get("group") == "task" and name != "task"
+        if is_task and name not in has and value != field.default:
+            its = ", ".join(has) or "none of its own"
+            raise SettingsError(
+                f"{name}={value!r} is no setting of task={options.task}, which has {its}; drop it."
+            )
     if options.validation is None:
         changes["validation"] = 0.0 if options.val is not None else VALIDATION
     elif not 0 <= options.validation < 1:

@@ -10,6 +10,7 @@ from kapps.data import names, splits
 from kapps.data.sources import Collection
 from kapps.data.transforms import Transform
 from kapps.errors import DataError
+from kapps.tasks import Task
 from kapps.training.options import Options
 from kapps.training.progress import say
 from kapps.training.replicas import Share
@@ -57,6 +58,7 @@ class Splits:
         size: height and width in pixels.
         channels: 1 or 3.
         share: what this process trains on of every batch.
+        task: what is learnt; it says what a picture is annotated with. None for classes.
     """
 
     options: Options
@@ -64,6 +66,12 @@ class Splits:
     size: int
     channels: int
     share: Share = Share()
+    task: Task | None = None
+
+    @property
+    def annotation(self) -> str:
+        """What `kapps.data` gives beside a picture."""
+        return self.task.annotation if self.task else Task.annotation
 
     def train(self) -> data.Dataset:
         """The images to train on, shuffled and augmented, in full batches.
@@ -91,7 +99,7 @@ class Splits:
         """The images to judge by; None where the settings want none or another process judges."""
         if not self.share.leads:
             return None
-        trained = data.find(self.options.data)
+        trained = data.find(self.options.data, self.annotation)
         if self.options.val is not None:
             return self._separate(trained)
         if not self.options.validation and "val" not in trained.parts:
@@ -103,7 +111,7 @@ class Splits:
         """Where the images of `validation` come from, for messages."""
         if self.options.val is not None:
             return self.options.val
-        found = data.find(self.options.data)
+        found = data.find(self.options.data, self.annotation)
         if "val" in found.parts:
             return found.folders.get("val", f"the validation part of {found.uri}")
         return f"a share of {self.options.validation:g}" if self.options.validation else "nothing"
@@ -114,7 +122,7 @@ class Splits:
         Raises:
             DataError: it has a class that the training data lacks.
         """
-        found = data.find(self.options.val)
+        found = data.find(self.options.val, self.annotation)
         for name in found.classes if found.named else ():
             try:
                 names.match([name], trained.classes, "the class")
@@ -135,6 +143,7 @@ class Splits:
     def _load(self, split: str, uri: str | None = None, **more) -> data.Dataset:
         return data.load(
             uri or self.options.data,
+            annotation=self.annotation,
             split=split,
             size=self.size,
             channels=self.channels,

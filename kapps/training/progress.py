@@ -3,7 +3,9 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+
+from kapps.runs import COLUMNS, Metric, columns
 
 INTERVAL = 1.0  # seconds between looks at the loss: each look waits for the device
 
@@ -64,10 +66,12 @@ def _nothing(_done: int, _note: str | None = None) -> None:
     """What advances no bar."""
 
 
-def epoch_line(row: dict, epochs: int) -> str:
+def epoch_line(row: dict, epochs: int, metrics: Sequence[Metric]) -> str:
     """One epoch as a line of text."""
     parts = [f"{row['stage']} {row['epoch']}/{epochs}", f"{row['seconds']:.1f} s"]
-    parts += [f"loss {row['loss']:.4f}", f"accuracy {row['accuracy']:.2%}"]
-    if "val_accuracy" in row:
-        parts += [f"val_loss {row['val_loss']:.4f}", f"val_accuracy {row['val_accuracy']:.2%}"]
+    shares = {metric.name for metric in metrics if metric.share}
+    for name in columns(metrics)[len(COLUMNS) :]:
+        if name in row:
+            share = name.removeprefix("val_") in shares
+            parts.append(f"{name} {row[name]:.2%}" if share else f"{name} {row[name]:.4f}")
     return "  ".join(parts)

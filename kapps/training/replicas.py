@@ -105,8 +105,8 @@ def share() -> Share:
     return Share(group.get_rank(), group.get_world_size())
 
 
-def launch(job: Callable[..., dict], settings) -> dict:
-    """Return `job(settings)`; with distribute=True on torch, run in a process for each device.
+def launch(job: Callable[..., dict], settings, *more) -> dict:
+    """Return `job(settings, *more)`; distribute=True on torch runs it in a process for each device.
 
     It is then what the leading process returns. Started by `torchrun`, which also spans several
     hosts, this process is one of them already.
@@ -121,21 +121,21 @@ def launch(job: Callable[..., dict], settings) -> dict:
         Exception: whatever `job` raised in one of them.
     """
     if not settings.distribute or keras.config.backend() != "torch":
-        return job(settings)
+        return job(settings, *more)
     import torch
 
     if {"RANK", "LOCAL_RANK", "WORLD_SIZE"} <= set(os.environ):  # torchrun's
         processes = [f"process {i}" for i in range(int(os.environ["WORLD_SIZE"]))]
         check(processes, settings.batch_size)
         with _group(int(os.environ["LOCAL_RANK"])):
-            return job(settings)
+            return job(settings, *more)
     devices = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     check(devices or ["cpu"], settings.batch_size)
     # It would warn of each process that it ends after another's error, which is the news.
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
     answers = multiprocessing.get_context("spawn").SimpleQueue()
     with tempfile.TemporaryDirectory(prefix="kapps-") as folder:
-        arguments = (len(devices), f"file://{folder}/group", job, settings, answers)
+        arguments = (len(devices), f"file://{folder}/group", job, settings, more, answers)
         started = torch.multiprocessing.spawn(
             _work, arguments, len(devices), join=False, daemon=True
         )
@@ -166,11 +166,13 @@ def check(devices: list[str], batch_size: int) -> None:
         )
 
 
-def _work(rank: int, count: int, address: str, job: Callable, settings, answers) -> None:
+def _work(
+    rank: int, count: int, address: str, job: Callable, settings, more: tuple, answers
+) -> None:
     """What each process does: the job, and its result or its error into `answers`."""
     try:
         with _group(rank, init_method=address, rank=rank, world_size=count):
-            result = job(settings)
+            result = job(settings, *more)
     except Exception as error:
         answers.put(error)
         raise

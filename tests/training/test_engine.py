@@ -8,10 +8,12 @@ import pytest
 from kapps import runs
 from kapps.cli.settings import setting
 from kapps.errors import RunError
+from kapps.tasks.classification import Classification
 from kapps.training import engine, state
 from kapps.training.replicas import Share
 
 pytestmark = pytest.mark.contract
+COLUMNS = (*runs.COLUMNS, "loss", "accuracy", "val_loss", "val_accuracy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,15 +39,16 @@ def twin_of(model):
 
 def fit(model, data, run=None, **plan):
     values = {"stage": "train", "epochs": 2, "learning_rate": 0.02, **plan}
-    return engine.fit(
-        model, data, data, engine.Plan(**values), run=run, twin=twin_of(model) if run else None
-    )
+    task = Classification(label_smoothing=values.pop("label_smoothing", 0.0))
+    twin = twin_of(model) if run else None
+    return engine.fit(model, data, data, engine.Plan(**values), task=task, run=run, twin=twin)
 
 
 @pytest.mark.parametrize("said", ["auto", "true", "false"])
 def test_jit_compile_is_that_of_the_plan(make_model, said):
     model = make_model()
-    engine.compile_for(model, engine.Plan("train", 1, 0.01, jit_compile=said), 4)
+    plan = engine.Plan("train", 1, 0.01, jit_compile=said)
+    engine.compile_for(model, plan, 4, Classification())
     if said == "auto":  # as measured on CPUs, see docs/benchmarks.md
         assert model.jit_compile == (keras.config.backend() == "jax")
     else:
@@ -73,7 +76,7 @@ def test_it_learns(make_model, spots, plan):
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert rows[-1]["learning_rate"] < 1e-6
-    assert all(set(row) == set(runs.COLUMNS) for row in rows)
+    assert all(set(row) == set(COLUMNS) for row in rows)
 
 
 def test_mixed_labels_and_logits_train_too(make_model, make_spots):
@@ -81,7 +84,7 @@ def test_mixed_labels_and_logits_train_too(make_model, make_spots):
     rows = engine.fit(model, make_spots(mixed=True), make_spots(), engine.Plan("train", 6, 0.02))
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert 0 < rows[-1]["val_loss"] < 1.2
-    answers = engine.probabilities(model, model.predict(np.zeros((2, 8, 8, 3)), verbose=0))
+    answers = Classification().answers(model, model.predict(np.zeros((2, 8, 8, 3)), verbose=0))
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-5)
 
 
@@ -129,7 +132,7 @@ def test_checkpoints_hold_the_averaged_weights(make_model, spots, make_run):
         if id(v) in trainable
     ]
     assert all(moved)  # the backup keeps what the optimiser was working on
-    answers = engine.probabilities(last, last.predict(images, verbose=0))
+    answers = Classification().answers(last, last.predict(images, verbose=0))
     assert answers.shape == (len(labels), 3)
     assert rows[-1] in run.metrics["history"]
 
@@ -138,11 +141,11 @@ def test_the_best_epoch_is_kept(make_model, spots, make_run, monkeypatch):
     scores = iter([0.5, 0.9, 0.7])
     seen = []
 
-    def judge(model, data):
+    def judge(task, model, data):
         seen.append([np.array(w) for w in model.get_weights()])
-        return {"val_loss": 1.0, "val_accuracy": next(scores)}
+        return {"loss": 1.0, "accuracy": next(scores)}
 
-    monkeypatch.setattr(engine, "judge", judge)
+    monkeypatch.setattr(Classification, "judge", judge)
     run = make_run()
     fit(make_model(), spots, run, epochs=3)
     for which, epoch in (("best", 1), ("last", 2)):
@@ -155,8 +158,8 @@ def test_early_stopping_counts_epochs_without_a_better_one(
     make_model, spots, make_run, monkeypatch
 ):
     scores = iter([0.5, 0.6, 0.6, 0.4, 0.9])
-    judge = lambda *_: {"val_loss": 1.0, "val_accuracy": next(scores)}  # noqa: E731
-    monkeypatch.setattr(engine, "judge", judge)
+    judge = lambda *_: {"loss": 1.0, "accuracy": next(scores)}  # noqa: E731
+    monkeypatch.setattr(Classification, "judge", judge)
     run = make_run()
     assert len(fit(make_model(), spots, run, epochs=5, patience=2)) == 4
     # Resumed, it does not go on.
@@ -190,7 +193,7 @@ def test_the_run_folder(make_model, spots, make_run):
     assert environment["versions"]["keras"] == keras.__version__
     assert environment["devices"]
     table = (run.path / "metrics.csv").read_text().splitlines()
-    assert table[0] == ",".join(runs.COLUMNS)
+    assert table[0] == ",".join(COLUMNS)
     assert len(table) == 1 + len(rows)
     assert len(list(run.tensorboard.iterdir())) == 1
     assert runs.Run.open(run.path).metrics["history"] == rows

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from kapps import runs
+from kapps.tasks.classification import Classification
 from kapps.training import engine, features
 
 pytestmark = pytest.mark.contract
@@ -102,12 +103,12 @@ def test_the_trained_head_is_folded_into_the_model(make_model, make_spots, bias)
     below = [np.array(w) for w in features.backbone_of(model).get_weights()]
     found = features.extract(features.backbone_of(model), data, 8, 19)
     rows = features.train_head(model, found, found, engine.Plan("head", 30, 0.05), 8)
-    best = runs.best_row(rows)
+    best = runs.best_row(rows, Classification.metrics[0])
     assert best["val_accuracy"] > 0.7
     # The whole model is exactly as good as its head on the features was.
-    judged = engine.judge(model, data)
-    assert judged["val_loss"] == pytest.approx(best["val_loss"], rel=1e-3)
-    assert judged["val_accuracy"] == best["val_accuracy"]
+    judged = Classification().judge(model, data)
+    assert judged["loss"] == pytest.approx(best["val_loss"], rel=1e-3)
+    assert judged["accuracy"] == best["val_accuracy"]
     for old, new in zip(below, features.backbone_of(model).get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -128,14 +129,14 @@ def test_every_epoch_has_its_own_order():
 def test_the_head_ends_with_its_best_epoch(make_model, make_spots, monkeypatch):
     """Judged worse and worse: the first epoch is the best, and only it."""
     found = features.extract(features.backbone_of(make_model()), make_spots(), 8, 19)
-    plain, accuracies = engine.judge, iter((0.9, 0.8, 0.7))
+    plain, accuracies = Classification.judge, iter((0.9, 0.8, 0.7))
 
-    def judge(model, data, advance=None):
+    def judge(task, model, data, advance=None):
         kept.append([np.array(w) for w in model.get_weights()])
-        return {**plain(model, data, advance), "val_accuracy": next(accuracies)}
+        return {**plain(task, model, data, advance), "accuracy": next(accuracies)}
 
     kept: list = []
-    monkeypatch.setattr(engine, "judge", judge)
+    monkeypatch.setattr(Classification, "judge", judge)
     plan, model = engine.Plan("head", 3, 0.05, ema=0.5), make_model()
     rows = features.train_head(model, found, found, plan, 8)
     assert [row["val_accuracy"] for row in rows] == [0.9, 0.8, 0.7]

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from kapps.tasks.losses import CrossEntropy
 from kapps.training import optimization
-from kapps.training.losses import CrossEntropy
 
 pytestmark = pytest.mark.contract
 

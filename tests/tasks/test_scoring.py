@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from kapps.training import scoring
+from kapps.tasks import scoring
 
 RANDOM = np.random.default_rng(0)
 ROWS = RANDOM.dirichlet(np.ones(7), 200).astype("float32")

@@ -1,0 +1,133 @@
+"""How good answers are: from a network's outputs to top-1, loss, average precision, errors."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+SMALLEST = 1e-7  # probability below which the loss stops growing, as in Keras
+
+
+def ends_in_probabilities(model) -> bool:
+    """Whether the outputs of `model` are probabilities already: softmax or sigmoid at the end."""
+    import keras
+
+    layer = model.layers[-1]
+    ends = (keras.activations.softmax, keras.activations.sigmoid)
+    return getattr(layer, "activation", None) in ends or isinstance(layer, keras.layers.Softmax)
+
+
+def softmax(rows: np.ndarray) -> np.ndarray:
+    """Logits (pictures, classes) as probabilities in float32."""
+    rows = np.asarray(rows, "float32")
+    rows = np.exp(rows - rows.max(axis=1, keepdims=True))
+    return rows / rows.sum(axis=1, keepdims=True)
+
+
+def sigmoid(rows: np.ndarray) -> np.ndarray:
+    """Logits (pictures, classes) as independent probabilities in float32."""
+    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(rows, "float32")))
+
+
+def predict_batches(
+    predict: Callable[[np.ndarray], np.ndarray],
+    batches: Iterable[tuple[np.ndarray, np.ndarray]],
+    batch_size: int,
+    advance: Callable | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run `predict` over all batches, a shorter last one padded so that nothing is recompiled.
+
+    Args:
+        predict: images (batch_size, height, width, channels) to rows (batch_size, n).
+        batches: (images, labels) pairs; at most `batch_size` images each.
+        batch_size: images that `predict` gets at a time.
+        advance: called with the number of images after each batch.
+
+    Returns:
+        (rows (images, n), labels (images,)) in the order of the batches.
+
+    Raises:
+        ValueError: there was no image.
+    """
+    rows, labels = [], []
+    for images, numbers in batches:
+        images = np.asarray(images)
+        count = len(images)
+        if count < batch_size:
+            padding = np.repeat(images[-1:], batch_size - count, axis=0)
+            images = np.concatenate([images, padding])
+        # A replicated model may answer once per replica; the first answers are ours.
+        rows.append(np.asarray(predict(images))[:count])
+        labels.append(np.asarray(numbers))
+        if advance:
+            advance(count)
+    if not rows:
+        raise ValueError("there are no images to predict; check the data setting.")
+    return np.concatenate(rows), np.concatenate(labels)
+
+
+def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean of -log p(label); labels are class numbers (images,)."""
+    right = probabilities[np.arange(len(labels)), labels].astype("float64")
+    return float(-np.log(np.maximum(right, SMALLEST)).mean())
+
+
+def binary_cross_entropy(probabilities: np.ndarray, targets: np.ndarray) -> float:
+    """Mean over pictures and classes of -log p where the target is 1, of -log(1 - p) where it is 0.
+
+    Args:
+        probabilities: (pictures, classes).
+        targets: the same shape, in 0..1.
+    """
+    p = np.clip(np.asarray(probabilities, "float64"), SMALLEST, 1 - SMALLEST)
+    return float(-(targets * np.log(p) + (1 - targets) * np.log(1 - p)).mean())
+
+
+def accuracy(probabilities: np.ndarray, labels: np.ndarray, top: int = 1) -> float:
+    """Share of images whose label is among the `top` most probable classes, 0..1.
+
+    Among equal probabilities the lower class number comes first, as in numpy.argmax.
+    """
+    right = probabilities[np.arange(len(labels)), labels][:, None]
+    before = np.arange(probabilities.shape[1])[None] < labels[:, None]
+    rank = ((probabilities > right) | ((probabilities == right) & before)).sum(axis=1)
+    return float((rank < top).mean())
+
+
+def confusion(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many images of each class (row) were taken for each class (column)."""
+    classes = probabilities.shape[1]
+    guesses = probabilities.argmax(axis=1)
+    return np.bincount(labels * classes + guesses, minlength=classes**2).reshape(classes, classes)
+
+
+def average_precision(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Area under the precision-recall steps of one class; NaN where no picture has it.
+
+    The sum of (R_n - R_{n-1}) P_n over the thresholds, without interpolation; pictures of equal
+    score pass a threshold together.
+
+    Args:
+        scores: (pictures,), higher for more certain.
+        targets: (pictures,), 1 where the picture has the class, else 0.
+    """
+    order = np.argsort(-scores, kind="stable")
+    scores, targets = scores[order], np.asarray(targets[order], "float64")
+    if not targets.sum():
+        return float("nan")
+    last = np.append(np.diff(scores) != 0, True)  # of each group of equal scores
+    found = targets.cumsum()[last]
+    precision = found / (np.flatnonzero(last) + 1)
+    return float((np.diff(found, prepend=0.0) * precision).sum() / targets.sum())
+
+
+def mean_average_precision(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Mean of the average precisions of all classes that occur; both (pictures, classes)."""
+    each = [average_precision(scores[:, i], targets[:, i]) for i in range(targets.shape[1])]
+    return float(np.nanmean(each)) if not np.isnan(each).all() else 0.0
+
+
+def f1(found: np.ndarray, targets: np.ndarray) -> float:
+    """2 TP / (2 TP + FP + FN) over all pictures and classes together ("micro"); booleans."""
+    found, targets = np.asarray(found, bool), np.asarray(targets) > 0.5
+    right = (found & targets).sum()
+    return float(2 * right / max(found.sum() + targets.sum(), 1))

@@ -1,0 +1,125 @@
+"""The protocol: what a task tells the engine, the commands and the reports."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kapps.runs import Metric
+from kapps.tasks import scoring
+
+if TYPE_CHECKING:  # what a phone's file answers is judged without Keras
+    import keras
+
+
+class Task:
+    """What is learnt, in one object.
+
+    A subclass is a task; its constructor takes its settings by name, with defaults, and these are
+    the settings of `kapps train` that the task has. What a loss needs beyond an answer and its
+    annotation belongs into a `Trainee`.
+
+    Attributes:
+        annotation: what `kapps.data.load` gives beside a picture: "class", "labels", "values".
+        views: how many independently augmented views of a picture a batch holds; with more than
+            one, a batch is a tuple of them.
+        activation: at the end of a network that is built for the task; None for none.
+        metrics: what a model is judged by, the best for ranking epochs first. Of those with
+            `trained`, Keras measures one of the same name on the training batches.
+        counted: what there are as many of as the network has outputs, for messages.
+        mixes: whether mixup and cutmix may blend the annotations of two pictures.
+        on_features: whether a classifier may be trained on what the frozen network below it said.
+    """
+
+    annotation: str = "class"
+    views: int = 1
+    activation: str | None = "softmax"
+    metrics: tuple[Metric, ...] = ()
+    counted: str = "classes"
+    mixes: bool = False
+    on_features: bool = True
+
+    @classmethod
+    def settings(cls) -> tuple[str, ...]:
+        """The names of the settings that the task has."""
+        return tuple(inspect.signature(cls).parameters)
+
+    def see(self, annotations: np.ndarray, names: Sequence[str]) -> None:
+        """Learn what the pictures to train on say about the task: counts of classes, units.
+
+        Called once, before everything below.
+
+        Args:
+            annotations: of the pictures to train on, one each.
+            names: of the outputs.
+        """
+
+    def complete(self, network: "keras.Model") -> "keras.Model":
+        """The network with what the task puts behind its outputs; by default nothing.
+
+        Args:
+            network: functional; ends in an output for each name, and may have further outputs that
+                only training uses.
+        """
+        return network
+
+    def batches(self, train):
+        """What `fit` trains on, by default `train`; see `kapps.training.engine.EpochData`."""
+        return train
+
+    def trainee(self, network: "keras.Model") -> "keras.Model":
+        """What `fit` trains: `network` itself, or a model around it that shares its variables."""
+        return network
+
+    def compiled(self, network: "keras.Model") -> dict:
+        """`loss` and `metrics` for `compile` of the trainee; {} where it has its own."""
+        raise NotImplementedError
+
+    def judge(self, network: "keras.Model", data, advance: Callable | None = None) -> dict:
+        """`loss` and the numbers of `metrics`, measured on all of `data`.
+
+        Args:
+            network: what `complete` gave.
+            data: an iterable of (pictures, annotations) with `batch_size`.
+            advance: called with the number of pictures after each batch.
+        """
+        raise NotImplementedError
+
+
+class Supervised(Task):
+    """A task with an annotation for each picture and one row of numbers as the answer."""
+
+    def loss(self, network: "keras.Model") -> "keras.losses.Loss":
+        """The loss of (annotations, answers)."""
+        raise NotImplementedError
+
+    def keras_metrics(self) -> list:
+        """For the training batches, by the names of `metrics` with `trained`."""
+        return []
+
+    def compiled(self, network: "keras.Model") -> dict:
+        return {"loss": self.loss(network), "metrics": self.keras_metrics()}
+
+    def answers(self, network: "keras.Model", rows: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        """Outputs of `network` as they are meant: probabilities in 0..1, or numbers; float32."""
+        return np.asarray(rows, "float32")
+
+    def measure(self, answers: np.ndarray, annotations: np.ndarray) -> dict[str, float]:
+        """`loss` and each of `metrics` by its name.
+
+        Args:
+            answers: (pictures, n) as `answers` gives them.
+            annotations: one for each picture.
+        """
+        raise NotImplementedError
+
+    def read(self, row: np.ndarray, names: Sequence[str], top: int) -> list[tuple[int, float]]:
+        """What one answer says, as (output number, value) pairs, the most important first."""
+        raise NotImplementedError
+
+    def judge(self, network: "keras.Model", data, advance: Callable | None = None) -> dict:
+        rows, annotations = scoring.predict_batches(
+            network.predict_on_batch, data, data.batch_size, advance
+        )
+        return self.measure(self.answers(network, rows), annotations)
