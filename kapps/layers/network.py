@@ -1,10 +1,15 @@
 """A functional model whose layers are called without ceremony where each call is made anew."""
 
+import collections
 from typing import Any, NamedTuple
 
 import keras
 
 from kapps.layers import kernels
+from kapps.layers.convolution import Conv2D, DepthwiseConv2D
+from kapps.layers.normalization import BatchNormalization
+
+_MAKERS = (Conv2D, DepthwiseConv2D, BatchNormalization)  # what they give is an array of their own
 
 
 class _Step(NamedTuple):
@@ -15,6 +20,7 @@ class _Step(NamedTuple):
     training: bool  # whether the call has that argument
     gives: int
     done: tuple[int, ...]
+    alone: Any  # the layer, if it is an activation and the only reader of an array
 
 
 @keras.saving.register_keras_serializable(package="kapps")
@@ -23,16 +29,22 @@ class Network(keras.Model):
 
     TensorFlow and JAX trace a model once. On torch every step calls every layer, and Keras checks,
     converts and binds its arguments each time, 0.1 ms and more a layer. Here the calls are put in a
-    row once, and a value is let go after its last reader. What needs Keras's care takes Keras's
-    way: masks, hooks, mixed precision, several devices, and single layers with more to them.
+    row once, and a value is let go after its last reader; without gradients, an activation takes
+    over the memory of what only it reads. What needs Keras's care takes Keras's way: masks, hooks,
+    mixed precision, several devices, and single layers with more to them.
     """
 
     def call(self, inputs, training=None, mask=None):
         if mask is None and (row := self._row()):
             values = {0: self._standardize_inputs(inputs)[0]}
-            for call, takes, trains, gives, done in row:
+            overwriting = kernels.find("overwriting")
+            overwrites = not kernels.find("records_gradients")()
+            for call, takes, trains, gives, done, alone in row:
                 x = [values[i] for i in takes] if isinstance(takes, list) else values[takes]
-                values[gives] = call(x, training=training) if trains else call(x)
+                if overwrites and alone and (act := overwriting(alone.activation)):
+                    values[gives] = act(x)
+                else:
+                    values[gives] = call(x, training=training) if trains else call(x)
                 for number in done:
                     del values[number]
             outputs = [values[number] for number in self._kept]
@@ -67,7 +79,8 @@ def _steps_of(network) -> tuple[list[_Step] | None, list[int]]:
     if len(network.inputs) != 1:
         return None, []
     numbers = {id(network.inputs[0]): 0}
-    rows, last = [], {}
+    rows, last, makers = [], {}, {}
+    readers = collections.Counter()
     by_depth = network._nodes_by_depth
     for depth in sorted(by_depth, reverse=True):
         for node in by_depth[depth]:
@@ -78,23 +91,31 @@ def _steps_of(network) -> tuple[list[_Step] | None, list[int]]:
                 return None, []
             for number in takes if isinstance(takes, list) else [takes]:
                 last[number] = len(rows)
+                readers[number] += 1
             gives = numbers[id(node.output_tensors[0])] = len(numbers)
+            makers[gives] = layer
             training = isinstance(layer, keras.Layer) and layer._call_has_training_arg
             call = layer.call if _goes_straight(layer) else layer
-            rows.append((call, takes, training, gives))
+            rows.append((layer, call, takes, training, gives))
     kept = [numbers[id(x)] for x in network.outputs]
-    done = {}
+    done, steps = collections.defaultdict(list), []
     for number, row in last.items():
         if number not in kept:
-            done.setdefault(row, []).append(number)
-    return [_Step(*row, tuple(done.get(i, ()))) for i, row in enumerate(rows)], kept
+            done[row].append(number)
+    for i, (layer, call, takes, training, gives) in enumerate(rows):
+        only = done[i] == [takes] and readers[takes] == 1 and type(makers.get(takes)) in _MAKERS
+        only = only and type(layer) is keras.layers.Activation and _goes_straight(layer)
+        steps.append(_Step(call, takes, training, gives, tuple(done[i]), layer if only else None))
+    return steps, kept
 
 
 def _numbers_of(node, numbers):
     """The values that a node takes, if they are one tensor or one list of tensors."""
     arguments = node.arguments
-    told = any(value is not None for value in arguments.kwargs.values())
-    if told or len(arguments.args) != 1 or len(node.output_tensors) != 1:
+    # Keras notes the default of a layer's `training`, which that of the model's call replaces.
+    told = {name: value for name, value in arguments.kwargs.items() if value is not None}
+    plain = told in ({}, {"training": False})
+    if not plain or len(arguments.args) != 1 or len(node.output_tensors) != 1:
         return None
     (given,) = arguments.args
     if isinstance(given, list | tuple):

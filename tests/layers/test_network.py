@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kapps
-from kapps.layers import Network, kernels
+from kapps.layers import BatchNormalization, Network, kernels
 
 SHAPE = (32, 32, 3)
 IMAGES = np.random.default_rng(0).uniform(0, 255, (4, *SHAPE)).astype("float32")
@@ -30,6 +30,43 @@ def test_the_short_way_gives_what_keras_gives(network):
         expected = answers(network)
     np.testing.assert_allclose(answers(network), expected, rtol=1e-5)
     assert network._row() is not None
+    # Without gradients, activations overwrite.
+    np.testing.assert_allclose(network.predict_on_batch(IMAGES), expected, rtol=1e-5)
+
+
+@only_torch
+def test_activations_that_overwrite_change_nothing_that_is_read_later():
+    image = keras.Input((8, 8, 4))
+    x = BatchNormalization(name="read_twice")(image)
+    y = keras.layers.Activation("relu")(x)
+    z = BatchNormalization(name="kept")(keras.layers.Add()([x, y]))
+    same = keras.layers.Dropout(0.5)(z)  # in inference the very array that it is given
+    w = BatchNormalization(name="read_once")(keras.layers.Activation("silu")(same))
+    model = Network(image, [z, keras.layers.Activation("relu6")(w)])
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32") * 9
+    given = keras.ops.convert_to_tensor(x)
+    found = model.predict_on_batch(given)
+    with kernels.reference():
+        expected = model.predict_on_batch(x)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(given), x)
+    alone = [step.alone is not None for step in model._row()]
+    assert sum(alone) == 1
+    assert alone[-1]
+
+
+@only_torch
+def test_dropout_goes_the_short_way_and_drops_in_training_alone():
+    image = keras.Input((64,))
+    model = Network(image, keras.layers.Dropout(0.5)(image))
+    ones = np.ones((4, 64), "float32")
+    assert model._row() is not None
+    np.testing.assert_array_equal(model.predict_on_batch(ones), ones)
+    dropped = keras.ops.convert_to_numpy(model(ones, training=True))
+    assert set(np.unique(dropped)) == {0.0, 2.0}
+    always = Network(image, keras.layers.Dropout(0.5)(image, training=True))
+    assert always._row() is None
 
 
 @only_torch

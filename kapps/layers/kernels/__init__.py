@@ -14,6 +14,8 @@ Keras layer, whose path is the reference that the tests compare with:
 - `attention(query, key, value, scale, bias)` of (rows, heads, tokens, channels), where `bias` is
   None or added to the scaled products
 - `calls_layers_anew()`, by its presence: each step calls each layer, see `kapps.layers.network`
+- `records_gradients()`: whether what is computed now may be asked for gradients
+- `overwriting(activation)`: the function of Keras in a form that writes over its argument
 
 Tensors are the backend's; kernels have Keras's shape (height, width, channels, filters); `padding`
 is "valid" or "same".

@@ -2,8 +2,12 @@
 
 An image of Keras with channels last is torch's image in the memory format channels_last, only with
 its axes in another order: a view. Keras copies it, and the kernel, around every convolution.
+
+Where no gradient is recorded, less memory is written: the page of a new array costs as much as the
+arithmetic of an activation.
 """
 
+import keras
 import torch
 import torch.nn.functional as tnn
 
@@ -16,7 +20,11 @@ __all__ = [
     "depthwise_conv",
     "layer_norm",
     "max_pool",
+    "overwriting",
+    "records_gradients",
 ]
+
+SHORT = 32  # up to so many summands MKL's product of matrices is slower than oneDNN's convolution
 
 
 def conv(x, kernel, bias, strides, padding, dilation, data_format):
@@ -25,7 +33,10 @@ def conv(x, kernel, bias, strides, padding, dilation, data_format):
     bias = None if bias is None else _tensor(bias)
     last = data_format == "channels_last"
     channels, filters = kernel.shape[2:]
-    if last and kernel.shape[:2] == (1, 1) and x.shape[-1] == channels and x.device.type == "cpu":
+    pointwise = last and kernel.shape[:2] == (1, 1) and x.shape[-1] == channels
+    # For training oneDNN is the slower one, as it orders the arrays anew for the gradients.
+    short = channels <= SHORT and not records_gradients()
+    if pointwise and not short and x.device.type == "cpu":
         return _pointwise(x, kernel.reshape(channels, filters), bias, strides)
     return _conv(x, kernel.permute(3, 2, 0, 1), bias, strides, padding, dilation, last)
 
@@ -58,22 +69,32 @@ def _conv(x, weight, bias, strides, padding, dilation, last):
         x = x.permute(0, 3, 1, 2)
     around = 0
     if padding == "same":
-        x, around = _pad_same(x, weight.shape[2:], strides, dilation)
+        x, weight, around = _pad_same(x, weight, strides, dilation)
     groups = x.shape[1] // weight.shape[1]
     y = tnn.conv2d(x, weight, bias, tuple(strides), around, tuple(dilation), groups)
     return y.permute(0, 2, 3, 1) if last else y
 
 
-def _pad_same(x, kernel_size, strides, dilation):
-    """TensorFlow's "same": (x, zeros on both sides), padded here only where the sides differ."""
+def _pad_same(x, weight, strides, dilation):
+    """TensorFlow's "same": (x, weight, zeros on both sides).
+
+    Torch pads both sides alike. Where they differ, here `x` is padded, which copies it; or, without
+    gradients, a kernel of one channel, which is cheap then: it gets zeros where it begins.
+    """
     sides = []
-    for size, kernel, stride, step in zip(x.shape[2:], kernel_size, strides, dilation, strict=True):
+    for size, kernel, stride, step in zip(
+        x.shape[2:], weight.shape[2:], strides, dilation, strict=True
+    ):
         total = max((-(-size // stride) - 1) * stride + (kernel - 1) * step + 1 - size, 0)
         sides.append((total // 2, total - total // 2))
     (top, bottom), (left, right) = sides
     if top == bottom and left == right:
-        return x, (top, left)
-    return tnn.pad(x, (left, right, top, bottom)), 0
+        return x, weight, (top, left)
+    plain = weight.shape[1] == 1 and tuple(dilation) == (1, 1) and x.device.type == "cpu"
+    if plain and not records_gradients():
+        weight = tnn.pad(weight, (right - left, 0, bottom - top, 0))
+        return x, weight, (bottom, right)
+    return tnn.pad(x, (left, right, top, bottom)), weight, 0
 
 
 def batch_norm(x, gamma, beta, mean, variance, epsilon, axis):
@@ -135,3 +156,21 @@ def layer_norm(x, gamma, beta, epsilon):
 
 def calls_layers_anew():
     """Whether a model's layers are called in every step: by its presence, see `layers.network`."""
+
+
+def records_gradients() -> bool:
+    """See `kapps.layers.kernels`."""
+    return torch.is_grad_enabled()
+
+
+_OVERWRITING = {
+    keras.activations.relu: torch.relu_,
+    keras.activations.relu6: lambda x: tnn.hardtanh(x, 0.0, 6.0, inplace=True),
+    keras.activations.silu: lambda x: tnn.silu(x, inplace=True),
+    keras.activations.hard_silu: lambda x: tnn.hardswish(x, inplace=True),
+}
+
+
+def overwriting(activation):
+    """See `kapps.layers.kernels`."""
+    return _OVERWRITING.get(activation)
