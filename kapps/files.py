@@ -1,4 +1,4 @@
-"""Write files and folders whole or not at all."""
+"""Write files and folders whole or not at all; and where those of kapps itself lie."""
 
 import contextlib
 import errno
@@ -24,6 +24,11 @@ REASONS = {
     errno.ENAMETOOLONG: "the name is too long",
 }
 FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def home() -> Path:
+    """The folder that kapps keeps its files in: KAPPS_HOME, or ~/.cache/kapps."""
+    return Path(os.environ.get("KAPPS_HOME") or "~/.cache/kapps").expanduser()
 
 
 @contextlib.contextmanager

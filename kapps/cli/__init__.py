@@ -20,6 +20,7 @@ JOBS = {
     "predict": "classify images",
     "export": "make a verified bundle for a phone (.tflite), a SavedModel or ONNX",
     "benchmark": "milliseconds, megabytes, operations and accuracy of what was exported",
+    "data": "look at a data set, check it, or write it as shards",
     "weights": "fetch, list, verify and clear published weights",
     "demo": "the whole path on real images in a few minutes, with a report",
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from kapps.data import annotations, labels
 from kapps.data.arrays import open_digits, open_npz
 from kapps.data.folders import open_folder
+from kapps.data.shards import open_shards
 from kapps.data.sources import Collection
 from kapps.data.tables import open_csv
 from kapps.data.tfrecords import open_tfds
@@ -20,8 +21,9 @@ KINDS: dict[str, Callable[[str, str, str], Collection]] = {
     "tfds": lambda name, uri, _: open_tfds(name, uri),
     "csv": open_csv,
     "npz": open_npz,
+    "shards": lambda path, uri, _: open_shards(path, uri),
 }
-FORMS = "digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH or the path of a folder"
+FORMS = "digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH, shards:FOLDER or the path of a folder"
 MADE_OF_CLASSES = {"labels": labels.to_labels, "values": labels.to_values}
 
 
@@ -29,7 +31,8 @@ def find(uri: str, annotation: str = "class") -> Collection:
     """List what an address of data holds, without reading a picture.
 
     Args:
-        uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", or a bare path.
+        uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", "shards:FOLDER", or a
+            bare path.
         annotation: what is to be learnt of each picture. "class": the one that it shows.
             "labels": several, or none. "values": numbers. See `kapps.data.labels` for what
             folders mean then, `kapps.data.tables.open_csv` and `kapps.data.arrays.open_npz` for

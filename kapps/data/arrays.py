@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kapps.data.sources import Collection, Source
+from kapps.data.texts import Numbered
 from kapps.errors import DataError, MissingFileError, MissingPackageError
 
 LAYOUTS = (  # keys of images, keys of labels, split
@@ -28,7 +29,7 @@ def open_digits(uri: str) -> Collection:
         raise MissingPackageError("digits needs scikit-learn; pip install scikit-learn.") from None
     digits = load_digits()
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-    names = [f"digits[{i}]" for i in range(len(images))]
+    names = Numbered("digits", len(images))
     source = Source(images, digits.target.astype(np.int64), names)
     classes = tuple(str(name) for name in digits.target_names)
     # The strokes touch the border of the picture: nothing is cropped.
@@ -108,7 +109,7 @@ def _part(
     if labels.dtype == np.int64 and labels.min() < 0:
         worst = int(labels.argmin())
         raise DataError(f"{path}: {label_key}[{worst}] is {labels[worst]}, but labels start at 0.")
-    names = [f"{key}[{i}]" for i in range(len(images))]
+    names = Numbered(key, len(images))
     return Source(_to_uint8(images, where), labels, names)
 
 

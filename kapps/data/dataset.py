@@ -16,6 +16,7 @@ import numpy as np
 from kapps.data import augment as augmentation
 from kapps.data import mixing
 from kapps.data.annotations import Rows
+from kapps.data.packed import BUFFER, shuffled
 from kapps.data.reading import Reader
 from kapps.data.transforms import Transform
 from kapps.errors import MissingPackageError
@@ -144,12 +145,17 @@ class Dataset:
     def _make_order(self, epoch: int) -> np.ndarray:
         if not self.training:
             return np.arange(self.images)
-        return np.random.default_rng([self._seed, epoch]).permutation(self.images)
+        rng = np.random.default_rng([self._seed, epoch])
+        stretches = getattr(self._reader.source.items, "stretches", None)
+        return rng.permutation(self.images) if stretches is None else shuffled(stretches, rng)
 
     def _batch(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray, np.int64]:
         epoch, step = int(epoch), int(step)
         start = step * self.batch_size + self._rank * self._rows
-        chosen = self._order(epoch)[start : start + self._rows]
+        order = self._order(epoch)
+        chosen = order[start : start + self._rows]
+        if self._count == 1:  # of several processes each would read all of it
+            self._reader.ahead(order[start + BUFFER : start + BUFFER + self._rows])
         images, chosen = self._reader.batch(chosen, epoch)
         labels = self._form.batch(self._reader.source.labels[chosen])
         key = augmentation.batch_key(self._seed, epoch, step * self._count + self._rank)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kapps.data.sources import Collection, Source
+from kapps.data.texts import Texts
 from kapps.errors import DataError, MissingFileError
 
 SPLIT_FOLDERS = {
@@ -58,7 +59,7 @@ def open_folder(path: str, uri: str) -> Collection:
                     "the parts of a data set must have the same class folders."
                 )
             classes = tuple(sorted({*classes, *extra}))
-    parts = {split: _source(root, classes, *listed[split]) for split in listed}
+    parts = {split: _source(root, roots[split], classes, *listed[split]) for split in listed}
     return Collection(uri, parts, classes, folders={part: str(roots[part]) for part in roots})
 
 
@@ -86,39 +87,44 @@ def _has_classes(folder: Path) -> bool:
     )
 
 
-def _list_part(root: Path) -> tuple[dict[str, list[Path]], list[tuple[str, str]]]:
-    """Files of each class, and what is no picture."""
-    files: dict[str, list[Path]] = {}
-    flat_files: dict[str, list[Path]] = {}
+def _list_part(root: Path) -> tuple[dict[str, Texts], list[tuple[str, str]]]:
+    """Files of each class, as their paths below `root`, and what is no picture."""
+    files: dict[str, Texts] = {}
+    flat_files: dict[str, list[str]] = {}
     skipped: list[tuple[str, str]] = []
-    for child in sorted(root.iterdir()):
+    with os.scandir(root) as children:
+        ordered = sorted(children, key=lambda child: child.name)
+    for child in ordered:
         if child.name.startswith("."):
             continue
         if child.is_dir():
             # A class folder counts even when empty, so that the error names it.
-            files[child.name] = _pictures(child, skipped)
+            files[child.name] = _pictures(child.path, skipped).under(f"{child.name}/")
         elif flat := FLAT_NAME.match(child.name):
-            if _is_picture(child, skipped):
-                flat_files.setdefault(flat[1], []).append(child)
+            if _is_picture(child.path, skipped):
+                flat_files.setdefault(flat[1], []).append(child.name)
         elif child.name.casefold() not in DEBRIS:
-            skipped.append((str(child), "outside the class folders"))
-    for wnid, paths in flat_files.items():
-        files.setdefault(_flat_class(wnid, paths), []).extend(paths)
-    return {name: paths for name, paths in files.items() if paths}, skipped
+            skipped.append((child.path, "outside the class folders"))
+    for wnid, names in flat_files.items():
+        name = _flat_class(wnid, names)
+        files[name] = Texts.joined([files.get(name, Texts.of(())), Texts.of(names)])
+    return {name: paths for name, paths in files.items() if len(paths)}, skipped
 
 
-def _flat_class(wnid: str, paths: list[Path]) -> str:
+def _flat_class(wnid: str, names: list[str]) -> str:
     """ "n01443537_goldfish" where all files say so; a number there is only that of a picture."""
-    texts = {FLAT_NAME.match(path.name)[2] for path in paths}
+    texts = {FLAT_NAME.match(name)[2] for name in names}
     text = texts.pop()
     return wnid if texts or FILE_ID.match(text) else f"{wnid}_{text}"
 
 
-def _pictures(folder: Path, skipped: list[tuple[str, str]]) -> list[Path]:
-    return [path for path in sorted(_walk(folder)) if _is_picture(path, skipped)]
+def _pictures(folder: str, skipped: list[tuple[str, str]]) -> Texts:
+    """The pictures in a folder, as their paths below it, in the order in which paths sort."""
+    names = sorted(_walk(folder), key=lambda name: name.split("/"))
+    return Texts.of(name for name in names if _is_picture(os.path.join(folder, name), skipped))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: str) -> Iterator[str]:
     seen = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
@@ -127,29 +133,37 @@ def _walk(folder: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in names)
+        below = os.path.relpath(place, folder).replace(os.sep, "/")
+        prefix = "" if below == "." else f"{below}/"
+        yield from (prefix + name for name in names)
 
 
-def _is_picture(path: Path, skipped: list[tuple[str, str]]) -> bool:
-    if path.name.startswith(".") or path.name.casefold() in DEBRIS:
+def _is_picture(path: str, skipped: list[tuple[str, str]]) -> bool:
+    name = path.replace(os.sep, "/").rpartition("/")[2]
+    if name.startswith(".") or name.casefold() in DEBRIS:
         return False
-    if path.suffix and path.suffix.casefold() not in SUFFIXES:
-        skipped.append((str(path), f"a {path.suffix} file is not a picture"))
+    _, dot, ending = name.rpartition(".")
+    if dot and ending and f".{ending.casefold()}" not in SUFFIXES:
+        skipped.append((path, f"a .{ending} file is not a picture"))
         return False
     return True
 
 
 def _source(
     root: Path,
+    part: Path,
     classes: tuple[str, ...],
-    files: dict[str, list[Path]],
+    files: dict[str, Texts],
     skipped: list[tuple[str, str]],
 ) -> Source:
-    paths = [path for name in classes for path in files.get(name, ())]
+    """The part of a data set that lies in the folder `part`, which is `root` or below it."""
+    present = [name for name in classes if name in files]
     counts = [len(files.get(name, ())) for name in classes]
     labels = np.repeat(np.arange(len(classes)), counts)
-    names = [path.relative_to(root).as_posix() for path in paths]
-    return Source([str(path) for path in paths], labels, names, tuple(skipped))
+    below = part.relative_to(root).as_posix()
+    names = Texts.joined([files[name] for name in present])
+    names = names if below == "." else names.under(f"{below}/")
+    return Source(names.under(os.path.join(root, "")), labels, names, tuple(skipped))
 
 
 def _why_empty(path: str, skipped: list[tuple[str, str]]) -> str:

@@ -40,7 +40,8 @@ def load(
     """Open a data set as batches for any backend.
 
     Args:
-        uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", or a bare path.
+        uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", "shards:FOLDER", or a
+            bare path.
         annotation: what is known about each picture: "class", "labels" (several) or "values"
             (numbers); see `kapps.data.annotations` for its form in a batch.
         size: pixels of the network's input, a number or (height, width); may be left out if

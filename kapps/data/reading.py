@@ -107,14 +107,16 @@ class Reader:
         keep = cache == "memory" or (cache == "auto" and self._bytes(source) <= memory_limit())
         self._decoded: np.ndarray | list[np.ndarray] | None = None
         good = self._prepare(source, keep, progress)
-        if not good:
+        if not len(good):
             name, reason = self.skipped[-1]
             raise DataError(f"none of {len(source)} pictures can be read; {name}: {reason}")
-        self.source = source if len(good) == len(source) else source.take(np.array(good))
+        self.source = source if len(good) == len(source) else source.take(good)
 
-    def _prepare(self, source: Source, keep: bool, progress: bool) -> list[int]:
+    def _prepare(self, source: Source, keep: bool, progress: bool) -> np.ndarray:
         """Look at every picture, keep it if `keep`, list the bad ones; indices of the others."""
         transform = self.transform
+        if not keep and getattr(source.items, "checked", False):
+            return np.arange(len(source))
         table: np.ndarray | None = None
         if keep and not transform.training:
             table = np.empty((len(source), *transform.size, transform.channels), np.uint8)
@@ -129,18 +131,23 @@ class Reader:
                 images.check(item)
             return None
 
-        good, pictures = [], []
+        good, pictures = np.ones(len(source), bool), []
         for i, result in enumerate(_in_parallel(_guarded(prepare), len(source), progress)):
             if isinstance(result, Exception):
                 self.skipped.append((source.names[i], str(result)))
-            else:
-                good.append(i)
+                good[i] = False
+            elif keep:
                 pictures.append(result)
         if table is not None:
-            self._decoded = table if len(good) == len(source) else table[good]
+            self._decoded = table if good.all() else table[good]
         elif keep:
             self._decoded = pictures
-        return good
+        return np.flatnonzero(good)
+
+    def ahead(self, indices: np.ndarray) -> None:
+        """Say which pictures are wanted soon; what lies in larger files is read in one go."""
+        if self._decoded is None and len(indices) and hasattr(self.source.items, "ahead"):
+            self.source.items.ahead(indices)
 
     @property
     def cached(self) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from kapps.data.texts import View
+
 SPLITS = ("train", "val", "test")
 
 
@@ -34,12 +36,12 @@ class Source:
         return Source(
             Picked(self.items, indices),
             self.labels[indices],
-            [self.names[i] for i in indices],
+            Picked(self.names, indices),
             self.skipped,
         )
 
 
-class Picked(Sequence):
+class Picked(View):
     """A sequence seen through a list of indices, without copying its items."""
 
     def __init__(self, items: Sequence[Any], indices: np.ndarray):
@@ -48,8 +50,24 @@ class Picked(Sequence):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, i: int) -> Any:
-        return self.items[self.indices[i]]
+    def at(self, i: int) -> Any:
+        return self.items[int(self.indices[i])]
+
+    @property
+    def checked(self) -> bool:
+        """As `kapps.data.packed.Packed` has it."""
+        return getattr(self.items, "checked", False)
+
+    @property
+    def stretches(self) -> np.ndarray | None:
+        """As `kapps.data.packed.Packed` has it."""
+        files = getattr(self.items, "stretches", None)
+        return None if files is None else files[self.indices]
+
+    def ahead(self, indices: np.ndarray) -> None:
+        """As `kapps.data.packed.Packed` does it."""
+        if hasattr(self.items, "ahead"):
+            self.items.ahead(self.indices[indices])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,12 +101,12 @@ def concatenate(sources: Sequence[Source]) -> Source:
     return Source(
         Chained([source.items for source in sources]),
         np.concatenate([source.labels for source in sources]),
-        [name for source in sources for name in source.names],
+        Chained([source.names for source in sources]),
         tuple(row for source in sources for row in source.skipped),
     )
 
 
-class Chained(Sequence):
+class Chained(View):
     """Several sequences one after the other, without copying their items."""
 
     def __init__(self, parts: Sequence[Sequence[Any]]):
@@ -98,6 +116,6 @@ class Chained(Sequence):
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def __getitem__(self, i: int) -> Any:
+    def at(self, i: int) -> Any:
         part = int(np.searchsorted(self.ends, i, side="right"))
         return self.parts[part][i - (int(self.ends[part - 1]) if part else 0)]

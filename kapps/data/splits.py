@@ -1,11 +1,13 @@
 """Choose the pictures of a split, dividing the data set where it is not divided."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from kapps.data import annotations
 from kapps.data.sources import SPLITS, Collection, Source, concatenate
+from kapps.data.texts import ENCODING
 from kapps.errors import DataError
 
 
@@ -59,7 +61,7 @@ def select(collection: Collection, split: str, validation: float) -> Source:
     return whole.take(chosen)
 
 
-def held_out(labels: np.ndarray, names: list[str], share: float) -> np.ndarray:
+def held_out(labels: np.ndarray, names: Sequence[str], share: float) -> np.ndarray:
     """Which pictures validate: of each class round(share * n), at least 1 and at most n - 1.
 
     Args:
@@ -73,7 +75,9 @@ def held_out(labels: np.ndarray, names: list[str], share: float) -> np.ndarray:
     chosen = np.zeros(len(labels), bool)
     if not share:
         return chosen
-    keys = np.array([hashlib.blake2b(n.encode(), digest_size=8).digest() for n in names], "S8")
+    texts = (name.encode(*ENCODING) for name in names)
+    digests = (hashlib.blake2b(text, digest_size=8).digest() for text in texts)
+    keys = np.fromiter(digests, "S8", len(names))
     order = np.lexsort((keys, labels))
     groups = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
     for group in groups:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kapps.data.folders import SPLIT_FOLDERS
 from kapps.data.sources import Collection, Source
+from kapps.data.texts import Texts
 from kapps.errors import DataError, MissingFileError
 
 INTEGER = re.compile(r"^\d+$")
@@ -178,18 +179,16 @@ def _parts(rows: list[Row], labels: np.ndarray, table: Path, path: str) -> dict[
         if not file.is_file():
             raise DataError(f"{path} line {row.line}: {row.path} does not exist in {table.parent}.")
         files.append(str(file))
-    whole = Source(files, labels, [row.path for row in rows])
-    splits = [row.split for row in rows]
-    if len(set(splits)) == 1:
-        return {splits[0]: whole}
-    marks = np.array(splits)
-    return {split: _chosen(whole, marks == split) for split in dict.fromkeys(splits)}
+    splits = np.array([row.split for row in rows])
+    return {
+        split: _chosen(files, rows, labels, np.flatnonzero(splits == split))
+        for split in dict.fromkeys(splits.tolist())
+    }
 
 
-def _chosen(whole: Source, mask: np.ndarray) -> Source:
-    places = np.flatnonzero(mask)
-    names = [whole.names[i] for i in places]
-    return Source([whole.items[i] for i in places], whole.labels[mask], names)
+def _chosen(files: list[str], rows: list[Row], labels: np.ndarray, places: np.ndarray) -> Source:
+    names = Texts.of(rows[i].path for i in places)
+    return Source(Texts.of(files[i] for i in places), labels[places], names)
 
 
 def _need(column: str, header: list[str], path: str) -> None:

@@ -23,7 +23,8 @@ class Settings:
     weights: str | None = setting(None, "tag or file of weights, for an application")
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     data: str | None = setting(
-        None, "digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH; a run knows its own"
+        None,
+        "digits, folder:, tfds:, csv:, npz: or shards: and a path or name; a run knows its own",
     )
     split: str = setting(
         "auto",

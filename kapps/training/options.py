@@ -18,7 +18,8 @@ class Options:
     """Data, optimisation and record of a training; each job adds its own fields."""
 
     data: str = setting(
-        help="images: digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH", metavar="DATA"
+        help="images: digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH, shards:PATH",
+        metavar="DATA",
     )
     size: int | None = setting(None, "height and width in pixels; the model's own", group="data")
     val: str | None = setting(

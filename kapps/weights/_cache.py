@@ -8,14 +8,13 @@ not at every start.
 import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from kapps.errors import FileWriteError
-from kapps.files import atomic_write, explain_write_errors
+from kapps.files import atomic_write, explain_write_errors, home
 
 MARKER = ".kapps.json"
 PART = ".part"
@@ -24,11 +23,6 @@ LOCK = ".lock"
 HELPERS = (MARKER, PART, ETAG, LOCK)
 CHUNK = 1 << 20
 KINDS = {"sha256": 64, "md5": 32, "sha256-prefix": None}  # kind of hash -> its number of digits
-
-
-def home() -> Path:
-    """The folder that kapps keeps its files in: KAPPS_HOME, or ~/.cache/kapps."""
-    return Path(os.environ.get("KAPPS_HOME") or "~/.cache/kapps").expanduser()
 
 
 def weights_folder() -> Path:

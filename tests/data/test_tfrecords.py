@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from kapps.data import find, load
-from kapps.data.images import open_image
-from kapps.data.tfrecords import Records
+from kapps.data import find, indexes, load, tfrecords
+from kapps.data.images import ImageError, open_image
+from kapps.data.tfrecords import read_records
 from kapps.errors import DataError
 
 from . import pictures
@@ -136,14 +136,48 @@ def test_errors(directory):
 
 def test_record_files_cut_short(directory, tmp_path):
     path = next(directory.glob("tiny_shapes/1.0.0/*train*tfrecord*"))
-    whole = Records([str(path)], "image")
-    assert len(whole) == 30
+    whole, labels = read_records([str(path)], "image", "label")
+    assert len(whole) == len(labels) == 30
     for cut in (1, 100):
         broken = tmp_path / "broken.tfrecord"
         broken.write_bytes(path.read_bytes()[:-cut])
         with pytest.raises(DataError, match="broken.tfrecord is cut short"):
-            Records([str(broken)], "image")
-    assert len(Records([], "image")) == 0
+            read_records([str(broken)], "image", "label")
+    with pytest.raises(DataError, match="a record without the feature 'photo'"):
+        read_records([str(path)], "photo", "label")
+    assert len(read_records([], "image", "label")[0]) == 0
+
+
+def test_places_are_those_that_tensorflow_finds(tmp_path):
+    """Against TensorFlow's own writer and parser: unpacked, negative, empty, in any order."""
+    import tensorflow as tf
+
+    path = tmp_path / "some.tfrecord"
+    rows = [(b"x" * size, label) for size, label in ((0, 3), (1, -1), (127, 0), (70_000, 1 << 40))]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for data, label in rows:
+            feature = {
+                "file_name": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"n.jpg"])),
+                "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[data, b"second"])),
+                "score": tf.train.Feature(float_list=tf.train.FloatList(value=[0.5])),
+                "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label, 9])),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writer.write(example.SerializeToString())
+    records, labels = read_records([str(path)], "image", "label")
+    assert list(zip(records, labels.tolist(), strict=True)) == rows
+    path.write_bytes(path.read_bytes()[:-40_000])
+    with pytest.raises(ImageError, match="some.tfrecord is cut short"):
+        records[3]
+
+
+def test_what_was_found_is_kept(directory, monkeypatch):
+    path = str(next(directory.glob("tiny_shapes/1.0.0/*train*tfrecord*")))
+    monkeypatch.setattr(indexes, "WORTH_KEEPING", 30)
+    first, labels = read_records([path], "image", "label")
+    monkeypatch.setattr(tfrecords, "_find_records", None)  # would raise if it were called
+    again, same = read_records([path], "image", "label")
+    assert again == first and np.array_equal(labels, same)
 
 
 def test_batches_of_every_split(directory):
