@@ -108,6 +108,7 @@ def _common_spec(source, file: str, form: str, mode: str, resize: dict) -> dict:
         "file": file,
         "format": form,
         "quantize": mode,
+        **{key: source.spec[key] for key in ("task", "annotation") if key in source.spec},
         "classes": source.model.output_shape[-1],
         "labels": "labels.txt" if source.labels else None,
         "resize": resize,
@@ -138,7 +139,9 @@ def resize_rule(transform) -> dict:
 
 
 def kind(source) -> str:
-    """ "probabilities", "logits" or "features"."""
+    """ "probabilities", "logits", "values" or "features"."""
+    if source.spec.get("annotation") == "values":
+        return "values"
     last = source.model.layers[-1]
     activation = getattr(getattr(last, "activation", None), "__name__", "")
     if type(last).__name__ in ("Softmax", "Activation") or activation == "softmax":

@@ -17,7 +17,7 @@ class Images:
 
     Attributes:
         pixels: uint8 (count, height, width, channels), RGB in 0..255.
-        labels: class indices of the model, or None when unknown.
+        labels: class indices of the model, or None when unknown or of another kind.
         where: the data they came from, for the report.
     """
 
@@ -47,7 +47,11 @@ def judging(source, uri: str | None) -> str:
     from kapps import data
 
     own = source.data and source.data[0]
-    if source.val is None or uri not in (None, own) or "test" in data.find(own).parts:
+    if (
+        source.val is None
+        or uri not in (None, own)
+        or "test" in data.find(own, source.spec.get("annotation", "class")).parts
+    ):
         return uri or own
     return source.val
 
@@ -72,7 +76,8 @@ def load(source, uri: str, *, split: str, limit: int, labelled: bool) -> Images:
     if not labelled and (loose := _loose(uri)):
         return _read(loose, transform, uri, limit)
     validation = source.data[1] if source.data and source.data[0] == uri else 0.2
-    collection = data.find(uri)
+    annotation = source.spec.get("annotation", "class")
+    collection = data.find(uri, annotation)
     if split == "auto":
         parts = collection.parts
         order = ("val", "test") if uri == source.val else ("test", "val")
@@ -84,6 +89,7 @@ def load(source, uri: str, *, split: str, limit: int, labelled: bool) -> Images:
         split = "all"
     dataset = data.load(
         uri,
+        annotation=annotation,
         split=split,
         validation=validation,
         transform=transform,
@@ -94,12 +100,13 @@ def load(source, uri: str, *, split: str, limit: int, labelled: bool) -> Images:
     batches = list(dataset)
     pixels = np.concatenate([images for images, _ in batches])
     labels = np.concatenate([labels for _, labels in batches])
-    if labelled and source.class_names is None and labels.max() >= source.model.output_shape[-1]:
+    by_class = labelled and annotation == "class"
+    if by_class and source.class_names is None and labels.max() >= source.model.output_shape[-1]:
         raise DataError(
             f"{uri} has more classes than the {source.model.output_shape[-1]} outputs of"
             f" {source.name}; give the data that it was trained on."
         )
-    return Images(pixels, labels.astype("int64") if labelled else None, f"{uri} ({split})")
+    return Images(pixels, labels.astype("int64") if by_class else None, f"{uri} ({split})")
 
 
 def photos(source) -> Images:

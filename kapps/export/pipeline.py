@@ -178,7 +178,8 @@ def _convert_and_verify(
     else:
         runner, spec, extra = _finish_plain(source, request, made, resize)
     request.say(f"comparing with Keras on {len(judged)} images")
-    result = verify.compare(expected, runner.predict(judged.pixels), judged)
+    annotation = source.spec.get("annotation", "class")
+    result = verify.compare(expected, runner.predict(judged.pixels), judged, annotation)
     report = {
         "origin": source.origin,
         "rebuilt": facts["rebuilt"],

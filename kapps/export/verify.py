@@ -14,6 +14,7 @@ KERAS_TOLERANCE = {"float16": 5e-2, "bfloat16": 2e-1}
 # Without labels, answers that changed may have been wrong before; this many may change for every
 # point of accuracy that may be lost.
 CHANGES_A_POINT = 5
+NEAR = 0.05  # of the range of a number over the images, within which two answers are the same
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Comparison:
         where: the data they came from.
         max_difference, mean_difference: of the outputs, absolute.
         relative_difference: the largest, as a share of the largest output.
-        agreement: share of images with the same first answer.
+        agreement: share of images with the same first answer; of several labels, share of the yes
+            and no that are the same; of numbers, share within a twentieth of their range.
         keras_top1, exported_top1: accuracy in [0, 1], None without labels.
     """
 
@@ -49,13 +51,16 @@ class Comparison:
         return {**dataclasses.asdict(self), "drop": self.drop}
 
 
-def compare(expected: np.ndarray, found: np.ndarray, images: Images) -> Comparison:
+def compare(
+    expected: np.ndarray, found: np.ndarray, images: Images, annotation: str = "class"
+) -> Comparison:
     """Compare outputs row by row.
 
     Args:
         expected: of the Keras model, float32 (count, ...).
         found: of the exported model, the same shape.
         images: what both saw.
+        annotation: what the outputs are: "class", "labels" or "values".
     """
     if expected.shape != found.shape:
         raise ValueError(f"outputs of shape {found.shape} against {expected.shape} of Keras.")
@@ -72,7 +77,7 @@ def compare(expected: np.ndarray, found: np.ndarray, images: Images) -> Comparis
         float(difference.max()) if finite else float("inf"),
         float(difference.mean()) if finite else float("inf"),
         float(difference.max()) / largest if finite else float("inf"),
-        float(np.mean(first == second)),
+        _agreement(expected, found, annotation),
         *top1,
     )
 
@@ -117,3 +122,12 @@ def failure(
 def _answers(outputs: np.ndarray) -> np.ndarray:
     """The first answer for each image."""
     return outputs.reshape(len(outputs), -1).argmax(axis=1)
+
+
+def _agreement(expected: np.ndarray, found: np.ndarray, annotation: str) -> float:
+    if annotation == "labels":
+        return float(np.mean((expected >= 0.5) == (found >= 0.5)))
+    if annotation == "values":
+        near = np.abs(found - expected) <= NEAR * np.ptp(expected, axis=0)
+        return float(np.mean(near.all(axis=-1)))
+    return float(np.mean(_answers(expected) == _answers(found)))

@@ -44,6 +44,7 @@ from kapps.layers.searched import searched_network
 from kapps.layers.token_windows import MergePatches
 from kapps.layers.tokens import TokensToMap
 from kapps.layers.transposed import conv_transpose, conv_transpose_norm_act
+from kapps.layers.units import Units
 from kapps.layers.unpooling import MaxPoolingWithSwitches2D, MaxUnpooling2D
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "StochasticPooling2D",
     "TokensToMap",
     "adaptive_avg_pool",
+    "Units",
     "attention_maps",
     "attention_pool",
     "branched_conv",

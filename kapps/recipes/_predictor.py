@@ -10,6 +10,7 @@ import numpy as np
 from kapps import tasks
 from kapps.applications import _named
 from kapps.errors import ExportError
+from kapps.tasks import scoring
 
 BATCH_SIZE = 32
 
@@ -26,7 +27,9 @@ class Predictor:
         named: whether the labels are real names.
         transform: `kapps.data.Transform` from a picture to the network's input.
         spec: the input contract that came with the model.
-        outputs: images uint8 (n, height, width, channels), 0..255, to rows (n, classes).
+        outputs: images uint8 (n, height, width, channels), 0..255, to rows (n, outputs).
+        task: what its answers mean.
+        kind: what its outputs are, see `kapps.tasks.Supervised.answers`.
     """
 
     name: str
@@ -37,6 +40,8 @@ class Predictor:
     transform: object
     spec: dict
     outputs: Callable[[np.ndarray], np.ndarray]
+    task: tasks.Supervised
+    kind: str | None = None
 
     @property
     def class_names(self) -> tuple | None:
@@ -48,15 +53,15 @@ class Predictor:
         return self.labels
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Class probabilities.
+        """What the model says.
 
         Args:
             images: (n, height, width, channels), RGB in 0..255.
 
         Returns:
-            float32 (n, classes), rows that sum to 1.
+            float32 (n, outputs): of a classifier, probabilities that sum to 1.
         """
-        return self.outputs(np.asarray(images))
+        return self.task.answers(self.outputs(np.asarray(images)), self.kind)
 
 
 def load_any(
@@ -101,7 +106,6 @@ def _keras(name: str, path: Path, batch_size: int, weights, arguments) -> Predic
     height, width, channels = found.image_shape
     spec = {**found.spec, "size": (height, width), "channels": channels}
     model, first = found.model, building.channels_first(found.model)
-    task = tasks.of_spec(spec)
     if len(model.output_shape) != 2:
         raise ExportError(f"{name} has no classifier: its output is {model.output_shape}.")
 
@@ -113,9 +117,10 @@ def _keras(name: str, path: Path, batch_size: int, weights, arguments) -> Predic
             padded = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
             padded = np.moveaxis(padded, -1, 1) if first else padded
             rows.append(model.predict_on_batch(padded)[: len(batch)])
-        return task.answers(model, np.concatenate(rows))
+        return np.concatenate(rows)
 
-    return _predictor(name, "keras", found.labels, model.output_shape[-1], spec, outputs)
+    kind, count = scoring.kind_of(model), model.output_shape[-1]
+    return _predictor(name, "keras", found.labels, count, spec, outputs, kind)
 
 
 def _exported(path: Path) -> Predictor:
@@ -135,11 +140,9 @@ def _exported(path: Path) -> Predictor:
     names = labels.read_text("utf-8").splitlines() if labels.is_file() else None
     form = spec.get("format") or ("litert" if path.suffix == ".tflite" else "saved_model")
 
-    def outputs(images: np.ndarray) -> np.ndarray:
-        return _probabilities(runner.predict(images))
-
     count = len(names) if names else _classes(runner, spec)
-    return _predictor(str(path), form, names, count, spec, outputs)
+    kind = spec["output"]["kind"] if "output" in spec else None
+    return _predictor(str(path), form, names, count, spec, runner.predict, kind)
 
 
 def _classes(runner, spec: dict) -> int:
@@ -149,18 +152,14 @@ def _classes(runner, spec: dict) -> int:
     return runner.predict(np.zeros((1, height, width, spec.get("channels", 3)), "uint8")).shape[-1]
 
 
-def _probabilities(rows: np.ndarray) -> np.ndarray:
-    """Rows as probabilities; those of a quantised softmax sum to nearly 1 already."""
-    rows = np.asarray(rows, "float32")
-    total = rows.sum(axis=1, keepdims=True)
-    if rows.min() >= 0 and np.abs(total - 1).max() < 0.1:
-        return rows / total
-    rows = np.exp(rows - rows.max(axis=1, keepdims=True))
-    return rows / rows.sum(axis=1, keepdims=True)
-
-
 def _predictor(
-    name: str, form: str, labels: list[str] | None, classes: int, spec: dict, outputs: Callable
+    name: str,
+    form: str,
+    labels: list[str] | None,
+    classes: int,
+    spec: dict,
+    outputs: Callable,
+    kind: str | None = None,
 ) -> Predictor:
     from kapps._imagenet import class_names
     from kapps.data import Transform
@@ -180,6 +179,8 @@ def _predictor(
         transform=Transform.from_spec(spec),
         spec=spec,
         outputs=outputs,
+        task=tasks.of_spec(spec),
+        kind=kind,
     )
 
 

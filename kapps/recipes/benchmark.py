@@ -172,6 +172,10 @@ def _accuracy(
     from kapps.training import progress
 
     predictor = _predictor.load_any(name, weights=weights, arguments=arguments)
+    if predictor.task.annotation != "class":
+        raise ValueError(
+            f"data={settings.data} judges classifiers; for {name} use kapps evaluate {name}."
+        )
     parts = data.find(settings.data).parts
     dataset = data.load(
         settings.data,

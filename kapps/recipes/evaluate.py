@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from kapps.cli.settings import main, setting
 
 SPLITS = ("auto", "train", "val", "test", "all")
-SHOWN = 20  # classes and confusions in the tables; the JSON has all
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,10 @@ def run(settings: Settings) -> dict:
         settings.weights,
         _named.arguments_of(settings.arguments),
     )
+    task = predictor.task
     dataset = data.load(
         uri,
+        annotation=task.annotation,
         split=split,
         validation=validation,
         size=None,
@@ -84,17 +85,15 @@ def run(settings: Settings) -> dict:
             predictor.predict, dataset, settings.batch_size, advance
         )
     result = {
-        "top1": scoring.accuracy(answers, labels),
-        "top5": scoring.accuracy(answers, labels, top=5),
-        "loss": scoring.cross_entropy(answers, labels),
-        "images": len(labels),
-        **_details(predictor, scoring.confusion(answers, labels)),
+        **task.evaluate(answers, labels, predictor.labels, predictor.wnids),
         "skipped": [{"image": name, "reason": reason} for name, reason in dataset.skipped],
         "model": settings.model,
         "data": uri,
         "split": split,
     }
-    print(json.dumps(result, indent=2, ensure_ascii=False)) if settings.json else _print(result)
+    print(json.dumps(result, indent=2, ensure_ascii=False)) if settings.json else _print(
+        task, result
+    )
     return result
 
 
@@ -113,72 +112,33 @@ def _what(settings: Settings) -> tuple[str, str, float]:
     held = trained.get("val")  # the data set that the training was judged by
     if uri is None:
         raise ValueError("data=None: say what to evaluate on, such as --data folder:photos.")
-    found = data.find(uri)
+    spec = folder / "spec.json"  # of a run or a bundle
+    known = json.loads(spec.read_text("utf-8")) if spec.is_file() else {}
+    annotation = known.get("annotation", "class")
+    found = data.find(uri, annotation)
     own = uri == trained.get("data")
     validation = trained["validation"] if own else settings.validation
     split = settings.split
     wants_held = split == "val" or (split == "auto" and "test" not in found.parts)
     if held and ((own and wants_held) or (uri == held and split in ("auto", "val"))):
-        return held, judging_part(data.find(held)), validation
+        return held, judging_part(data.find(held, annotation)), validation
     if split == "auto":
         is_held = own and (validation or "val" in found.parts)
         split = "test" if "test" in found.parts else "val" if is_held else "all"
     return uri, split, validation
 
 
-def _details(predictor, counts) -> dict:
-    """Per class and confusion, of the classes that occur."""
-    occurs = [int(i) for i in counts.sum(axis=1).nonzero()[0]]
-    seen = sorted({*occurs, *(int(i) for i in counts.sum(axis=0).nonzero()[0])})
-    per_class = [
-        {
-            "index": i,
-            "wnid": predictor.wnids[i],
-            "label": predictor.labels[i],
-            "images": int(counts[i].sum()),
-            "top1": float(counts[i, i] / counts[i].sum()),
-        }
-        for i in occurs
-    ]
-    matrix = counts[seen][:, seen].tolist()
-    labels = [predictor.labels[i] for i in seen]
-    return {"per_class": per_class, "confusion": {"labels": labels, "matrix": matrix}}
-
-
-def _print(result: dict) -> None:
+def _print(task, result: dict) -> None:
     from kapps.recipes import _tables
 
-    columns = ("model", "data", "split", ">images", ">top-1 %", ">top-5 %", ">loss")
-    row = (result["model"], result["data"], result["split"], result["images"])
-    shares = (_tables.percent(result["top1"]), _tables.percent(result["top5"]))
-    _tables.print_table(columns, [(*row, *shares, f"{result['loss']:.4f}")])
-    worst = sorted(result["per_class"], key=lambda row: row["top1"])[:SHOWN]
-    _tables.print_table(
-        ("class", ">images", ">top-1 %"),
-        [(row["label"], row["images"], _tables.percent(row["top1"])) for row in worst],
-        title=f"{len(worst)} of {len(result['per_class'])} classes, the worst first",
-    )
-    _print_confusion(**result["confusion"])
+    first, *others = task.tables(result)
+    names = tuple(result[name] for name in ("model", "data", "split"))
+    columns = ("model", "data", "split", *first.columns)
+    _tables.print_table(columns, [(*names, *first.rows[0])])
+    for table in others:
+        _tables.print_table(table.columns, table.rows, title=table.title)
     for row in result["skipped"]:
         print(f"left out {row['image']}: {row['reason']}")
-
-
-def _print_confusion(labels: list[str], matrix: list[list[int]]) -> None:
-    from kapps.recipes import _tables
-
-    if len(labels) <= SHOWN:
-        rows = [(label, *counts) for label, counts in zip(labels, matrix, strict=True)]
-        title = "confusion: true class by row, predicted by column"
-        _tables.print_table(("class", *(f">{label}" for label in labels)), rows, title=title)
-        return
-    pairs = [
-        (count, labels[i], labels[j])
-        for i, row in enumerate(matrix)
-        for j, count in enumerate(row)
-        if i != j and count
-    ]
-    rows = [(true, guess, count) for count, true, guess in sorted(pairs, reverse=True)[:SHOWN]]
-    _tables.print_table(("true class", "taken for", ">images"), rows, title="most confused")
 
 
 if __name__ == "__main__":

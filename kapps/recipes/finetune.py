@@ -85,7 +85,7 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
             model = task.complete(source.build(size, len(names), task.activation))
             twin = layers.Network(model.input, model.outputs[0], name=model.name)
             freezing.unfreeze(model, settings.unfreeze)  # a wrong word shows before hours of work
-            spec = building.describe(source.spec, train.transform, len(names), settings.task)
+            spec = building.describe(source.spec, train.transform, len(names), task, settings.task)
             building.carry(model, spec)
             if run is None:
                 run = job.begin(settings, "finetune", names, spec)

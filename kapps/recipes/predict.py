@@ -32,14 +32,14 @@ class Settings:
 
 
 def run(settings: Settings) -> list[dict]:
-    """Classify pictures and print the most probable classes of each.
+    """Say what is in pictures: print the most probable classes, or the numbers, of each.
 
     Pictures of a folder or a pattern that cannot be read are left out and named on stderr; one that
     was named itself is an error.
 
     Returns:
         [{"image": path, "predictions": [{"index", "wnid" or None, "label", "score" in 0..1}]}],
-        best first.
+        best first; of a regression each prediction has a "value" in its place.
 
     Raises:
         KappsError, ValueError: no such picture or model, or a picture that cannot be read.
@@ -90,7 +90,9 @@ def run(settings: Settings) -> list[dict]:
             classify(names, pixels)
     if not results:
         raise ValueError(f"none of the {len(files)} pictures could be read; see above.")
-    print(json.dumps(results, indent=2, ensure_ascii=False)) if settings.json else _print(results)
+    print(json.dumps(results, indent=2, ensure_ascii=False)) if settings.json else _print(
+        predictor.task, results
+    )
     return results
 
 
@@ -124,28 +126,29 @@ def _files(word: str) -> Iterator[tuple[str, bool]]:
 
 
 def _best(predictor, answer, top: int) -> list[dict]:
-    order = (-answer).argsort(kind="stable")[:top]
     return [
         {
-            "index": int(i),
+            "index": i,
             "wnid": predictor.wnids[i],
             "label": predictor.labels[i],
-            "score": float(answer[i]),
+            predictor.task.answer: float(answer[i]),
         }
-        for i in order
+        for i in predictor.task.read(answer, top)
     ]
 
 
-def _print(results: list[dict]) -> None:
+def _print(task, results: list[dict]) -> None:
     from kapps.recipes import _tables
 
     rows = []
     for result in results:
         name = result["image"]
         for prediction in result["predictions"]:
-            rows.append((name, prediction["label"], f"{100 * prediction['score']:.2f}"))
+            rows.append((name, prediction["label"], task.text(prediction[task.answer])))
             name = ""
-    _tables.print_table(("image", "class", ">%"), rows)
+        if name:  # of several labels none is certain enough
+            rows.append((name, "-", "-"))
+    _tables.print_table(("image", *task.column), rows)
 
 
 if __name__ == "__main__":

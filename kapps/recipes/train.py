@@ -69,9 +69,8 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
             )
             model = task.complete(model)
             twin = layers.Network(model.input, model.outputs[0], name=model.name)
-            spec = building.describe(
-                layers.spec_of(model), train.transform, len(names), settings.task
-            )
+            spec = layers.spec_of(model)
+            spec = building.describe(spec, train.transform, len(names), task, settings.task)
             building.carry(model, spec)
             if run is None:
                 run = job.begin(settings, "train", names, spec)

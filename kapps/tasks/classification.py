@@ -8,13 +8,13 @@ import numpy as np
 from kapps.data import functions
 from kapps.errors import SettingsError
 from kapps.tasks import scoring
-from kapps.tasks.task import Metric, Supervised
+from kapps.tasks.task import Metric, Supervised, Table
 
 if TYPE_CHECKING:
     import keras
 
 LOSSES = ("cross_entropy", "bce", "focal")
-CLASS_WEIGHTS = ("none", "balanced")
+SHOWN = 20  # classes and confusions in the tables; the JSON has all
 
 
 class Classification(Supervised):
@@ -77,7 +77,7 @@ class Classification(Supervised):
         if ":" in self.kind:
             return self.own_loss
         common = {
-            "from_logits": not scoring.ends_in_probabilities(network),
+            "from_logits": scoring.kind_of(network) == "logits",
             "class_weights": self.weights,
         }
         if self.kind == "bce":
@@ -93,10 +93,16 @@ class Classification(Supervised):
 
         return Sided(network, self.aux_weight) if len(network.outputs) > 1 else network
 
-    def answers(self, network: "keras.Model", rows: np.ndarray) -> np.ndarray:
-        if scoring.ends_in_probabilities(network):
-            return np.asarray(rows, "float32")
-        return scoring.sigmoid(rows) if self.kind == "bce" else scoring.softmax(rows)
+    def answers(self, rows: np.ndarray, kind: str | None = None) -> np.ndarray:
+        rows = np.asarray(rows, "float32")
+        total = rows.sum(axis=1, keepdims=True)
+        # Those of a quantised softmax sum to nearly 1.
+        normal = rows.min(initial=0) >= 0 and np.abs(total - 1).max(initial=0) < 0.1
+        if kind is None:
+            kind = "probabilities" if normal else "logits"
+        if kind != "probabilities":
+            return scoring.sigmoid(rows) if self.kind == "bce" else scoring.softmax(rows)
+        return rows / total if normal and self.kind != "bce" else rows
 
     def measure(self, answers: np.ndarray, annotations: np.ndarray) -> dict[str, float]:
         if self.kind == "bce":
@@ -106,5 +112,61 @@ class Classification(Supervised):
         own = {f.__name__: float(f(annotations, answers)) for f in self.own_metrics}
         return {"loss": loss, "accuracy": scoring.accuracy(answers, annotations), **own}
 
-    def read(self, row: np.ndarray, names: Sequence[str], top: int) -> list[tuple[int, float]]:  # noqa: ARG002
-        return [(int(i), float(row[i])) for i in (-row).argsort(kind="stable")[:top]]
+    def read(self, row: np.ndarray, top: int) -> list[int]:
+        return [int(i) for i in (-row).argsort(kind="stable")[:top]]
+
+    def evaluate(
+        self, answers: np.ndarray, annotations: np.ndarray, labels: Sequence[str], ids: Sequence
+    ) -> dict:
+        found = self.measure(answers, annotations)
+        counts = scoring.confusion(answers, annotations)
+        occurs = [int(i) for i in counts.sum(axis=1).nonzero()[0]]
+        seen = sorted({*occurs, *(int(i) for i in counts.sum(axis=0).nonzero()[0])})
+        per_class = [
+            {
+                "index": i,
+                "wnid": ids[i],
+                "label": labels[i],
+                "images": int(counts[i].sum()),
+                "top1": float(counts[i, i] / counts[i].sum()),
+            }
+            for i in occurs
+        ]
+        matrix = counts[seen][:, seen].tolist()
+        return {
+            "top1": found.pop("accuracy"),
+            "top5": scoring.accuracy(answers, annotations, top=5),
+            **found,
+            "images": len(answers),
+            "per_class": per_class,
+            "confusion": {"labels": [labels[i] for i in seen], "matrix": matrix},
+        }
+
+    def tables(self, result: dict) -> list[Table]:
+        own = [f.__name__ for f in self.own_metrics]
+        columns = (">images", ">top-1 %", ">top-5 %", ">loss", *(f">{name}" for name in own))
+        shares = (f"{100 * result['top1']:.1f}", f"{100 * result['top5']:.1f}")
+        more = (f"{result['loss']:.4f}", *(f"{result[name]:.4g}" for name in own))
+        worst = sorted(result["per_class"], key=lambda row: row["top1"])[:SHOWN]
+        title = f"{len(worst)} of {len(result['per_class'])} classes, the worst first"
+        rows = [(row["label"], row["images"], f"{100 * row['top1']:.1f}") for row in worst]
+        return [
+            Table("", columns, [(result["images"], *shares, *more)]),
+            Table(title, ("class", ">images", ">top-1 %"), rows),
+            _confusion(**result["confusion"]),
+        ]
+
+
+def _confusion(labels: list[str], matrix: list[list[int]]) -> Table:
+    if len(labels) <= SHOWN:
+        rows = [(label, *counts) for label, counts in zip(labels, matrix, strict=True)]
+        title = "confusion: true class by row, predicted by column"
+        return Table(title, ("class", *(f">{label}" for label in labels)), rows)
+    pairs = [
+        (count, labels[i], labels[j])
+        for i, row in enumerate(matrix)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    rows = [(true, guess, count) for count, true, guess in sorted(pairs, reverse=True)[:SHOWN]]
+    return Table("most confused", ("true class", "taken for", ">images"), rows)

@@ -125,3 +125,30 @@ class BinaryCrossEntropy(keras.losses.Loss):
             "gamma": self.gamma,
             "class_weights": self.class_weights,
         }
+
+
+@keras.saving.register_keras_serializable("kapps")
+class ScaledError(keras.losses.Loss):
+    """Errors of numbers, each divided by the scale of its number; the mean over the numbers.
+
+    Args:
+        kind: "mse", "mae" or "huber", see `kapps.tasks.regression.Regression`.
+        scale: of each number, such as its deviation.
+    """
+
+    def __init__(self, kind: str, scale: list[float], name: str = "scaled_error"):
+        super().__init__(name=name)
+        self.kind, self.scale = kind, scale
+
+    def call(self, y_true, y_pred):
+        """Loss of each image, shape (batch,)."""
+        error = ops.cast(y_pred, "float32") - ops.cast(y_true, "float32")
+        size = ops.abs(error / ops.convert_to_tensor(self.scale, "float32"))
+        if self.kind == "mse":
+            size = ops.square(size)
+        elif self.kind == "huber":
+            size = ops.where(size < 1.0, 0.5 * ops.square(size), size - 0.5)
+        return ops.mean(size, axis=-1)
+
+    def get_config(self) -> dict:
+        return {"name": self.name, "kind": self.kind, "scale": self.scale}

@@ -7,13 +7,17 @@ import numpy as np
 SMALLEST = 1e-7  # probability below which the loss stops growing, as in Keras
 
 
-def ends_in_probabilities(model) -> bool:
-    """Whether the outputs of `model` are probabilities already: softmax or sigmoid at the end."""
+def kind_of(model) -> str:
+    """What the outputs of a Keras model are: "probabilities", "values" in units, or "logits"."""
     import keras
+
+    from kapps.layers import Units
 
     layer = model.layers[-1]
     ends = (keras.activations.softmax, keras.activations.sigmoid)
-    return getattr(layer, "activation", None) in ends or isinstance(layer, keras.layers.Softmax)
+    if getattr(layer, "activation", None) in ends or isinstance(layer, keras.layers.Softmax):
+        return "probabilities"
+    return "values" if isinstance(layer, Units) else "logits"
 
 
 def softmax(rows: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,12 +13,20 @@ if TYPE_CHECKING:  # what a phone's file answers is judged without Keras
     import keras
 
 
+class Table(NamedTuple):
+    """Rows of texts for people; a column whose title starts with ">" holds numbers."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
 class Task:
     """What is learnt, in one object.
 
     A subclass is a task; its constructor takes its settings by name, with defaults, and these are
     the settings of `kapps train` that the task has. What a loss needs beyond an answer and its
-    annotation belongs into a `Trainee`.
+    annotation belongs into a `kapps.tasks.trainee.Trainee`.
 
     Attributes:
         annotation: what `kapps.data.load` gives beside a picture: "class", "labels", "values".
@@ -28,6 +36,7 @@ class Task:
         metrics: what a model is judged by, the best for ranking epochs first. Of those with
             `trained`, Keras measures one of the same name on the training batches.
         counted: what there are as many of as the network has outputs, for messages.
+        becomes: the name of the task that a trained model has, where it is another.
         mixes: whether mixup and cutmix may blend the annotations of two pictures.
         on_features: whether a classifier may be trained on what the frozen network below it said.
     """
@@ -37,6 +46,7 @@ class Task:
     activation: str | None = "softmax"
     metrics: tuple[Metric, ...] = ()
     counted: str = "classes"
+    becomes: str | None = None
     mixes: bool = False
     on_features: bool = True
 
@@ -88,10 +98,18 @@ class Task:
 
 
 class Supervised(Task):
-    """A task with an annotation for each picture and one row of numbers as the answer."""
+    """A task with an annotation for each picture and one row of numbers as the answer.
+
+    Attributes:
+        answer: what `predict` calls a number of an answer: "score", "value".
+        column: the titles of the two columns in which an answer is printed.
+    """
+
+    answer: str = "score"
+    column: tuple[str, str] = ("class", ">%")
 
     def loss(self, network: "keras.Model") -> "keras.losses.Loss":
-        """The loss of (annotations, answers)."""
+        """The loss of (annotations, outputs of `network`)."""
         raise NotImplementedError
 
     def keras_metrics(self) -> list:
@@ -101,8 +119,13 @@ class Supervised(Task):
     def compiled(self, network: "keras.Model") -> dict:
         return {"loss": self.loss(network), "metrics": self.keras_metrics()}
 
-    def answers(self, network: "keras.Model", rows: np.ndarray) -> np.ndarray:  # noqa: ARG002
-        """Outputs of `network` as they are meant: probabilities in 0..1, or numbers; float32."""
+    def answers(self, rows: np.ndarray, kind: str | None = None) -> np.ndarray:  # noqa: ARG002
+        """Outputs (pictures, n) as what they mean, in float32.
+
+        Args:
+            rows: outputs of a network, or of a file that was exported from one.
+            kind: "probabilities", "logits" or "values"; None where a bare file does not tell.
+        """
         return np.asarray(rows, "float32")
 
     def measure(self, answers: np.ndarray, annotations: np.ndarray) -> dict[str, float]:
@@ -114,12 +137,40 @@ class Supervised(Task):
         """
         raise NotImplementedError
 
-    def read(self, row: np.ndarray, names: Sequence[str], top: int) -> list[tuple[int, float]]:
-        """What one answer says, as (output number, value) pairs, the most important first."""
+    def read(self, row: np.ndarray, top: int) -> list[int]:
+        """The numbers of the outputs that an answer is about, the most important first."""
         raise NotImplementedError
+
+    def text(self, value: float) -> str:
+        """A number of an answer as it is printed."""
+        return f"{100 * value:.2f}"
+
+    def evaluate(
+        self,
+        answers: np.ndarray,
+        annotations: np.ndarray,
+        labels: Sequence[str],  # noqa: ARG002
+        ids: Sequence,  # noqa: ARG002
+    ) -> dict:
+        """All that `kapps evaluate` says about answers; JSON-able. By default what `measure` says.
+
+        Args:
+            answers, annotations: see `measure`.
+            labels: of the outputs.
+            ids: WordNet ids of the outputs, or None each.
+        """
+        return {**self.measure(answers, annotations), "images": len(answers)}
+
+    def tables(self, result: dict) -> list[Table]:
+        """The same for people; the first has one row, to which the command adds the names."""
+        names = [metric.name for metric in self.metrics if metric.name in result]
+        shares = {metric.name for metric in self.metrics if metric.share}
+        cells = [f"{result[n]:.2%}" if n in shares else f"{result[n]:.4g}" for n in names]
+        columns = (">images", *(f">{name.replace('_', ' ')}" for name in names), ">loss")
+        return [Table("", columns, [(result["images"], *cells, f"{result['loss']:.4f}")])]
 
     def judge(self, network: "keras.Model", data, advance: Callable | None = None) -> dict:
         rows, annotations = scoring.predict_batches(
             network.predict_on_batch, data, data.batch_size, advance
         )
-        return self.measure(self.answers(network, rows), annotations)
+        return self.measure(self.answers(rows, scoring.kind_of(network)), annotations)

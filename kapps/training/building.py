@@ -14,6 +14,7 @@ from kapps import runs
 from kapps.applications import _named as named
 from kapps.data.transforms import Transform
 from kapps.errors import SettingsError
+from kapps.tasks import Task
 from kapps.training.options import PRECISIONS
 
 
@@ -151,11 +152,12 @@ def carry(model, spec: dict) -> None:
             layer.spec = {**layer.spec, **spec}
 
 
-def describe(spec: dict, transform: Transform, classes: int, task: str) -> dict:
+def describe(spec: dict, transform: Transform, classes: int, task: Task, name: str) -> dict:
     """The contract of a trained model: what it carries, how its pictures were cut, its task."""
     return {
         **spec,
-        "task": task,
+        "task": task.becomes or name,
+        "annotation": task.annotation,
         "size": transform.size[0],
         "crop_pct": transform.crop_pct,
         "interpolation": transform.interpolation,

@@ -12,7 +12,7 @@ import numpy as np
 
 from kapps import runs
 from kapps.files import atomic_path, atomic_write
-from kapps.layers import Network
+from kapps.layers import Network, Units
 from kapps.tasks import Task
 from kapps.training import engine, progress
 from kapps.training.folding import fold_norms
@@ -47,12 +47,14 @@ def backbone_of(model) -> keras.Model:
 
 
 def classifier_of(model) -> keras.layers.Dense:
-    """The last layer of `model`.
+    """The last layer of `model` with weights.
 
     Raises:
         ValueError: it is no Dense.
     """
     layer = model.layers[-1]
+    if isinstance(layer, Units):
+        layer = layer.input._keras_history.operation
     if not isinstance(layer, keras.layers.Dense):
         raise ValueError(
             f"model {model.name!r} ends in {layer.name!r} ({type(layer).__name__}), expected a "
@@ -213,6 +215,7 @@ def train_head(
     x = keras.layers.Dropout(rate)(inputs) if rate else inputs
     dense = keras.layers.Dense.from_config(classifier.get_config() | {"trainable": True})
     head = keras.Model(inputs, dense(x), name="head")
+    head = task.complete(head) if task else head
     # From zero: what random weights say about directions that the features hardly use would stay,
     # which cost 2 to 3 points of test accuracy on sign_digits.
     dense.set_weights([np.zeros_like(np.asarray(w)) for w in dense.get_weights()])
