@@ -200,3 +200,14 @@ def test_without_a_flag_the_first_backend_installed_is_taken(monkeypatch, tmp_pa
         (tmp_path / "keras.json").write_text(json.dumps({"backend": configured}))
         _console.choose_backend()
         assert os.environ.get("KERAS_BACKEND") == expected
+
+
+def test_help_leaves_what_is_rarely_changed_to_help_all(capsys):
+    assert cli.main(["train", "--help"]) == 0
+    page = capsys.readouterr().out
+    assert "--focal-gamma" not in page
+    assert "--help-all" in page
+    assert cli.main(["train", "--help-all"]) == 0
+    whole = capsys.readouterr().out
+    assert "--focal-gamma float" in whole
+    assert set(page.split()) - set(whole.split()) == set()

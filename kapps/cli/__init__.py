@@ -16,6 +16,7 @@ JOBS = {
     "info": "everything about one model",
     "train": "train a model from scratch",
     "finetune": "teach a pretrained model your own classes",
+    "recipes": "the configurations that come with kapps",
     "evaluate": "accuracy and confusion matrix of a model, a run or a .tflite",
     "predict": "classify images",
     "export": "make a verified bundle for a phone (.tflite), a SavedModel or ONNX",

@@ -111,9 +111,17 @@ def _configured_backend() -> str | None:
         return None  # no file, or one that Keras too would not read
 
 
-def job_help(cls: type, run: typing.Callable, prog: str) -> str:
-    """The text of `kapps <job> --help`: usage, what the job does, its settings by group."""
+def job_help(cls: type, run: typing.Callable, prog: str, whole: bool = False) -> str:
+    """The text of `kapps <job> --help`: usage, what the job does, its settings by group.
+
+    Args:
+        cls, run: the settings of the job and what it does.
+        prog: how it is called.
+        whole: with the settings that are rarely changed.
+    """
     fields = dataclasses.fields(cls)
+    advanced = [field.name for field in fields if field.metadata.get("advanced")]
+    fields = [field for field in fields if whole or field.name not in advanced]
     hints = typing.get_type_hints(cls)
     bare = [f"[{f.name.upper()}]" if _optional(f) else f.name.upper() for f in fields if _bare(f)]
     usage = " ".join([prog, *bare, "[--name value | name=value ...]"])
@@ -127,6 +135,9 @@ def job_help(cls: type, run: typing.Callable, prog: str) -> str:
         ("--backend NAME", f"Keras backend: {', '.join(BACKENDS)}"),
         ("--help", "show this"),
     ]
+    if advanced:
+        more = f"and the {len(advanced)} settings that are rarely changed"
+        groups["every job"].append(("--help-all", more))
     width = min(34, max(len(left) for rows in groups.values() for left, _ in rows))
     lines = [f"usage: {usage}", "", about]
     for title, rows in groups.items():

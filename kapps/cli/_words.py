@@ -11,7 +11,15 @@ KEY_VALUE = re.compile(r"^([A-Za-z_][\w-]*)=(.*)$", re.DOTALL)
 
 
 class HelpRequested(Exception):
-    """`--help` was among the words; the caller prints the help and ends."""
+    """`--help` was among the words; the caller prints the help and ends.
+
+    Attributes:
+        whole: whether it was `--help-all`.
+    """
+
+    def __init__(self, whole: bool = False):
+        super().__init__()
+        self.whole = whole
 
 
 def flag(name: str) -> str:
@@ -42,8 +50,8 @@ class Words:
             if word == "--":
                 bare += words
                 break
-            if word in ("-h", "--help"):
-                raise HelpRequested
+            if word in ("-h", "--help", "--help-all"):
+                raise HelpRequested(whole=word == "--help-all")
             if word.startswith("--"):
                 self._flag(word, words)
             elif match := KEY_VALUE.match(word):

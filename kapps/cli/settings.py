@@ -87,22 +87,33 @@ def from_dict(cls: type, values: dict[str, object], *, texts: dict[str, object] 
     return cls(**result)
 
 
+def find_config(name: str | Path) -> Path:
+    """The YAML file that `--config` means: a path, or the name of one in kapps/recipes/configs/.
+
+    Raises:
+        SettingsError: there is no such file.
+    """
+    path = Path(name)
+    shipped = Path(__file__).parent.parent / "recipes" / "configs" / f"{path}.yaml"
+    if not path.is_file() and not path.suffix and shipped.is_file():
+        return shipped
+    if not path.is_file():
+        names = [file.stem for file in shipped.parent.glob("*.yaml")]
+        said = "; kapps recipes lists those that come with kapps."
+        guess = did_you_mean(str(path), names, otherwise=said)
+        raise SettingsError(f"config file {str(path)!r} is not there{guess}")
+    return path
+
+
 def read_yaml(path: str | Path) -> dict[str, object]:
-    """The mapping in a YAML file; a name of `kapps/recipes/configs/` works without its folder.
+    """The mapping in a YAML file; the argument is that of `find_config`.
 
     Raises:
         SettingsError: no such file, not YAML, not a mapping, or a name that is there twice.
     """
     import yaml
 
-    path = Path(path)
-    shipped = Path(__file__).parent.parent / "recipes" / "configs" / f"{path}.yaml"
-    if not path.is_file() and not path.suffix and shipped.is_file():
-        path = shipped
-    if not path.is_file():
-        names = sorted(file.stem for file in shipped.parent.glob("*.yaml"))
-        shipped_names = f" (shipped configurations: {', '.join(names)})" if names else ""
-        raise SettingsError(f"config file {str(path)!r} is not there{shipped_names}.")
+    path = find_config(path)
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -183,7 +194,7 @@ def parse(cls: type, argv: list[str], *, extra: tuple[str, ...] = ()):
 
     Raises:
         SettingsError: one sentence about what does not fit.
-        HelpRequested: `-h` or `--help` was given.
+        HelpRequested: `-h`, `--help` or `--help-all` was given.
     """
     reader = Words(cls, ("config", *extra))
     texts = reader.read(list(argv))
@@ -203,8 +214,8 @@ def main(cls: type, run: typing.Callable, argv: list[str] | None = None, *, prog
     def job() -> None:
         try:
             settings, others = parse(cls, argv, extra=("backend",))
-        except HelpRequested:
-            print(_console.job_help(cls, run, prog), end="")
+        except HelpRequested as help:
+            print(_console.job_help(cls, run, prog, help.whole), end="")
             return
         _console.choose_backend(others.get("backend") or getattr(settings, "backend", None))
         with quiet():

@@ -66,9 +66,15 @@ class Options:
         None, "distillation: application, run folder, .keras or .tflite", group="task"
     )
     distill: str = setting(
-        "soft", "what of the teacher", choices=("soft", "hard", "features"), group="task"
+        "soft",
+        "what of the teacher",
+        choices=("soft", "hard", "features"),
+        group="task",
+        advanced=True,
     )
-    distill_weight: float = setting(0.5, "share of the teacher in the loss", group="task")
+    distill_weight: float = setting(
+        0.5, "share of the teacher in the loss", group="task", advanced=True
+    )
     temperature: float = setting(3.0, "of soft labels", group="task", advanced=True)
 
     epochs: int = setting(20, "passes over the images", group="optimisation")
@@ -99,6 +105,7 @@ class Options:
         "compile the training step as one program: XLA, torch.compile",
         choices=JIT_COMPILE,
         group="run",
+        advanced=True,
     )
     distribute: bool = setting(False, "use all devices", group="run")
     tensorboard: bool = setting(True, "write TensorBoard event files", group="run")

@@ -4,7 +4,8 @@ import pytest
 
 import kapps.recipes
 from kapps.cli.settings import parse
-from kapps.recipes import finetune, train
+from kapps.errors import SettingsError
+from kapps.recipes import finetune, recipes, train
 
 CONFIGS = sorted((Path(kapps.recipes.__file__).parent / "configs").glob("*.yaml"))
 
@@ -20,3 +21,14 @@ def test_a_shipped_configuration_is_what_its_header_says(path):
     assert parse(settings, words).out == f"runs/{path.stem}"
     assert path.stem in words
     assert any("Measured" in line for line in header)
+
+
+def test_the_list_tells_name_job_and_source(capsys):
+    found = {row["name"]: row for row in recipes.run(recipes.Settings())}
+    assert set(found) == {path.stem for path in CONFIGS}
+    assert found["lenet5_digits"]["job"] == "train"
+    assert "lenet5_digits" in capsys.readouterr().out
+    recipes.run(recipes.Settings("lenet5_digits"))
+    assert capsys.readouterr().out == Path(found["lenet5_digits"]["path"]).read_text("utf-8")
+    with pytest.raises(SettingsError, match="'lenet5_digit' is not there; did you mean 'lenet5_"):
+        recipes.run(recipes.Settings("lenet5_digit"))
