@@ -34,6 +34,9 @@ class Settings(Options):
         "all", "all, none, share from the top (0.3), or first stage (stage5)", group="optimisation"
     )
     train_norms: bool = setting(False, "train BatchNorm too", group="optimisation")
+    norm_momentum: str = setting(
+        "own", "of BatchNorm: own (the network's), auto, or a number", group="optimisation"
+    )
 
 
 def run(settings: Settings, callbacks: Sequence = ()) -> dict:
@@ -181,6 +184,7 @@ def _head(
             learning_rate=settings.learning_rate_head,
             warmup_epochs=min(settings.warmup_epochs, settings.epochs_head / 4),
             accumulate=1,
+            **job.HEAD,
         ),
         settings.batch_size_head,
         task=task,

@@ -12,7 +12,7 @@ import numpy as np
 from kapps import runs, tasks
 from kapps.errors import RunError
 from kapps.tasks import Task
-from kapps.training import devices, optimization, progress, state
+from kapps.training import devices, norms, optimization, progress, schedules, state
 from kapps.training.replicas import Share
 from kapps.training.tensorboard import ScalarWriter
 
@@ -40,19 +40,13 @@ class JudgeData(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """How to train one stage; see `optimization.make_optimizer` for the numbers."""
+class Plan(optimization.Updates, schedules.Course):
+    """How to train one stage."""
 
     stage: str  # names the rows of the history and the file of the backup
     epochs: int
     learning_rate: float
-    optimizer: str = "adamw"
-    weight_decay: float = 0.0
-    momentum: float = 0.9
-    warmup_epochs: float = 0.0
-    ema: float = 0.0
-    accumulate: int = 1
-    clip_norm: float | None = None
+    norm_momentum: str = "own"  # see `norms.set_momentum`
     patience: int | None = None  # epochs without a better one before stopping
     seed: int = 0
     jit_compile: str = "auto"  # "true", "false", or what is fastest on the backend
@@ -71,18 +65,13 @@ def compile_for(model, plan: Plan, steps: int, task: Task, network=None) -> None
     Raises:
         ValueError: the warm-up does not fit, or a number is out of range.
     """
-    schedule = optimization.cosine(
-        plan.learning_rate, steps * plan.epochs, round(steps * plan.warmup_epochs)
-    )
+    norms.set_momentum(network or model, plan.norm_momentum, steps)
     optimizer = optimization.make_optimizer(
         model,
-        schedule,
-        name=plan.optimizer,
-        weight_decay=plan.weight_decay,
-        momentum=plan.momentum,
-        ema=plan.ema,
-        accumulate=plan.accumulate,
-        clip_norm=plan.clip_norm,
+        schedules.make_schedule(plan, plan.learning_rate, plan.epochs, steps),
+        plan,
+        network=network,
+        reducible=plan.schedule == "plateau",
     )
     model.compile(
         optimizer=optimizer,
@@ -270,6 +259,9 @@ class Recorder(keras.callbacks.Callback):
                 self.run.save_model(self.twin, "last")
                 if is_best:
                     self.run.save_model(self.twin, "best")
+        if self.share.told(self._is_stuck()):
+            least = self.plan.final_learning_rate / self.plan.learning_rate
+            optimization.reduce_rate(self.model, schedules.decay_rate(self.plan), least)
         self.stopped = self.share.told(self._patience_is_over())
         self.model.stop_training = self.stopped
         progress.say(progress.epoch_line(row, self.plan.epochs, self.task.metrics))
@@ -291,8 +283,24 @@ class Recorder(keras.callbacks.Callback):
         return None if self.run is None else self.run.backup / f"{self.plan.stage}.npz"
 
     def _patience_is_over(self) -> bool:
-        if self.plan.patience is None or self.validation is None:
+        return self.plan.patience is not None and self._since_better() >= self.plan.patience
+
+    def _is_stuck(self) -> bool:
+        """Whether schedule=plateau lowers the rate after this epoch.
+
+        The epochs since the last time it did are those that began with the rate of now.
+        """
+        if self.plan.schedule != "plateau":
             return False
         rows = [row for row in self.history if row["stage"] == self.plan.stage]
-        since = len(rows) - 1 - rows.index(min(rows, key=runs.rank(self.task.metrics[0])))
-        return since >= self.plan.patience
+        same = 0
+        while same < len(rows) and rows[-1 - same]["learning_rate"] == rows[-1]["learning_rate"]:
+            same += 1
+        return schedules.is_stuck(min(self._since_better(), same), self.plan)
+
+    def _since_better(self) -> int:
+        """Epochs of this stage after its best one; 0 where nothing judges."""
+        rows = [row for row in self.history if row["stage"] == self.plan.stage]
+        if self.validation is None or not self.share.leads:
+            return 0
+        return len(rows) - 1 - rows.index(min(rows, key=runs.rank(self.task.metrics[0])))

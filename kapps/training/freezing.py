@@ -51,7 +51,7 @@ def unfreeze(model, what: str = "all", train_norms: bool = False) -> Frozen:
     Raises:
         ValueError: `what` is none of these.
     """
-    layers = [layer for layer in _leaves(model) if layer.weights]
+    layers = [layer for layer in leaves(model) if layer.weights]
     first = _first(layers, what)
     for position, layer in enumerate(layers):
         norm = isinstance(layer, keras.layers.BatchNormalization)
@@ -94,11 +94,11 @@ def _first(layers: list, what: str) -> int:
     )
 
 
-def _leaves(layer) -> Iterator:
+def leaves(layer) -> Iterator:
     """The layers of a model in topological order, those of nested models included."""
     for child in layer.layers:
         if isinstance(child, keras.Model):
-            yield from _leaves(child)
+            yield from leaves(child)
         else:
             yield child
 

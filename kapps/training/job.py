@@ -9,6 +9,20 @@ from kapps import runs
 from kapps.training import engine, replicas
 from kapps.training.progress import say
 
+# The course of a head's learning rate is its own: epochs of the network's say nothing about it.
+HEAD = {
+    "schedule": "cosine",
+    "schedule_per": "step",
+    "warmup": "linear",
+    "cooldown_epochs": 0.0,
+    "final_learning_rate": 0.0,
+    "decay_rate": None,
+    "decay_epochs": (),
+    "clip_adaptive": None,  # which leaves classifiers as they are
+    "layer_decay": 1.0,
+    "learning_rate_scales": (),
+}
+
 
 def plan(options, stage: str, **changes) -> engine.Plan:
     """The plan of a stage: the settings of the same names, and `changes`."""

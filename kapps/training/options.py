@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from kapps.cli.settings import setting
 from kapps.errors import SettingsError
-from kapps.training.optimization import LEARNING_RATES, OPTIMIZERS
+from kapps.training import norms, optimization, schedules
+from kapps.training.optimization import DEFAULTS, OPTIMIZERS
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 VALIDATION = 0.2  # share of the data, where nothing else is there to judge by
@@ -79,14 +80,23 @@ class Options:
 
     epochs: int = setting(20, "passes over the images", group="optimisation")
     optimizer: str = setting(
-        "adamw", "AdamW or SGD with momentum", choices=OPTIMIZERS, group="optimisation"
+        "adamw", "how gradients move weights", choices=OPTIMIZERS, group="optimisation"
     )
     learning_rate: float | None = setting(
-        None, "its peak; by optimizer 0.001 or 0.05", group="optimisation"
+        None, "its peak; by optimizer, such as 0.001 of adamw, 0.05 of sgd", group="optimisation"
     )
-    warmup_epochs: float = setting(0.5, "epochs of linear warm-up", group="optimisation")
-    weight_decay: float = setting(0.01, "of kernels, not of norms and biases", group="optimisation")
-    momentum: float = setting(0.9, "of sgd", group="optimisation")
+    schedule: str = setting(
+        "cosine",
+        "how the learning rate falls",
+        choices=schedules.SCHEDULES,
+        group="optimisation",
+    )
+    warmup_epochs: float = setting(0.5, "epochs of rising to the peak", group="optimisation")
+    weight_decay: float | None = setting(
+        None,
+        "of kernels, not of norms and biases; by optimizer, such as 0.01 of adamw and sgd",
+        group="optimisation",
+    )
     ema: float = setting(
         0.0, "momentum of averaged weights, such as 0.99; 0 for none", group="optimisation"
     )
@@ -95,6 +105,81 @@ class Options:
     patience: int | None = setting(
         None, "stop after so many epochs without a better one", group="optimisation"
     )
+    norm_momentum: str = setting(
+        "auto",
+        "of BatchNorm: auto (a tenth of an epoch or less), own (the network's), or a number",
+        group="optimisation",
+        before="own",
+    )
+
+    momentum: float = setting(0.9, "of sgd and rmsprop", group="optimiser", advanced=True)
+    nesterov: bool = setting(True, "Nesterov's momentum in sgd", group="optimiser", advanced=True)
+    beta_1: float | None = setting(
+        None, "memory of gradients; the optimiser's own", group="optimiser", advanced=True
+    )
+    beta_2: float | None = setting(
+        None, "memory of their squares; the optimiser's own", group="optimiser", advanced=True
+    )
+    epsilon: float | None = setting(
+        None, "added to their root; the optimiser's own", group="optimiser", advanced=True
+    )
+    l1: float = setting(
+        0.0, "gradient of l1 times the sum of |kernel|", group="optimiser", advanced=True
+    )
+    l2: float = setting(
+        0.0, "gradient of l2 / 2 times the sum of kernel^2", group="optimiser", advanced=True
+    )
+    clip_adaptive: float | None = setting(
+        None,
+        "bound on each unit's gradient by its weights, such as 0.01",
+        group="optimiser",
+        advanced=True,
+    )
+    lookahead: int = setting(
+        0, "updates between steps back half way, such as 6", group="optimiser", advanced=True
+    )
+    layer_decay: float = setting(
+        1.0,
+        "factor of the learning rate from block to block downwards, such as 0.75",
+        group="optimiser",
+        advanced=True,
+    )
+    learning_rate_scales: tuple[str, ...] = setting(
+        (),
+        "factors by stage or layer, such as head=10,stage1=0.1",
+        group="optimiser",
+        advanced=True,
+    )
+
+    schedule_per: str = setting(
+        "step",
+        "when the rate changes",
+        choices=schedules.PER,
+        group="schedule",
+        advanced=True,
+    )
+    warmup: str = setting(
+        "linear", "how it rises", choices=schedules.WARMUPS, group="schedule", advanced=True
+    )
+    cooldown_epochs: float = setting(
+        0.0, "epochs at the end that keep the last rate", group="schedule", advanced=True
+    )
+    final_learning_rate: float = setting(
+        0.0, "the rate does not fall below it", group="schedule", advanced=True
+    )
+    decay_rate: float | None = setting(
+        None,
+        "factor of step, multi_step, plateau (0.1) and exponential (0.97)",
+        group="schedule",
+        advanced=True,
+    )
+    decay_epochs: tuple[float, ...] = setting(
+        (),
+        "epochs of step, multi_step, exponential, cosine_restarts (first period), plateau (wait)",
+        group="schedule",
+        advanced=True,
+    )
+    decay_power: float = setting(1.0, "of polynomial", group="schedule", advanced=True)
 
     out: str = setting(help="folder of the run", metavar="FOLDER", group="run")
     resume: bool = setting(False, "continue the run in that folder", group="run")
@@ -141,31 +226,37 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
         changes["validation"] = 0.0 if options.val is not None else VALIDATION
     elif not 0 <= options.validation < 1:
         raise ValueError(f"validation={options.validation} is out of range; use 0 up to below 1.")
-    for name, low, high in (
-        ("label_smoothing", 0, 1),
-        ("ema", 0, 1),
-        ("momentum", 0, 1),
-    ):
-        value = getattr(options, name)
-        if not low <= value < high:
-            raise ValueError(f"{name}={value} is out of range; use {low} up to below {high}.")
+    if not 0 <= options.label_smoothing < 1:
+        raise ValueError(
+            f"label_smoothing={options.label_smoothing} is out of range; use 0 up to below 1."
+        )
     if options.epochs < least_epochs:
         raise ValueError(f"epochs={options.epochs} is out of range; use {least_epochs} or more.")
-    for name in ("batch_size", "accumulate", "size", "patience", "learning_rate"):
+    for name in ("batch_size", "size", "patience", "learning_rate"):
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise ValueError(f"{name}={value} is out of range; use more than 0.")
-    for name in ("warmup_epochs", "weight_decay", "seed"):
-        if getattr(options, name) < 0:
-            raise ValueError(f"{name}={getattr(options, name)} is out of range; use 0 or more.")
+    if options.seed < 0:
+        raise ValueError(f"seed={options.seed} is out of range; use 0 or more.")
     if options.epochs and options.warmup_epochs >= options.epochs:
         raise ValueError(
             f"warmup_epochs={options.warmup_epochs} leaves nothing of epochs={options.epochs}; "
             "lower warmup_epochs."
         )
+    peak, decay = DEFAULTS[options.optimizer]
     if options.learning_rate is None:
-        changes["learning_rate"] = LEARNING_RATES[options.optimizer]
+        changes["learning_rate"] = peak
+    if options.weight_decay is None:
+        changes["weight_decay"] = decay
     if options.augment == "auto":
         # A mirrored 2 is no digit.
         changes["augment"] = "digits" if options.data == "digits" else "default"
-    return dataclasses.replace(options, **changes)
+    options = dataclasses.replace(options, **changes)
+    optimization.check(options)
+    schedules.check(options)
+    norms.check(options.norm_momentum)
+    if options.schedule == "plateau" and options.val is None and not options.validation:
+        raise ValueError(
+            "schedule=plateau looks at images to judge by and validation=0 leaves none; drop one."
+        )
+    return options

@@ -53,23 +53,28 @@ from kapps.cli.settings import main
 job = {"train": train, "finetune": finetune}[sys.argv[1]]
 sys.exit(main(job.Settings, job.run, sys.argv[2:]))
 """
+# What `optimizers.PerVariable` does must see the gradient of all devices.
+PER_VARIABLE = [
+    "optimizer=lamb", "clip_adaptive=0.1", "lookahead=2", "layer_decay=0.9", "l2=0.01",
+    "accumulate=2",
+]  # fmt: skip
 # torch wants a process for each device.
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 
 
 @pytest.mark.parametrize(
-    ("script", "env", "devices", "launcher"),
+    ("script", "env", "devices", "launcher", "how"),
     [
-        (JOB, FOUR_ON_JAX, 4, []),
-        (["-c", TWO_ON_TENSORFLOW, "train"], {"KERAS_BACKEND": "tensorflow"}, 2, []),
-        (JOB, {"KERAS_BACKEND": "torch"}, 2, TORCHRUN),
+        (JOB, FOUR_ON_JAX, 4, [], []),
+        (["-c", TWO_ON_TENSORFLOW, "train"], {"KERAS_BACKEND": "tensorflow"}, 2, [], PER_VARIABLE),
+        (JOB, {"KERAS_BACKEND": "torch"}, 2, TORCHRUN, []),
     ],
     ids=["jax", "tensorflow", "torch"],
 )
-def test_many_devices_train_as_one_does(digits, tmp_path, script, env, devices, launcher):
-    one = run(script, digits, tmp_path / "one", env)
+def test_many_devices_train_as_one_does(digits, tmp_path, script, env, devices, launcher, how):
+    one = run(script, digits, tmp_path / "one", env, *how)
     assert one.returncode == 0, one.stderr
-    many = run([*launcher, *script], digits, tmp_path / "many", env, "--distribute")
+    many = run([*launcher, *script], digits, tmp_path / "many", env, "--distribute", *how)
     assert many.returncode == 0, many.stderr
     assert f"{devices} device(s)" in many.stderr
     np.testing.assert_allclose(rows(tmp_path / "one"), rows(tmp_path / "many"), rtol=1e-3)

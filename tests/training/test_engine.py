@@ -68,6 +68,8 @@ def test_several_processes_on_torch_do_not_compile(make_model, spots):
         {"optimizer": "sgd", "learning_rate": 0.5, "clip_norm": 1.0},
         {"ema": 0.5, "accumulate": 2, "warmup_epochs": 0.5, "weight_decay": 0.1},
         {"label_smoothing": 0.1},
+        {"optimizer": "muon", "lookahead": 2, "ema": 0.5, "accumulate": 2, "clip_adaptive": 0.5},
+        {"optimizer": "lamb", "layer_decay": 0.9, "l2": 1e-4, "schedule": "one_cycle"},
     ],
     ids=lambda plan: "-".join(plan) or "plain",
 )
@@ -88,6 +90,44 @@ def test_mixed_labels_and_logits_train_too(make_model, make_spots):
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-5)
 
 
+def test_plateau_lowers_the_rate_and_a_resumed_run_knows(make_model, spots, make_run, monkeypatch):
+    """After every second epoch without a better one; He et al., 2016, divide by ten."""
+    scores = [0.5, 0.6, 0.6, 0.4, 0.6, 0.7, 0.6]
+    how = {"schedule": "plateau", "decay_epochs": (2,), "optimizer": "lamb", "lookahead": 2}
+    how |= {"epochs": 7, "warmup_epochs": 1.0, "final_learning_rate": 1e-4}
+
+    def judge(model, data):
+        return {"val_loss": 1.0, "val_accuracy": next(coming)}
+
+    monkeypatch.setattr(engine, "judge", judge)
+    coming = iter(scores)
+    rows = fit(make_model(), spots, make_run("whole"), **how)
+    lowered = [0.02, 0.02, 0.02, 0.02, 0.002, 0.002, 0.002]
+    assert [row["learning_rate"] for row in rows[1:]] == pytest.approx(lowered[1:], rel=1e-5)
+    run, coming = make_run("killed"), iter(scores)
+    monkeypatch.setattr(engine.Recorder, "on_epoch_begin", dies_in(5))
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_model(), spots, run, **how)
+    monkeypatch.undo()
+    monkeypatch.setattr(engine, "judge", judge)
+    coming = iter(scores[5:])
+    resumed = fit(make_model(), spots, run, **how)
+    for a, b in zip(rows, resumed, strict=True):
+        assert {**a, "seconds": 0} == {**b, "seconds": 0}
+
+
+def dies_in(epoch: int):
+    """What replaces `Recorder.on_epoch_begin` to stop a run before an epoch."""
+    begin = engine.Recorder.on_epoch_begin
+
+    def on_epoch_begin(self, number, logs=None):
+        if number == epoch:
+            raise KeyboardInterrupt
+        begin(self, number, logs)
+
+    return on_epoch_begin
+
+
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_trains_and_resumes(make_model, spots, make_run, precision):
     from kapps.training import devices
@@ -96,12 +136,13 @@ def test_half_precision_trains_and_resumes(make_model, spots, make_run, precisio
         model = make_model()
     assert keras.config.dtype_policy().name == "float32"
     run = make_run()
-    rows = fit(model, spots, run, ema=0.5)
+    how = {"ema": 0.5, "lookahead": 2 if precision == "mixed_float16" else 0}
+    rows = fit(model, spots, run, **how)
     assert np.isfinite(rows[-1]["loss"])
     assert {v.dtype for v in model.trainable_variables} == {"float32"}
     with devices.precision(precision):
         again = make_model()
-    assert fit(again, spots, run, ema=0.5) == rows
+    assert fit(again, spots, run, **how) == rows
 
 
 def test_the_judge_sees_every_image_once(make_model, make_spots):
