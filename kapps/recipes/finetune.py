@@ -76,7 +76,8 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
     task = tasks.make(settings)
     with devices.precision(settings.precision):
         # Around the reading of a file too: its variables must lie where the model trains.
-        with devices.distributed(settings.distribute, settings.batch_size) as count:
+        share_out = settings.distribute, settings.batch_size, settings.accumulate
+        with devices.distributed(*share_out) as count:
             keras.utils.set_random_seed(settings.seed)  # for the Dropout layers of a file
             source = building.pretrained(settings.model, settings.weights, settings.arguments)
             size = settings.size or source.size

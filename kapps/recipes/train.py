@@ -63,7 +63,8 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
     task.see(train.labels, names)
     keras.utils.set_random_seed(settings.seed)
     with devices.precision(settings.precision):
-        with devices.distributed(settings.distribute, settings.batch_size) as count:
+        share_out = settings.distribute, settings.batch_size, settings.accumulate
+        with devices.distributed(*share_out) as count:
             model = building.new(
                 app, size, len(names), weights=None, classifier_activation=task.activation
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from kapps.errors import SettingsError
 from kapps.training import replicas
 
 
@@ -25,7 +26,7 @@ def precision(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def distributed(wanted: bool, batch_size: int) -> Iterator[int]:
+def distributed(wanted: bool, batch_size: int, accumulate: int = 1) -> Iterator[int]:
     """Models built inside train on all devices of the backend, each on a share of every batch.
 
     keras.distribution.DataParallel on JAX, tf.distribute.MirroredStrategy on TensorFlow: the
@@ -35,12 +36,14 @@ def distributed(wanted: bool, batch_size: int) -> Iterator[int]:
     Args:
         wanted: False does nothing.
         batch_size: of all devices together.
+        accumulate: batches whose gradients are averaged into one update.
 
     Yields:
         The number of devices.
 
     Raises:
-        SettingsError: one device only, or a batch that cannot be shared evenly.
+        SettingsError: one device only, a batch that cannot be shared evenly, or several batches an
+            update on TensorFlow.
     """
     if not wanted:
         yield 1
@@ -59,6 +62,12 @@ def distributed(wanted: bool, batch_size: int) -> Iterator[int]:
         finally:
             keras.distribution.set_distribution(before)
         return
+    if accumulate > 1:
+        # Keras adds up the gradients of the devices inside a condition, which TensorFlow refuses.
+        raise SettingsError(
+            f"accumulate={accumulate} does not go with distribute on TensorFlow; drop one of them, "
+            "or use JAX or torch."
+        )
     import tensorflow as tf
 
     with tf.distribute.MirroredStrategy(devices).scope():

@@ -56,7 +56,6 @@ sys.exit(main(job.Settings, job.run, sys.argv[2:]))
 # What `optimizers.PerVariable` does must see the gradient of all devices.
 PER_VARIABLE = [
     "optimizer=lamb", "clip_adaptive=0.1", "lookahead=2", "layer_decay=0.9", "l2=0.01",
-    "accumulate=2",
 ]  # fmt: skip
 # torch wants a process for each device.
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -88,10 +87,13 @@ def test_many_devices_train_as_one_does(digits, tmp_path, script, env, devices, 
         ({"KERAS_BACKEND": "jax"}, [], "jax sees cpu:0 only"),
         (FOUR_ON_JAX, ["batch_size=18"], "batch_size=18 cannot be shared by 4 devices"),
         ({"KERAS_BACKEND": "torch"}, [], "torch sees cpu only"),
+        ({"KERAS_BACKEND": "tensorflow"}, ["accumulate=2"], "accumulate=2 does not go with"),
     ],
 )
 def test_what_cannot_be_distributed_says_so(digits, tmp_path, env, more, sentence):
-    done = run(JOB, digits, tmp_path / "run", env, "--distribute", *more)
+    on_tensorflow = env["KERAS_BACKEND"] == "tensorflow"
+    script = ["-c", TWO_ON_TENSORFLOW, "train"] if on_tensorflow else JOB
+    done = run(script, digits, tmp_path / "run", env, "--distribute", *more)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from kapps.tasks.classification import Classification
 from kapps.training import engine, norms
 
 
@@ -23,7 +24,7 @@ def test_statistics_follow_the_momentum(make_model, spots, word, expected):
     """The network judges by mean and variance that were averaged with this momentum."""
     model = make_model()
     plan = engine.Plan("train", 1, 0.01, optimizer="sgd", norm_momentum=word)
-    engine.compile_for(model, plan, spots.steps)
+    engine.compile_for(model, plan, spots.steps, Classification())
     layer = model.get_layer("stage1_norm")
     assert layer.momentum == pytest.approx(expected)
     images, labels = next(iter(spots.epoch(0)))
