@@ -92,7 +92,7 @@ def test_bad_settings_leave_nothing_behind(tmp_path, changes, sentence):
     [
         ("epoch=3", "epochs"),
         ("--epochs=three", "epochs"),
-        ("optimizer=adam", "adamw"),
+        ("optimizer=adamax", "adamw"),
         ("precision=float64", "float32"),
     ],
 )

@@ -97,7 +97,7 @@ def test_plateau_lowers_the_rate_and_a_resumed_run_knows(make_model, spots, make
     how |= {"epochs": 7, "warmup_epochs": 1.0, "final_learning_rate": 1e-4}
 
     def judge(*_, **__):
-        return {"val_loss": 1.0, "val_accuracy": next(coming)}
+        return {"loss": 1.0, "accuracy": next(coming)}
 
     monkeypatch.setattr(Classification, "judge", judge)
     coming = iter(scores)
