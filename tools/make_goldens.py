@@ -1,12 +1,14 @@
 """Reference outputs of timm and torchvision for deterministic checkpoints, as tests read them.
 
-    REFERENCE/bin/python -m tools.make_goldens timm/MODEL [--size 64] [--norm-scale 0.8]
+    REFERENCE/bin/python -m tools.make_goldens timm/MODEL torchvision/MODEL@64 [--norm-scale 0.8]
 
 REFERENCE is an environment of its own with torch, timm and torchvision; kapps is not used.
-Writes NAME.json (tensor names and shapes, size, normalisation, the reference's own float32 error)
-and NAME.logits.npy (two images, computed in float64) into tests/parity/golden. Every value of the
-checkpoint comes from `tests.parity.fill`, so names and shapes say it all. Raise or lower
---norm-scale where the two answers hardly differ or the float32 error is above 1e-5.
+A name may say the size of the images; it is the reference's own otherwise. For each there will be
+NAME.json (tensor names and shapes, size, normalisation, the reference's own float32 error) and
+NAME.logits.npy (two images, computed in float64) in tests/parity/golden, or in --folder. Every
+value of the checkpoint comes from `tests.parity.fill`, so names and shapes say it all. Raise or
+lower --norm-scale where the two answers hardly differ or the float32 error is above 1e-5.
+`tools.compare_references` makes goldens and compares ours with them at once.
 """
 
 import argparse
@@ -42,9 +44,10 @@ def network(name: str, size: int | None):
             net = timm.create_model(model)
         config = net.pretrained_cfg
         return net, size or config["input_size"][1], config["mean"], config["std"]
-    import torchvision
+    from torchvision import models
 
-    net = torchvision.models.get_model(model, weights=None)
+    fixed = {"image_size": size} if model.startswith("vit_") and size else {}
+    net = models.get_model(model, weights=None, **fixed)
     return net, size or (299 if model == "inception_v3" else 224), *IMAGENET
 
 
@@ -99,14 +102,18 @@ def golden(name: str, size: int | None, norm_scale: float) -> tuple[dict, np.nda
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help="timm/MODEL or torchvision/MODEL")
-    parser.add_argument("--size", type=int, help="height and width in pixels")
+    parser.add_argument("names", nargs="+", help="timm/MODEL or torchvision/MODEL, or either@SIZE")
     parser.add_argument("--norm-scale", type=float, default=1.0, help="of normalisations")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the files go")
     options = parser.parse_args()
-    facts, expected = golden(options.name, options.size, options.norm_scale)
-    stem = options.name.replace("/", "__")
-    (FOLDER / f"{stem}.json").write_text(json.dumps(facts, separators=(",", ":")), "utf-8")
-    np.save(FOLDER / f"{stem}.logits.npy", expected)
+    for name in options.names:
+        model, _, size = name.partition("@")
+        facts, expected = golden(model, int(size) if size else None, options.norm_scale)
+        stem = name.replace("/", "__")
+        (options.folder / f"{stem}.json").write_text(
+            json.dumps(facts, separators=(",", ":")), "utf-8"
+        )
+        np.save(options.folder / f"{stem}.logits.npy", expected)
 
 
 if __name__ == "__main__":

@@ -120,8 +120,9 @@ def reference(name: str, flavor: str, **arguments) -> Reference:
 class Spec:
     """What machines need to know about an application with its default arguments.
 
-    Sizes in pixels; mean and std in units of [0, 255]; `references` maps a library to the name
-    that the same network, flavor and arguments has there.
+    Sizes in pixels; crop_pct and interpolation as its default weights were evaluated; mean and std
+    in units of [0, 255]; `references` maps a library to the name that the same network, flavor and
+    arguments has there.
     """
 
     application: str
@@ -311,7 +312,6 @@ class Application:
     def spec(self) -> Spec:
         """What machines need to know about this application with its default arguments."""
         a = {name: p.default for name, p in self.__signature__.parameters.items()}
-        flavor = self.flavors[a["flavor"]]
         mean, std = _graph.preprocessing_of(self, a).for_channels(self.channels)
         arguments = {name: a[name] for name in self.arguments}
         references = {}
@@ -328,8 +328,7 @@ class Application:
             size=self.size,
             channels=self.channels,
             classes=self.classes,
-            crop_pct=flavor.crop_pct,
-            interpolation=flavor.interpolation,
+            **_graph.resizing_of(self, a),
             mean=mean,
             std=std,
             references=references,

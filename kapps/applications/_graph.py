@@ -8,6 +8,7 @@ import keras
 
 from kapps.errors import did_you_mean
 from kapps.layers import PREPROCESSING, Blocks, Network, Preprocessing, TokensToMap, normalize
+from kapps.weights import catalog
 from kapps.weights.port import CLASSIFIER
 
 if TYPE_CHECKING:
@@ -144,6 +145,22 @@ def preprocessing_of(app: "Application", a: dict[str, Any]) -> Preprocessing | N
     return PREPROCESSING[app.flavors[a["flavor"]].preprocessing if choice is True else choice]
 
 
+def resizing_of(app: "Application", a: dict[str, Any]) -> dict[str, Any]:
+    """How images are resized for evaluation, which no layer does: as for the weights of that tag.
+
+    Random weights, and those of a file, have the flavor's rule.
+
+    Returns:
+        {"crop_pct", "interpolation"}, see `kapps.weights.catalog.Checkpoint`.
+    """
+    arguments = {name: a[name] for name in app.arguments}
+    rule = (
+        catalog.checkpoint_of(app.name, a["weights"], a["flavor"], arguments)
+        or app.flavors[a["flavor"]]
+    )
+    return {"crop_pct": rule.crop_pct, "interpolation": rule.interpolation}
+
+
 def level_layers(model: keras.Model, stages: dict[int, int]) -> dict[int, str]:
     """Pyramid level -> name of the last layer of its stage, in the order of the graph."""
     last = {}
@@ -209,7 +226,6 @@ def _check_shape(app, a, shape, data_format):
 
 def _spec(app, a, preprocessing, x) -> dict[str, Any]:
     """What the `Normalize` layer carries; see `kapps.layers.spec_of`."""
-    flavor = app.flavors[a["flavor"]]
     channels = x.shape[-1 if keras.config.image_data_format() == "channels_last" else 1]
     mean, std = preprocessing.for_channels(channels)
     return {
@@ -217,8 +233,7 @@ def _spec(app, a, preprocessing, x) -> dict[str, Any]:
         "flavor": a["flavor"],
         "arguments": {name: a[name] for name in app.arguments},
         "size": app.size,
-        "crop_pct": flavor.crop_pct,
-        "interpolation": flavor.interpolation,
+        **resizing_of(app, a),
         "mean": list(mean),
         "std": list(std),
     }

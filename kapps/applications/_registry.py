@@ -282,7 +282,9 @@ def find_application(name: str) -> "Application":
     library = name.partition("/")[0]
     bound = {"flavor": flavor, **reference["arguments"]}
     bound["weights"] = name if tag else catalog.default(application, flavor, arguments, library)
-    trained_on = catalog.preprocessing(application, bound["weights"], flavor)
-    if trained_on not in (None, app.flavors[flavor].preprocessing):
-        bound["include_preprocessing"] = trained_on
+    row = catalog.checkpoint_of(application, bound["weights"], flavor, arguments)
+    if row and row.preprocessing != app.flavors[flavor].preprocessing:
+        bound["include_preprocessing"] = row.preprocessing
+    if row and row.classes and not app.classes:  # others published it without a classifier
+        bound["classes"] = row.classes
     return app.bind(**bound)

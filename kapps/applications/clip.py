@@ -38,15 +38,15 @@ def backbone(
 def _application(
     size: str, patch: int, mlp_units: int, pixels: int = 224, preprocessing: str = "clip"
 ):
-    timm = f"vit_{size.lower()}_patch{patch}_clip"
+    timm = f"timm/vit_{size.lower()}_patch{patch}_clip"
+    references = ((f"{timm}_{pixels}", {}),)
+    if size != "Giant":  # which OpenAI has not trained
+        references += ((f"{timm}_quickgelu_{pixels}", {"activation": "quick_gelu"}),)
     return application(
         f"CLIPViT{size}{patch}" + ("" if pixels == 224 else f"_{pixels}"),
         "CLIPGiant" if size == "Giant" else size,
         patch,
-        references=(
-            (f"timm/{timm}_{pixels}", {}),
-            (f"timm/{timm}_quickgelu_{pixels}", {"activation": "quick_gelu"}),
-        ),
+        references=references,
         preprocessing=preprocessing,
         pixels=pixels,
         crop_pct=1.0,

@@ -7,13 +7,13 @@ from kapps.applications.imagenet_utils import decode_predictions, preprocess_inp
 from kapps.applications.vit import application
 
 
-def _application(size: str, patch: int):
-    timm = f"timm/vit_{size.lower()}_patch{patch}_224.dino"
-    return application(f"DINOViT{size}{patch}", size, patch, references=(timm,), classes=0)
+def _application(size: str, patch: int, *references: str):
+    references = (f"timm/vit_{size.lower()}_patch{patch}_224.dino", *references)
+    return application(f"DINOViT{size}{patch}", size, patch, references=references, classes=0)
 
 
 DINOViTSmall16 = _application("Small", 16)
-DINOViTSmall8 = _application("Small", 8)
+DINOViTSmall8 = _application("Small", 8, "timm/vit_small_patch8_224")  # which has no other weights
 DINOViTBase16 = _application("Base", 16)
 DINOViTBase8 = _application("Base", 8)
 

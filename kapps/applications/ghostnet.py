@@ -33,7 +33,7 @@ STAGES = (  # table 1, a stage for each stride: kernel_size, expand_filters, fil
 
 
 def ghost_module(x, nn: Blocks, filters: int, activation: str | bool, *, name: str):
-    """A convolution makes half of the maps, a cheap filter of each makes the other: figure 1 (b).
+    """A convolution makes half of the maps, a cheap filter of each makes the other: figure 2 (b).
 
     `filters` are even in every GhostNet, so that nothing is cut off.
     """

@@ -39,7 +39,7 @@ def backbone(x, nn: Blocks, *, alpha: float, depth: float = 1.0):
                 expand_filters=nn.channels(x) * expand_ratio,
                 name=f"stage{stage}_block{block}",
             )
-    # Section 5.1: a width multiplier below one does not narrow the last convolution.
+    # Section 4: a width multiplier below one does not narrow the last convolution.
     head_filters = 1280 if deeper else make_divisible(1280 * max(1.0, alpha))
     return nn.conv_norm_act(x, head_filters, name="head")
 

@@ -3,12 +3,11 @@
 Mehta and Rastegari, 2022, arXiv:2206.02680.
 """
 
-from keras import layers
-
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
 from kapps.layers import (
     Blocks,
+    GroupNormalization,
     LinearAttention,
     MapToPatches,
     PatchesToMap,
@@ -30,7 +29,7 @@ STAGES = (  # filters, inverted residuals, transformer layers after them: table 
 
 def norm(x, *, name: str):
     """Over the channels, pixels and patches of an image at once."""
-    return layers.GroupNormalization(
+    return GroupNormalization(
         1,
         epsilon=1e-5,
         beta_initializer=initializer("zeros"),

@@ -31,6 +31,7 @@ KERAS = Flavor(  # the paper's own networks, from Caffe
     config={"strides_on": 1},
 )
 TORCH = Flavor("torch", padding="symmetric", norm_epsilon=1e-5, norm_momentum=0.9)
+TIMM = replace(TORCH, interpolation="bicubic")  # for what its own weights were first
 
 
 def backbone(
@@ -55,9 +56,9 @@ def _application(
     torch_name: str,
     in_keras: bool = False,
     in_torchvision: bool = True,
+    torch: Flavor = TORCH,
     **config,
 ):
-    torch = TORCH if in_torchvision else replace(TORCH, interpolation="bicubic")
     libraries = ("timm", "torchvision") if in_torchvision else ("timm",)
     references = tuple(reference(f"{library}/{torch_name}", "torch") for library in libraries)
     return Application(
@@ -72,17 +73,28 @@ def _application(
 
 
 ResNet18 = _application("ResNet18", 18, "resnet18", basic_blocks=True)
-ResNet26 = _application("ResNet26", 26, "resnet26", in_torchvision=False)
+ResNet26 = _application("ResNet26", 26, "resnet26", in_torchvision=False, torch=TIMM)
 ResNet34 = _application("ResNet34", 34, "resnet34", basic_blocks=True)
 ResNet50 = _application("ResNet50", 50, "resnet50", in_keras=True)
 ResNet101 = _application("ResNet101", 101, "resnet101", in_keras=True)
 ResNet152 = _application("ResNet152", 152, "resnet152", in_keras=True)
 ResNeXt50_32x4d = _application("ResNeXt50_32x4d", 50, "resnext50_32x4d", groups=32, width=4)
 ResNeXt101_32x4d = _application(
-    "ResNeXt101_32x4d", 101, "resnext101_32x4d", in_torchvision=False, groups=32, width=4
+    "ResNeXt101_32x4d",
+    101,
+    "resnext101_32x4d",
+    in_torchvision=False,
+    torch=TIMM,
+    groups=32,
+    width=4,
 )
 ResNeXt101_32x8d = _application("ResNeXt101_32x8d", 101, "resnext101_32x8d", groups=32, width=8)
-ResNeXt101_64x4d = _application("ResNeXt101_64x4d", 101, "resnext101_64x4d", groups=64, width=4)
+ResNeXt101_64x4d = _application(
+    *("ResNeXt101_64x4d", 101, "resnext101_64x4d"),
+    torch=replace(TIMM, crop_pct=0.95),
+    groups=64,
+    width=4,
+)
 WideResNet50_2 = _application("WideResNet50_2", 50, "wide_resnet50_2", width=128)
 WideResNet101_2 = _application("WideResNet101_2", 101, "wide_resnet101_2", width=128)
 

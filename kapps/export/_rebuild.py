@@ -7,6 +7,16 @@ from kapps.errors import ExportError
 from kapps.export.source import load_reason
 from kapps.layers import StandardizedConv2D, reparameterize
 
+CHANNEL_AXIS = (  # layers whose `axis` is that of the channels in images
+    "BatchNormalization",
+    "Concatenate",
+    "GlobalResponseNormalization",
+    "GroupNormalization",
+    "LayerScale",
+    "LocalResponseNormalization",
+    "Softmax",
+)
+
 
 def load(path: str):
     """Load a .keras file without its optimizer.
@@ -112,7 +122,7 @@ def _float32(config):
 def _channels_last(config):
     """The configuration with images as height, width, channels.
 
-    Layers that name an axis or a shape (concatenate, normalisation, reshape, padding) are
+    Layers that name an axis or a shape (concatenate, normalisation, permute, reshape) are
     translated too. What cannot be is found by verification: the outputs would differ.
     """
     if isinstance(config, list | tuple):
@@ -130,11 +140,22 @@ def _channels_last(config):
                     batch, channels, *space = inner[key]
                     inner[key] = [batch, *space, channels]
         axis = inner.get("axis")
-        if kind in ("BatchNormalization", "Concatenate", "GroupNormalization", "Softmax"):
+        if kind in CHANNEL_AXIS and _takes_images(result):
             inner["axis"] = -1 if axis in (1, [1], -3, [-3]) else axis
+        if kind == "Permute" and inner["dims"] in ([2, 3, 1], [3, 1, 2]):
+            inner["dims"] = [1, 2, 3]  # from channels first to last, or back
+        if kind == "Reshape" and inner["target_shape"][1:] == [1, 1]:
+            inner["target_shape"].reverse()  # a number for each channel
     if "build_config" in result:
         del result["build_config"]
     return result
+
+
+def _takes_images(layer) -> bool:
+    """Whether the inputs of a layer's configuration have four axes, or may have them."""
+    shape = layer.get("build_config", {}).get("input_shape") or ()
+    first = shape[0] if shape and isinstance(shape[0], list) else shape
+    return not first or len(first) == 4
 
 
 def _plain_kernels(config):

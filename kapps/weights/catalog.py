@@ -82,10 +82,15 @@ def default(
     return min(fitting, key=lambda tag: not tag.startswith(f"{library}/"), default=None)
 
 
-def preprocessing(application: str, tag: str | None, flavor: str) -> str | None:
-    """The normalisation that the weights of a tag were trained with; None for no such tag."""
-    rows = _by_application().get(application, ())
-    return next((r.preprocessing for r in rows if (r.tag, r.flavor) == (tag, flavor)), None)
+def checkpoint_of(
+    application: str, tag: object, flavor: str, arguments: Mapping[str, object]
+) -> Checkpoint | None:
+    """The first row of a tag in this flavor and for these arguments, or None for no such tag."""
+    for candidate in _by_application().get(application, ()):
+        fits = dict(candidate.arguments).items() <= dict(arguments).items()
+        if fits and (candidate.tag, candidate.flavor) == (tag, flavor):
+            return candidate
+    return None
 
 
 def find(

@@ -46,6 +46,33 @@ def test_find_application_binds_the_arguments():
     assert sum(math.prod(v.shape) for v in model.trainable_variables) == 1_968_680
 
 
+@pytest.mark.parametrize(
+    ("name", "crop_pct", "interpolation"),
+    [  # as timm and torchvision evaluate these weights, whatever is usual for the family
+        ("timm/resnext101_64x4d.c1_in1k", 0.95, "bicubic"),
+        ("torchvision/resnext101_64x4d", 224 / 232, "bilinear"),
+        ("torchvision/resnet50.imagenet1k_v1", 224 / 256, "bilinear"),
+        ("torchvision/regnet_x_400mf", 224 / 232, "bilinear"),
+        ("timm/regnetx_002", 0.875, "bicubic"),
+    ],
+)
+def test_weights_bring_the_rule_by_which_they_were_evaluated(name, crop_pct, interpolation):
+    spec = kapps.find_application(name).spec
+    assert (spec.crop_pct, spec.interpolation) == (pytest.approx(crop_pct, abs=1e-6), interpolation)
+
+
+def test_a_network_that_elsewhere_has_a_classifier_has_it_here():
+    # ViT-H/14 is published without one, but for torchvision's weights.
+    assert kapps.find_application("torchvision/vit_h_14").defaults["classes"] == 1000
+    assert kapps.applications.ViTHuge14.classes == 0
+
+
+def test_the_only_weights_of_a_network_need_no_tag():
+    app = kapps.find_application("timm/vit_small_patch8_224")
+    assert app.name == "DINOViTSmall8"
+    assert app.defaults["weights"] == "timm/vit_small_patch8_224.dino"
+
+
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_every_application_has_facts(name):
     row = facts(name)

@@ -49,6 +49,31 @@ MOBILE = (
     "EfficientNetV2B0",
     "NASNetMobile",
 )
+ALL_MOBILE = (
+    *MOBILE,
+    "MobileNetV4ConvSmall050",
+    "MobileNetV4HybridMedium",
+    "MnasNetSmall",
+    "FBNetC",
+    "FBNetV3B",
+    "ProxylessNASMobile",
+    "SPNASNet",
+    "ShuffleNetV2_0_5x",
+    "GhostNet050",
+    "GhostNetV2_100",
+    "MobileOneS0",
+    "MobileViTXXS",
+    "MobileViTV2_050",
+    "SqueezeNet1_1",
+)
+LESS_ALIKE = {  # agreement and difference, where untrained answers vary with the image at all
+    "MobileNetV4ConvSmall050": (0.9, 0.3),
+    "MnasNetSmall": (0.9, 0.3),
+    "FBNetC": (0.4, 0.6),
+    "ProxylessNASMobile": (0.5, 0.5),
+    "SPNASNet": (0.6, 0.6),
+    "MobileViTV2_050": (0.8, 1.5),  # whose tokens are normalised in 8 bits, too
+}
 LABELS = [f"class {i}" for i in range(10)]
 
 
@@ -148,9 +173,9 @@ def test_mobile_families_become_integers(name, tmp_path, pieces, seen):
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("name", MOBILE)
+@pytest.mark.parametrize("name", ALL_MOBILE)
 def test_all_mobile_families_become_integers(name, tmp_path, pieces):
-    becomes_integers(small(name, pieces), tmp_path, pieces)
+    becomes_integers(small(name, pieces), tmp_path, pieces, *LESS_ALIKE.get(name, (0.9, 0.15)))
 
 
 def becomes_integers(model, folder, pieces, agreement=0.9, difference=0.15):

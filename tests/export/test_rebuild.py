@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from kapps import layers
 from kapps.errors import ExportError
 from kapps.export import _rebuild
 from tests.export.conftest import network
@@ -36,6 +37,34 @@ def test_channels_first_is_rebuilt_in_channels_last():
     assert notes == ["rebuilt in channels_last from channels_first"]
     pixels = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
     np.testing.assert_allclose(rebuilt(pixels), last(pixels), rtol=2e-4, atol=2e-5)
+
+
+def everything_first(image):
+    """Whatever names an axis or a shape of its own in networks of channels_first."""
+    nn = layers.Blocks(data_format="channels_first")
+    x = layers.efficient_channel_attention(nn.conv(image, 8, 3, name="stem"), nn, name="eca")
+    x = layers.split_attention(x, nn, 8, 1, groups=2, name="split")
+    x = nn.layer_norm(x, 1e-6, name="norm")
+    x = layers.LocalResponseNormalization(axis=1, name="local")(x)
+    x = layers.GlobalResponseNormalization(axis=1, name="response")(x)
+    x = nn.layer_scale(x, 0.5, name="scale")
+    lines = keras.layers.Reshape((4, -1))(nn.flatten(x, name="flatten"))
+    lines = keras.layers.Concatenate(axis=1)([lines, lines[:, :1]])  # of no image
+    return nn.dense(keras.layers.Flatten()(lines), 3, name="predictions")
+
+
+def test_what_names_an_axis_or_a_shape_is_translated():
+    keras.utils.set_random_seed(0)
+    image = keras.Input((3, 6, 4))
+    first = keras.Model(image, everything_first(image))
+    rng = np.random.default_rng(0)
+    for variable in first.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    rebuilt, _ = _rebuild.prepare(first)
+    assert rebuilt.input_shape == (None, 6, 4, 3)
+    pixels = rng.uniform(-1, 1, (2, 6, 4, 3)).astype("float32")
+    expected = first(pixels.transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(rebuilt(pixels), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_model_in_float32_is_left_alone():

@@ -29,20 +29,21 @@ def names(family: str | None = None) -> list[str]:
     return [name for name in found if name.partition("@")[0] in own]
 
 
-def relative_error(name: str) -> float:
+def relative_error(name: str, folder: Path = FOLDER) -> float:
     """max |ours - reference| / max |reference| of the logits, for the two golden images."""
-    ours, expected = logits(name)
+    ours, expected = logits(name, folder)
     return float(np.abs(ours - expected).max() / np.abs(expected).max())
 
 
-def logits(name: str, **arguments):
+def logits(name: str, folder: Path = FOLDER, **arguments):
     """What the model and the reference say of the two golden images.
 
     Args:
+        folder: of the golden.
         arguments: of the application; with `aux` the model's answer is a list.
     """
-    golden = json.loads((FOLDER / f"{name.replace('/', '__')}.json").read_text())
-    expected = np.load(FOLDER / f"{name.replace('/', '__')}.logits.npy")
+    golden = json.loads((folder / f"{name.replace('/', '__')}.json").read_text())
+    expected = np.load(folder / f"{name.replace('/', '__')}.logits.npy")
     size = golden["input_size"]
     app = kapps.find_application(golden["reference"])
     model = app(

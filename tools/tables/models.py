@@ -61,6 +61,11 @@ def _phone(found: dict | None) -> str:
     return " | ".join((*files, str(found["operators"]), refused))
 
 
+def _names(row: dict) -> int:
+    """How many names a network has elsewhere; one with and without a tag counts once."""
+    return len({reference["name"].partition(".")[0] for reference in row["references"]})
+
+
 def readme(rows: list[dict], checkpoints: tuple[Checkpoint, ...]) -> str:
     """README with its table renewed: of each family the member that most libraries have."""
     table = [
@@ -71,7 +76,7 @@ def readme(rows: list[dict], checkpoints: tuple[Checkpoint, ...]) -> str:
     for row in rows:
         families.setdefault(row["family"], []).append(row)
     for family, members in families.items():
-        known = max(members, key=lambda member: len(member["references"]))
+        known = max(members, key=_names)
         title = known["paper"].partition(":")[0]
         table.append(
             f"| [{title}](docs/families/{family}.md) | {len(members)} | `{known['name']}` "
