@@ -50,7 +50,7 @@ def everything_first(image):
     x = nn.layer_scale(x, 0.5, name="scale")
     lines = keras.layers.Reshape((4, -1))(nn.flatten(x, name="flatten"))
     lines = keras.layers.Concatenate(axis=1)([lines, lines[:, :1]])  # of no image
-    return nn.dense(keras.layers.Flatten()(lines), 3, name="predictions")
+    return nn.dense(keras.layers.Flatten(name="again")(lines), 3, name="predictions")
 
 
 def test_what_names_an_axis_or_a_shape_is_translated():
