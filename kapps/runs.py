@@ -24,6 +24,8 @@ from kapps.errors import MissingFileError, RunError
 from kapps.files import atomic_folder, atomic_path, atomic_write
 
 SETTINGS = "settings.yaml"
+# What may differ when a run is continued, or between its hosts.
+OF_THE_PROCESS = ("resume", "hosts", "host_index")
 COLUMNS = ("stage", "epoch", "seconds", "learning_rate")  # and those of the task
 
 
@@ -269,7 +271,7 @@ def refuse_changes(run: Run, settings) -> None:
 
     old = run.settings
     for key, value in to_dict(settings).items():
-        if key != "resume" and key in old and old[key] != value:
+        if key not in OF_THE_PROCESS and key in old and old[key] != value:
             raise RunError(
                 f"the run {run.path} was begun with {key}={old.get(key)!r}, not {value!r}; resume "
                 f"with its own settings ({resume_command(run, run.environment['job'])}) or choose "

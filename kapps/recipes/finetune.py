@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kapps.cli.settings import main, setting
+from kapps.errors import SettingsError
 from kapps.training.options import Options, resolve
 
 
@@ -56,14 +57,14 @@ def run(settings: Settings, callbacks: Sequence = ()) -> dict:
         KeyboardInterrupt: Ctrl-C; the run can be continued.
     """
     from kapps import runs
-    from kapps.training import replicas
+    from kapps.training import launching
 
     settings = _checked(resolve(runs.as_begun(settings), least_epochs=0))
-    return replicas.launch(_finetune, settings, callbacks)
+    return launching.launch(_finetune, settings, callbacks)
 
 
 def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
-    """The job, or on several torch devices one process's part in it."""
+    """The job, or where several processes train together one's part in it."""
     import keras
 
     from kapps import layers, runs, tasks
@@ -72,12 +73,17 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
 
     began = time.perf_counter()
     share = replicas.share()
+    if settings.epochs_head and share.count > 1 and keras.config.backend() != "torch":
+        raise SettingsError(
+            f"epochs_head={settings.epochs_head} trains the classifier in the first process alone, "
+            "which goes with several hosts on torch only; use epochs_head=0 or --backend torch."
+        )
     run = runs.resumable(settings, "finetune")
     task = tasks.make(settings)
     with devices.precision(settings.precision):
         # Around the reading of a file too: its variables must lie where the model trains.
         share_out = settings.distribute, settings.batch_size, settings.accumulate
-        with devices.distributed(*share_out) as count:
+        with devices.distributed(*share_out, settings.model_parallel) as count:
             keras.utils.set_random_seed(settings.seed)  # for the Dropout layers of a file
             source = building.pretrained(settings.model, settings.weights, settings.arguments)
             size = settings.size or source.size

@@ -36,14 +36,14 @@ def run(settings: Settings, callbacks: Sequence = ()) -> dict:
         KeyboardInterrupt: Ctrl-C; the run can be continued.
     """
     from kapps import runs
-    from kapps.training import replicas
+    from kapps.training import launching
 
     settings = resolve(runs.as_begun(settings))
-    return replicas.launch(_train, settings, callbacks)
+    return launching.launch(_train, settings, callbacks)
 
 
 def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
-    """The job, or on several torch devices one process's part in it."""
+    """The job, or where several processes train together one's part in it."""
     import keras
 
     from kapps import layers, runs, tasks
@@ -64,7 +64,7 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
     keras.utils.set_random_seed(settings.seed)
     with devices.precision(settings.precision):
         share_out = settings.distribute, settings.batch_size, settings.accumulate
-        with devices.distributed(*share_out) as count:
+        with devices.distributed(*share_out, settings.model_parallel) as count:
             model = building.new(
                 app, size, len(names), weights=None, classifier_activation=task.activation
             )

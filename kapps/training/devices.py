@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kapps.errors import SettingsError
-from kapps.training import replicas
+from kapps.training import layouts, replicas, replicas_tensorflow
 
 
 @contextlib.contextmanager
@@ -26,52 +26,68 @@ def precision(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def distributed(wanted: bool, batch_size: int, accumulate: int = 1) -> Iterator[int]:
+def distributed(
+    wanted: bool, batch_size: int, accumulate: int = 1, model_parallel: int = 1
+) -> Iterator[int]:
     """Models built inside train on all devices of the backend, each on a share of every batch.
 
-    keras.distribution.DataParallel on JAX, tf.distribute.MirroredStrategy on TensorFlow: the
-    devices of one host. On torch this process drives one device of those that `replicas.launch`
-    has started, on one host or several.
+    keras.distribution on JAX, tf.distribute on TensorFlow: the devices of this host, and of the
+    others that `launching.launch` has joined. On torch this process drives one device of those that
+    it has started.
 
     Args:
         wanted: False does nothing.
         batch_size: of all devices together.
         accumulate: batches whose gradients are averaged into one update.
+        model_parallel: devices of one host that one copy of the network is cut over, on JAX.
 
     Yields:
         The number of devices.
 
     Raises:
-        SettingsError: one device only, a batch that cannot be shared evenly, or several batches an
-            update on TensorFlow.
+        SettingsError: one device only, a batch or a network that cannot be shared evenly, or
+            several batches an update on TensorFlow.
     """
     if not wanted:
         yield 1
         return
     backend = keras.config.backend()
+    if model_parallel > 1 and backend != "jax":
+        raise SettingsError(
+            f"model_parallel={model_parallel} cuts a network over devices on JAX only and this is "
+            f"{backend}; add --backend jax, or leave it out."
+        )
     if backend == "torch":
         yield replicas.share().count
         return
-    devices = _devices(backend)
-    replicas.check(devices, batch_size)
-    if backend == "jax":
-        before = keras.distribution.distribution()
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
-        try:
-            yield len(devices)
-        finally:
-            keras.distribution.set_distribution(before)
+    if backend == "tensorflow":
+        strategy = _strategy(batch_size, accumulate)
+        with strategy.scope():
+            yield strategy.num_replicas_in_sync
         return
+    devices = keras.distribution.list_devices()
+    with layouts.distribution(devices, batch_size, model_parallel).scope():
+        yield len(devices)
+
+
+def _strategy(batch_size: int, accumulate: int):
+    """tf.distribute's, of all hosts where there are several."""
+    import tensorflow as tf
+
+    joined = replicas_tensorflow.strategy()
+    if joined:
+        names = [f"replica {i}" for i in range(joined.num_replicas_in_sync)]
+    else:  # logical ones: a test splits one CPU in two
+        names = [d.name for d in tf.config.list_logical_devices("GPU")]
+        names = names or [d.name for d in tf.config.list_logical_devices("CPU")]
+    replicas.check(names, batch_size)
     if accumulate > 1:
         # Keras adds up the gradients of the devices inside a condition, which TensorFlow refuses.
         raise SettingsError(
             f"accumulate={accumulate} does not go with distribute on TensorFlow; drop one of them, "
             "or use JAX or torch."
         )
-    import tensorflow as tf
-
-    with tf.distribute.MirroredStrategy(devices).scope():
-        yield len(devices)
+    return joined or tf.distribute.MirroredStrategy(names)
 
 
 def compile_step(model) -> None:
@@ -115,9 +131,12 @@ def feed(train, start: int, stop: int):
     signature = keras.tree.map_structure(
         lambda array: tf.TensorSpec(array.shape, array.dtype), first
     )
-    return tf.data.Dataset.from_generator(
+    batches = tf.data.Dataset.from_generator(
         lambda: _chain(train, start, stop), output_signature=signature
     )
+    if replicas_tensorflow.strategy():
+        return replicas_tensorflow.distribute(batches, rows=len(keras.tree.flatten(first)[0]))
+    return batches
 
 
 def _chain(train, start: int, stop: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -146,14 +165,3 @@ def _ahead(batches: Iterator) -> Iterator:
         following = next(batches, None)
         yield waiting
         waiting = following
-
-
-def _devices(backend: str) -> list[str]:
-    """The accelerators, or the CPU devices where there are none."""
-    if backend == "jax":
-        return keras.distribution.list_devices()
-    import tensorflow as tf
-
-    # Logical ones: a test splits one CPU in two.
-    names = [d.name for d in tf.config.list_logical_devices("GPU")]
-    return names or [d.name for d in tf.config.list_logical_devices("CPU")]

@@ -133,10 +133,11 @@ def fit(
     train = task.batches(train)
     compile_for(model, plan, train.steps, task, network)
     share = share or Share()
-    if share.count > 1 and plan.jit_compile == "true":
+    backend = keras.config.backend()
+    if share.count > 1 and plan.jit_compile == "true" and backend != "jax":
         raise ValueError(
-            "jit_compile=true does not go with distribute on torch, whose processes meet in the "
-            "middle of a step; drop one of them."
+            f"jit_compile=true does not go with distribute on {backend}, whose processes meet in "
+            "the middle of a step; drop one of them."
         )
     judged = twin or network
     recorder = Recorder(train, validation, plan, task, run, list(history or []), judged, share)
@@ -175,6 +176,7 @@ class Recorder(keras.callbacks.Callback):
         super().__init__()
         self.train, self.validation, self.plan, self.task = train, validation, plan, task
         self.run, self.history, self.twin, self.share = run, history, twin, share
+        self.judged = share.alone(twin)
         self.writes = run is not None and share.leads
         self.saves = False  # whether models are written
         self.keeps_best, self.best = False, []  # whether, and the weights of the best epoch
@@ -215,7 +217,7 @@ class Recorder(keras.callbacks.Callback):
         if batch == 0:
             # Dropout without a seed draws from torch's own stream, which a resumed process would
             # begin anew. Not at the begin of the epoch: making the data iterator draws too.
-            seed = self.plan.seed * 1_000_003 + self.epoch + self.share.rank * 10_007
+            seed = self.plan.seed * 1_000_003 + self.epoch + self.share.stream * 10_007
             keras.utils.set_random_seed(seed % 2**32)
 
     def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
@@ -246,7 +248,7 @@ class Recorder(keras.callbacks.Callback):
             )
         with optimization.averaged_weights(self.model):
             if self.validation is not None:
-                found = self.task.judge(self.twin, self.validation)
+                found = self.task.judge(self.judged, self.validation)
                 row |= {f"val_{name}": value for name, value in found.items()}
             row["seconds"] = round(time.perf_counter() - self.begun, 3)
             self.history.append(row)
@@ -256,9 +258,10 @@ class Recorder(keras.callbacks.Callback):
             if self.keeps_best and is_best:
                 self.best = [state.to_numpy(variable) for variable in self.model.weights]
             if self.saves:
-                self.run.save_model(self.twin, "last")
-                if is_best:
-                    self.run.save_model(self.twin, "best")
+                with self.share.at_home(self.twin):
+                    self.run.save_model(self.twin, "last")
+                    if is_best:
+                        self.run.save_model(self.twin, "best")
         if self.share.told(self._is_stuck()):
             least = self.plan.final_learning_rate / self.plan.learning_rate
             optimization.reduce_rate(self.model, schedules.decay_rate(self.plan), least)

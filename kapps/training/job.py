@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from kapps import runs
+from kapps.errors import RunError
 from kapps.training import engine, replicas
 from kapps.training.progress import say
 
@@ -32,13 +33,23 @@ def plan(options, stage: str, **changes) -> engine.Plan:
 
 
 def begin(options, job: str, labels: list[str], spec: dict) -> runs.Run:
-    """The new run folder, made by the leading process; arguments and errors: `Run.create`."""
+    """The new run folder, made by the leading process; arguments and errors: `Run.create`.
+
+    Raises:
+        RunError: another process of the training does not see it.
+    """
     share = replicas.share()
     share.wait()  # until all have seen that there is none yet
     if share.leads:
         runs.Run.create(options.out, options, job, labels, spec)
     share.wait()
-    return runs.Run(options.out)
+    run = runs.Run(options.out)
+    if not (run.path / runs.SETTINGS).exists():
+        raise RunError(
+            f"--out {run.path} of the first host is not to be seen on this one, which --resume "
+            "would need; use a folder that all hosts share."
+        )
+    return run
 
 
 def has_begun(run: runs.Run, stage: str) -> bool:

@@ -193,6 +193,14 @@ class Options:
         advanced=True,
     )
     distribute: bool = setting(False, "use all devices", group="run")
+    model_parallel: int = setting(
+        1, "devices that one copy of the network is cut over, on JAX", group="run"
+    )
+    hosts: str | None = setting(
+        None, "several that train together, the same list on each", metavar="A:PORT,B:PORT",
+        group="run",
+    )  # fmt: skip
+    host_index: int | None = setting(None, "of this one in hosts, from 0", group="run")
     tensorboard: bool = setting(True, "write TensorBoard event files", group="run")
 
 
@@ -236,6 +244,7 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise ValueError(f"{name}={value} is out of range; use more than 0.")
+    _check_devices(options)
     if options.seed < 0:
         raise ValueError(f"seed={options.seed} is out of range; use 0 or more.")
     if options.epochs and options.warmup_epochs >= options.epochs:
@@ -260,3 +269,19 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
             "schedule=plateau looks at images to judge by and validation=0 leaves none; drop one."
         )
     return options
+
+
+def _check_devices(options: Options) -> None:
+    """Raise ValueError where the settings of devices and hosts do not fit together."""
+    if options.model_parallel < 1:
+        raise ValueError(
+            f"model_parallel={options.model_parallel} is out of range; use 1 (whole) or more."
+        )
+    for name, off in (("hosts", None), ("host_index", None), ("model_parallel", 1)):
+        value = getattr(options, name)
+        if value != off and not options.distribute:
+            raise ValueError(f"{name}={value} has no effect without distribute; add --distribute.")
+    if options.host_index is not None and options.hosts is None:
+        raise ValueError(
+            f"host_index={options.host_index} is the place in a list of hosts; add --hosts."
+        )

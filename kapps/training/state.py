@@ -103,7 +103,11 @@ def to_numpy(variable) -> np.ndarray:
     """
     import keras
 
+    from kapps.training import replicas_jax
+
     value = variable.value
     # One of tf.distribute is not a tensor yet: it has a copy on each device.
     value = value.read_value() if hasattr(value, "read_value") else value
+    if keras.config.backend() == "jax":
+        value = replicas_jax.at_home(value)
     return np.array(keras.ops.convert_to_numpy(value))
