@@ -194,13 +194,18 @@ class Options:
     )
     distribute: bool = setting(False, "use all devices", group="run")
     model_parallel: int = setting(
-        1, "devices that one copy of the network is cut over, on JAX", group="run"
+        1, "devices that one copy of the network is cut over, on JAX", group="run", advanced=True
     )
     hosts: str | None = setting(
-        None, "several that train together, the same list on each", metavar="A:PORT,B:PORT",
+        None,
+        "several that train together, the same list on each; auto on JAX",
+        metavar="A:PORT,B:PORT",
         group="run",
-    )  # fmt: skip
-    host_index: int | None = setting(None, "of this one in hosts, from 0", group="run")
+        advanced=True,
+    )
+    host_index: int | None = setting(
+        None, "of this one in hosts, from 0", group="run", advanced=True
+    )
     tensorboard: bool = setting(True, "write TensorBoard event files", group="run")
 
 
