@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.training.conftest import digits  # noqa: F401  a fixture
+
 SIZE = 16
 
 
