@@ -8,12 +8,14 @@ loop over memory with vectors of channels. On GPU and TPU XLA's own convolution 
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import keras
 from jax import lax
 
-__all__ = ["conv", "depthwise_conv"]
+__all__ = ["batch_statistics_norm", "conv", "depthwise_conv"]
 
 BLOCK = 32  # channels of the groups that are computed together, if one group has fewer
 UNROLLED = 16  # summands of one fused loop; more take longer to compile and gain nothing
@@ -79,90 +81,181 @@ def depthwise_conv(x, kernel, bias, strides, padding, dilation, data_format):
     height, width, channels, multiplier = kernel.shape
     if multiplier > 1:
         x = jnp.repeat(x, multiplier, axis=-1)
-    x = _padded(x, (height, width), strides, padding, dilation)
     kernel = kernel.reshape(height, width, channels * multiplier)
-    y = _filtered(x, kernel, tuple(strides), tuple(dilation))
+    y = _filtered(x, kernel, tuple(strides), padding, tuple(dilation))
     y = y if bias is None else y + jnp.asarray(bias)
     return jnp.moveaxis(y, -1, 1) if first else y
 
 
-def _padded(x, kernel_size, strides, padding, dilation):
-    """`x` (batch, height, width, channels) with the zeros of TensorFlow's "same"."""
-    if padding == "valid":
-        return x
-    widths = [(0, 0)]
-    for size, kernel, stride, step in zip(
-        x.shape[1:3], kernel_size, strides, dilation, strict=True
-    ):
-        total = max((-(-size // stride) - 1) * stride + (kernel - 1) * step + 1 - size, 0)
-        widths.append((total // 2, total - total // 2))
-    return jnp.pad(x, (*widths, (0, 0)))
+class _Grid(NamedTuple):
+    """Where the cells of a kernel meet an image.
+
+    Of an image that moves by `strides`, a cell meets the pixels of one remainder: the image is
+    taken apart into one smaller image for each remainder, in which the kernel moves by one.
+    """
+
+    strides: tuple[int, int]
+    size: tuple[int, int]  # height and width of what comes out
+    widths: tuple[tuple[int, int], ...]  # zeros around the image, less than none cut it
+    cells: tuple[tuple[tuple[int, int], tuple[int, int]], ...]  # (remainder, shift) of each
+
+    @property
+    def apart(self) -> tuple[int, int]:
+        """Height and width of an image of one remainder."""
+        shifts = [shift for _, shift in self.cells]
+        return tuple(n + max(s[i] for s in shifts) for i, n in enumerate(self.size))
 
 
-def _shifted(x, kernel_size, strides, dilation):
-    """For each cell of the kernel, the pixels of `x` that it meets."""
-    (height, width), (down, right), (step_y, step_x) = kernel_size, strides, dilation
-    rows = (x.shape[1] - (height - 1) * step_y - 1) // down + 1
-    columns = (x.shape[2] - (width - 1) * step_x - 1) // right + 1
-    for i in range(0, height * step_y, step_y):
-        for j in range(0, width * step_x, step_x):
-            end = (x.shape[0], i + (rows - 1) * down + 1, j + (columns - 1) * right + 1, x.shape[3])
-            yield lax.slice(x, (0, i, j, 0), end, (1, down, right, 1))
+def _grid(shape, kernel_size, strides, padding, dilation) -> _Grid:
+    sizes, widths, offsets = [], [], []
+    axes = zip(shape[1:3], kernel_size, strides, dilation, strict=True)
+    for size, kernel, stride, step in axes:
+        reach = (kernel - 1) * step
+        out = -(-size // stride) if padding == "same" else (size - reach - 1) // stride + 1
+        before = max((out - 1) * stride + reach + 1 - size, 0) // 2 if padding == "same" else 0
+        sizes.append(out)
+        widths.append((before, (out + reach // stride) * stride - size - before))
+        offsets.append([divmod(i * step, stride) for i in range(kernel)])
+    cells = [((y[1], x[1]), (y[0], x[0])) for y in offsets[0] for x in offsets[1]]
+    return _Grid(tuple(strides), tuple(sizes), tuple(widths), tuple(cells))
 
 
-def _correlated(x, kernel, strides, dilation):
-    """Each channel of `x`, without padding, filtered by its plane of `kernel` (h, w, channels)."""
-    size = kernel.shape[:2]
-    cells = kernel.reshape(-1, kernel.shape[2])
+def _taken_apart(x, grid: _Grid) -> dict:
+    """The image of each remainder."""
+    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *((*w, 0) for w in grid.widths), (0, 0, 0)))
+    (down, right), (height, width) = grid.strides, grid.apart
+    if (down, right) == (1, 1):
+        return {(0, 0): x}
+    x = x.reshape(len(x), height, down, width, right, x.shape[3])
+    return {(i, j): x[:, :, i, :, j] for i in range(down) for j in range(right)}
+
+
+def _put_together(parts: dict, grid: _Grid):
+    """The image without its padding; the reverse of `_taken_apart`."""
+    (down, right), (height, width) = grid.strides, grid.apart
+    rows = [jnp.stack([parts[i, j] for j in range(right)], 3) for i in range(down)]
+    x = jnp.stack(rows, 2)
+    x = x.reshape(len(x), height * down, width * right, x.shape[-1])
+    cuts = ((0, 0, 0), *((-a, -b, 0) for a, b in grid.widths), (0, 0, 0))
+    return lax.pad(x, jnp.zeros((), x.dtype), cuts)
+
+
+def _window(x, shift, size, images=None):
+    """The part of `x` that begins at `shift`; `images` is a range of them."""
+    first, last = images or (0, len(x))
+    end = (last, shift[0] + size[0], shift[1] + size[1], x.shape[3])
+    return lax.slice(x, (first, *shift, 0), end)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _filtered(x, kernel, strides, padding, dilation):
+    """Each channel of `x` filtered by its plane of `kernel` (height, width, channels)."""
+    grid = _grid(x.shape, kernel.shape[:2], strides, padding, dilation)
+    parts = _taken_apart(x, grid)
+    weights = kernel.reshape(-1, kernel.shape[2])
     return sum(
-        piece * cell
-        for piece, cell in zip(_shifted(x, size, strides, dilation), cells, strict=True)
+        _window(parts[remainder], shift, grid.size) * weight
+        for (remainder, shift), weight in zip(grid.cells, weights, strict=True)
     )
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _filtered(x, kernel, strides, dilation):
-    return _correlated(x, kernel, strides, dilation)
+def _forward(x, kernel, strides, padding, dilation):
+    return _filtered(x, kernel, strides, padding, dilation), (x, kernel)
 
 
-def _forward(x, kernel, strides, dilation):
-    return _correlated(x, kernel, strides, dilation), (x, kernel)
-
-
-def _backward(strides, dilation, kept, gradient):
+def _backward(strides, padding, dilation, kept, gradient):
     x, kernel = kept
-    return (
-        _image_gradient(x, kernel, gradient, strides, dilation),
-        _kernel_gradient(x, kernel, gradient, strides, dilation),
-    )
+    grid = _grid(x.shape, kernel.shape[:2], strides, padding, dilation)
+    return _image_gradient(kernel, gradient, grid), _kernel_gradient(x, kernel, gradient, grid)
 
 
 _filtered.defvjp(_forward, _backward)
 
 
-def _image_gradient(x, kernel, gradient, strides, dilation):
-    if max(strides) > 1:
-        return jax.vjp(lambda x: _correlated(x, kernel, strides, dilation), x)[1](gradient)[0]
-    around = [(step * (size - 1),) * 2 for size, step in zip(kernel.shape, dilation, strict=False)]
-    padded = jnp.pad(gradient, ((0, 0), *around, (0, 0)))
-    return _correlated(padded, kernel[::-1, ::-1], strides, dilation)
+def _image_gradient(kernel, gradient, grid):
+    around = [
+        (apart - size, apart - size, 0) for apart, size in zip(grid.apart, grid.size, strict=True)
+    ]
+    padded = lax.pad(gradient, jnp.zeros((), gradient.dtype), ((0, 0, 0), *around, (0, 0, 0)))
+    weights = kernel.reshape(-1, kernel.shape[2])
+    parts = {
+        (i, j): jnp.zeros((len(gradient), *grid.apart, kernel.shape[2]), gradient.dtype)
+        for i in range(grid.strides[0])
+        for j in range(grid.strides[1])
+    }
+    for (remainder, shift), weight in zip(grid.cells, weights, strict=True):
+        start = [width[0] - back for width, back in zip(around, shift, strict=True)]
+        parts[remainder] += _window(padded, start, grid.apart) * weight
+    return _put_together(parts, grid)
 
 
-def _kernel_gradient(x, kernel, gradient, strides, dilation):
-    """The sum over all pixels, in two steps: XLA's own reduction of shifted images is slow.
-
-    The first one adds images, which is one fused loop; the second is a product with ones.
-    """
+def _kernel_gradient(x, kernel, gradient, grid):
     dtype = jnp.promote_types(x.dtype, jnp.float32)
-    batch, channels = x.shape[0], x.shape[3]
+    parts = _taken_apart(x, grid)
+
+    def seen(cell, first, last):
+        remainder, shift = cell
+        window = _window(parts[remainder], shift, grid.size, (first, last))
+        return window.astype(dtype) * gradient[first:last].astype(dtype)
+
+    sums = [_summed(functools.partial(seen, cell), len(x)) for cell in grid.cells]
+    return jnp.stack(sums).reshape(kernel.shape).astype(kernel.dtype)
+
+
+def _summed(values, batch):
+    """The sum over all pixels; `values(first, last)` are those of a range of images.
+
+    XLA's own reduction is slow, or writes the values first. Here the first step adds images, which
+    is one fused loop; the second is a product with ones.
+    """
     parts = next(n for n in range(min(batch, UNROLLED), 0, -1) if batch % n == 0)
     size = batch // parts
-    sums = []
-    for piece in _shifted(x, kernel.shape[:2], strides, dilation):
-        images = sum(
-            piece[i : i + size].astype(dtype) * gradient[i : i + size].astype(dtype)
-            for i in range(0, batch, size)
-        )
-        rows = images.reshape(-1, channels)
-        sums.append(jnp.ones((1, len(rows)), dtype) @ rows)
-    return jnp.stack(sums).reshape(kernel.shape).astype(kernel.dtype)
+    images = sum(values(i, i + size) for i in range(0, batch, size))
+    rows = images.reshape(-1, images.shape[-1])
+    return (jnp.ones((1, len(rows)), rows.dtype) @ rows)[0]
+
+
+def batch_statistics_norm(x, gamma, beta, epsilon, axis):
+    """See `kapps.layers.kernels`; images with channels last, whole on one CPU."""
+    shared = keras.distribution.distribution() is not None  # then single images are on devices
+    if jax.default_backend() != "cpu" or shared or x.ndim != 4 or axis % 4 != 3:
+        return None
+    x = jnp.asarray(x, jnp.promote_types(x.dtype, jnp.float32))
+    channels = (x.shape[3],)
+    gamma = jnp.ones(channels, x.dtype) if gamma is None else jnp.asarray(gamma, x.dtype)
+    beta = jnp.zeros(channels, x.dtype) if beta is None else jnp.asarray(beta, x.dtype)
+    y, mean, variance = _normalized(x, gamma, beta, epsilon)
+    return y, lax.stop_gradient(mean), lax.stop_gradient(variance)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _normalized(x, gamma, beta, epsilon):
+    mean = jnp.mean(x, (0, 1, 2))
+    variance = _summed(lambda *images: jnp.square(x[slice(*images)] - mean), len(x))
+    variance = variance * (x.shape[3] / x.size)
+    scale = gamma * lax.rsqrt(variance + epsilon)
+    return x * scale + (beta - mean * scale), mean, variance
+
+
+def _normalized_forward(x, gamma, beta, epsilon):
+    y, mean, variance = _normalized(x, gamma, beta, epsilon)
+    return (y, mean, variance), (x, gamma, mean, variance)
+
+
+def _normalized_backward(epsilon, kept, gradients):
+    """Source: Ioffe and Szegedy (2015, arXiv:1502.03167), section 3: two sums and one loop."""
+    x, gamma, mean, variance = kept
+    y = gradients[0]  # nobody asks for those of the statistics
+    inverse = lax.rsqrt(variance + epsilon)
+    share = x.shape[3] / x.size
+
+    def along(first, last):
+        return y[first:last] * (x[first:last] - mean)
+
+    beta = _summed(lambda *images: y[slice(*images)], len(x))
+    along_x = _summed(along, len(x)) * inverse
+    centred = y - beta * share - (x - mean) * (inverse * along_x * share)
+    return centred * (gamma * inverse), along_x, beta
+
+
+_normalized.defvjp(_normalized_forward, _normalized_backward)
