@@ -35,6 +35,12 @@ class Settings(Options):
         "all", "all, none, share from the top (0.3), or first stage (stage5)", group="optimisation"
     )
     train_norms: bool = setting(False, "train BatchNorm too", group="optimisation")
+    gradual: int = setting(
+        0, "epochs after which the next stage below joins, before --epochs", group="optimisation"
+    )
+    lora: int = setting(
+        0, "rank of the change that Dense layers learn in place of kernels", group="optimisation"
+    )
     norm_momentum: str = setting(
         "own", "of BatchNorm: own (the network's), auto, or a number", group="optimisation"
     )
@@ -68,7 +74,7 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
     import keras
 
     from kapps import layers, runs, tasks
-    from kapps.training import building, devices, engine, freezing, job, pictures, replicas
+    from kapps.training import building, devices, engine, freezing, job, lora, pictures, replicas
     from kapps.training.progress import say
 
     began = time.perf_counter()
@@ -115,15 +121,18 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
                         settings, run, task, model, twin, splits, own, callbacks
                     )
                 share.wait()
-                frozen = freezing.unfreeze(model, settings.unfreeze, settings.train_norms)
-                if settings.epochs and settings.unfreeze != "none":
+                first = building.channels_first(model)
+                for stage, unfreeze, epochs in _phases(settings, model):
+                    if settings.lora:
+                        frozen = lora.adapt(model, settings.lora)
+                    else:
+                        frozen = freezing.unfreeze(model, unfreeze, settings.train_norms)
                     say(f"training the network: {frozen}")
-                    first = building.channels_first(model)
                     history = engine.fit(
                         model,
                         pictures.Pictures(train, first),
                         validation and pictures.Pictures(validation, first),
-                        job.plan(settings, "finetune"),
+                        job.plan(settings, stage, epochs=epochs),
                         task=task,
                         run=run,
                         history=history,
@@ -134,10 +143,40 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
     return job.finish(run, history, task.metrics, began, seconds_features=seconds)
 
 
+def _phases(settings: Settings, model) -> list[tuple[str, str, int]]:
+    """(name, what trains, epochs) of the trainings of the network, one after the other.
+
+    With `gradual` it thaws from the top: first the last stage, some epochs later the one below it
+    too, and so on (Howard and Ruder, 2018, arXiv:1801.06146, section 3.3).
+    """
+    from kapps.training import freezing
+
+    phases = []
+    if settings.gradual:
+        *above, _ = freezing.stages_above(model, settings.unfreeze)
+        phases = [(f"gradual_{name}", name, settings.gradual) for name in above]
+    if settings.epochs and settings.unfreeze != "none":
+        phases.append(("finetune", settings.unfreeze, settings.epochs))
+    return phases
+
+
 def _checked(settings: Settings) -> Settings:
     for name in ("learning_rate_head", "batch_size_head"):
         if not getattr(settings, name) > 0:
             raise ValueError(f"{name}={getattr(settings, name)} is out of range; use more than 0.")
+    for name in ("gradual", "lora"):
+        if getattr(settings, name) < 0:
+            raise ValueError(f"{name}={getattr(settings, name)} is out of range; use 0 or more.")
+    if settings.lora and (settings.gradual or settings.unfreeze != "all" or not settings.epochs):
+        raise ValueError(
+            f"lora={settings.lora} freezes all kernels and trains for epochs of 1 or more; drop "
+            f"gradual={settings.gradual} and unfreeze={settings.unfreeze}."
+        )
+    if settings.gradual and (settings.unfreeze == "none" or not settings.epochs):
+        raise ValueError(
+            f"gradual={settings.gradual} ends in epochs with all that unfreeze says; use epochs of "
+            "1 or more, and unfreeze other than none."
+        )
     nothing_below = not settings.epochs or settings.unfreeze == "none"
     if settings.epochs_head < 0 or (not settings.epochs_head and nothing_below):
         raise ValueError(
@@ -147,6 +186,12 @@ def _checked(settings: Settings) -> Settings:
     return settings
 
 
+def _network_has_begun(settings: Settings, run, model) -> bool:
+    from kapps.training import job
+
+    return any(job.has_begun(run, stage) for stage, *_ in _phases(settings, model))
+
+
 def _head(
     settings: Settings, run, task, model, twin, splits, count: int, callbacks: Sequence
 ) -> tuple[list[dict], float | None]:
@@ -154,7 +199,7 @@ def _head(
     from kapps.training import building, features, freezing, job, pictures
     from kapps.training.progress import say
 
-    if not settings.epochs_head or job.has_begun(run, "finetune"):
+    if not settings.epochs_head or _network_has_begun(settings, run, model):
         return [], None
     if not task.on_features:
         say(f"task {settings.task} trains the whole network from the start: no head phase")

@@ -12,7 +12,7 @@ import numpy as np
 from kapps import runs, tasks
 from kapps.errors import RunError
 from kapps.tasks import Task
-from kapps.training import devices, norms, optimization, progress, schedules, state
+from kapps.training import devices, lora, norms, optimization, progress, schedules, state
 from kapps.training.replicas import Share
 from kapps.training.tensorboard import ScalarWriter
 
@@ -258,7 +258,7 @@ class Recorder(keras.callbacks.Callback):
             if self.keeps_best and is_best:
                 self.best = [state.to_numpy(variable) for variable in self.model.weights]
             if self.saves:
-                with self.share.at_home(self.twin):
+                with self.share.at_home(self.twin), lora.merged(self.twin):
                     self.run.save_model(self.twin, "last")
                     if is_best:
                         self.run.save_model(self.twin, "best")

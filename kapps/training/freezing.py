@@ -56,6 +56,12 @@ def unfreeze(model, what: str = "all", train_norms: bool = False) -> Frozen:
     for position, layer in enumerate(layers):
         norm = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = position >= first and (train_norms or not norm)
+    return describe(model)
+
+
+def describe(model) -> Frozen:
+    """What of a model trains as it stands."""
+    layers = [layer for layer in leaves(model) if layer.weights]
     norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
     quiet = [layer for layer in norms if not layer.trainable]
     return Frozen(
@@ -87,11 +93,24 @@ def _first(layers: list, what: str) -> int:
     for position, name in enumerate(names):
         if name == what or name.startswith(f"{what}_"):
             return position
-    stages = dict.fromkeys(name.partition("_")[0] for name in names)  # in their order
     raise ValueError(
         f"unfreeze={what!r} is no part of the model; use all, none, a share such as 0.3, or one of "
-        f"{', '.join(stages)}."
+        f"{', '.join(_stages(layers))}."
     )
+
+
+def stages_above(model, what: str) -> list[str]:
+    """The stages that `unfreeze(model, what)` trains below the classifier, from the top downwards.
+
+    A stage is what begins with the same word: `stage4_block1_conv1` belongs to `stage4`.
+    """
+    layers = [layer for layer in leaves(model) if layer.weights]
+    whole = layers[_first(layers, what) : -1]
+    return _stages(whole)[::-1]
+
+
+def _stages(layers: list) -> list[str]:
+    return list(dict.fromkeys(layer.name.partition("_")[0] for layer in layers))
 
 
 def leaves(layer) -> Iterator:

@@ -94,6 +94,18 @@ def test_both_phases(settings, network, tmp_path, capsys):
     assert not any(isinstance(layer, keras.Model) for layer in run.load_model().layers)
 
 
+def test_the_network_thaws_from_the_top(settings, capsys):
+    finetune.run(settings(epochs_head=1, epochs=1, gradual=1, tensorboard=False))
+    run = runs.Run.open(settings().out)
+    stages = [row["stage"] for row in run.metrics["history"]]
+    assert stages == ["head", "gradual_stage2", "finetune"]
+    said = capsys.readouterr().err
+    assert "in 2 layers: stage2_conv to predictions" in said
+    assert "in 3 layers: stage1_conv to predictions" in said
+    finetune.run(settings(epochs_head=1, epochs=1, gradual=1, tensorboard=False, resume=True))
+    assert [row["stage"] for row in run.metrics["history"]] == stages
+
+
 def test_the_head_alone_leaves_the_network_as_it_was(settings, network, tmp_path):
     import keras
 

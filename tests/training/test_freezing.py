@@ -61,3 +61,9 @@ def test_frozen_norms_keep_their_statistics_in_fit(make_model, spots):
     for variable in model.weights:
         moved = not np.array_equal(before[variable.path], np.array(variable))
         assert moved == ("norm" not in variable.path), variable.path
+
+
+def test_the_stages_above_a_line_come_from_the_top(make_model):
+    assert freezing.stages_above(make_model(), "all") == ["stage2", "stage1"]
+    assert freezing.stages_above(make_model(), "stage2") == ["stage2"]
+    assert freezing.stages_above(make_model(), "none") == []
