@@ -39,6 +39,7 @@ def backbone(
         stage, block = index // quarter + 1, index % quarter + 1
         attention = everywhere if block == quarter else windowed
         name = f"stage{stage}_block{block}"
+        # The epsilon of the norms is 1e-6, as in the published encoder; in timm's copy it is 1e-5.
         x = nn.transformer_block(x, attention, mlp, drop_path=rate, name=name)
     x = nn.to_map(x, grid, name="neck_map")
     for part, size in ((1, 1), (2, 3)):
