@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kapps.cli.settings import main, setting
+from kapps.training import initialization
 from kapps.training.options import Options, resolve
 
 
@@ -18,6 +19,13 @@ class Settings(Options):
 
     model: str = setting(help="an application, such as LeNet5; see kapps list", metavar="NAME")
     arguments: tuple[str, ...] = setting((), "of the application, such as alpha=0.5")
+    initializer: str = setting(
+        "own",
+        "random weights: as it is built, as its published recipe, or one for all kernels",
+        choices=initialization.WORDS,
+        group="optimiser",
+        advanced=True,
+    )
 
 
 def run(settings: Settings, callbacks: Sequence = ()) -> dict:
@@ -68,6 +76,7 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
             model = building.new(
                 app, size, len(names), weights=None, classifier_activation=task.activation
             )
+            initialization.draw(model, settings.initializer, app.family, settings.seed)
             model = task.complete(model)
             twin = layers.Network(model.input, model.outputs[0], name=model.name)
             spec = layers.spec_of(model)

@@ -86,7 +86,7 @@ def test_mixed_labels_and_logits_train_too(make_model, make_spots):
     rows = engine.fit(model, make_spots(mixed=True), make_spots(), engine.Plan("train", 6, 0.02))
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert 0 < rows[-1]["val_loss"] < 1.2
-    answers = Classification().answers(model, model.predict(np.zeros((2, 8, 8, 3)), verbose=0))
+    answers = Classification().answers(model.predict(np.zeros((2, 8, 8, 3)), verbose=0))
     np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-5)
 
 
@@ -173,7 +173,7 @@ def test_checkpoints_hold_the_averaged_weights(make_model, spots, make_run):
         if id(v) in trainable
     ]
     assert all(moved)  # the backup keeps what the optimiser was working on
-    answers = Classification().answers(last, last.predict(images, verbose=0))
+    answers = Classification().answers(last.predict(images, verbose=0))
     assert answers.shape == (len(labels), 3)
     assert rows[-1] in run.metrics["history"]
 

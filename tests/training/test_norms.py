@@ -34,6 +34,25 @@ def test_statistics_follow_the_momentum(make_model, spots, word, expected):
     np.testing.assert_allclose(np.array(layer.moving_mean), (1 - expected) * mean, atol=1e-4)
 
 
+def test_a_run_from_before_this_setting_keeps_its_norms(tmp_path):
+    """Its settings.yaml does not name it, and it trained with the network's own."""
+    from kapps import runs
+    from kapps.cli.settings import to_yaml
+    from kapps.recipes import finetune, train
+
+    for job in (train, finetune):
+        out = tmp_path / job.__name__
+        given = {"model": "LeNet5", "data": "digits", "out": str(out), "resume": True}
+        settings = job.Settings(**given)
+        to_yaml(settings, out / "settings.yaml")
+        lines = (out / "settings.yaml").read_text().splitlines(keepends=True)
+        new = ("norm_momentum", "schedule", "nesterov", "lookahead", "decay_epochs", "initializer")
+        (out / "settings.yaml").write_text("".join(x for x in lines if not x.startswith(new)))
+        begun = runs.as_begun(settings)
+        assert begun.norm_momentum == "own"
+        assert (begun.schedule, begun.decay_epochs, begun.lookahead) == ("cosine", (), 0)
+
+
 @pytest.mark.parametrize("word", ["automatic", "1", "-0.1"])
 def test_other_words_are_refused(word):
     with pytest.raises(ValueError, match="auto, own, or a number"):
