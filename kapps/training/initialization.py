@@ -1,8 +1,8 @@
 """Random weights as the recipe of an architecture draws them, where that is not how it is built.
 
 An application is built with Keras's initialisers (Glorot's) or, where its source says so, with its
-own: ViT, Swin and ConvNeXt with truncated normals of 0.02, EfficientNet, RegNet, MobileNetV4 and the
-ResNets for CIFAR with He's. `RECIPES` has what published trainings of other families draw from.
+own: ViT, Swin and ConvNeXt with truncated normals of 0.02; EfficientNet, RegNet, MobileNetV4 and
+the ResNets for CIFAR with He's. `RECIPES` has what published trainings of other families draw from.
 """
 
 import math
