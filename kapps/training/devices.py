@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kapps.errors import SettingsError
-from kapps.training import layouts, replicas, replicas_tensorflow
+from kapps.training import layouts, progress, replicas, replicas_tensorflow
 
 
 @contextlib.contextmanager
@@ -100,6 +100,10 @@ def compile_step(model) -> None:
         return
     import torch
 
+    progress.say(
+        "jit_compile=true: torch.compile works through the whole step before the first batch is "
+        "done, which takes minutes on a CPU; jit_compile=false begins at once."
+    )
     model.train_function = torch.compile(lambda data: model.train_step(data[0]), dynamic=False)
 
 

@@ -45,7 +45,7 @@ def fit(model, data, run=None, **plan):
 
 
 @pytest.mark.parametrize("said", ["auto", "true", "false"])
-def test_jit_compile_is_that_of_the_plan(make_model, said):
+def test_jit_compile_is_that_of_the_plan(make_model, said, capsys):
     model = make_model()
     plan = engine.Plan("train", 1, 0.01, jit_compile=said)
     engine.compile_for(model, plan, 4, Classification())
@@ -53,6 +53,8 @@ def test_jit_compile_is_that_of_the_plan(make_model, said):
         assert model.jit_compile == (keras.config.backend() == "jax")
     else:
         assert model.jit_compile == (said == "true")
+    warned = "torch.compile" in capsys.readouterr().err
+    assert warned == (said == "true" and keras.config.backend() == "torch")
 
 
 def test_several_processes_on_torch_do_not_compile(make_model, spots):

@@ -8,7 +8,9 @@ BACKENDS = ("tensorflow", "jax", "torch")
 TEXT = """A training step of MobileNetV2 on 16 images of 96x96 (AdamW, cross entropy) on the CPU, as
 `kapps train --jit-compile false` and `true` make it: seconds of the first step, which compiles, and
 milliseconds of the later ones (median of 6). `auto`, the default, is `true` on JAX, `false` on
-torch, where `true` is `torch.compile`, and `false` on TensorFlow unless a GPU does the work."""
+torch, where `true` is `torch.compile`, and `false` on TensorFlow unless a GPU does the work.
+`torch.compile` works through the whole step, optimiser included, which takes minutes here: `kapps
+train` says so before it begins."""
 
 
 def run() -> Section:
