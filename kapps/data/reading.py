@@ -242,6 +242,11 @@ def _guarded(work: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+def in_parallel(work: Callable[[int], Any], count: int) -> Iterator[Any]:
+    """`work` on 0 .. count - 1 in the threads that decode; the results in order."""
+    return _in_parallel(work, count, progress=False)
+
+
 def _in_parallel(work: Callable[[int], Any], count: int, progress: bool) -> Iterator[Any]:
     """`work` on 0 .. count - 1 in the threads; the results in order."""
     blocks = (range(i, min(i + BLOCK, count)) for i in range(0, count, BLOCK))

@@ -1,5 +1,7 @@
-"""Write a data set as shards.
+"""Look at a data set, check it, or write it as shards.
 
+kapps data preview folder:photos
+kapps data check folder:photos
 kapps data shard folder:imagenet --out shards/imagenet
 """
 
@@ -11,8 +13,9 @@ from pathlib import Path
 from kapps.cli.settings import main, setting
 from kapps.errors import SettingsError
 
-ACTIONS = ("shard",)
+ACTIONS = ("preview", "check", "shard")
 SHOWN = 20  # rows of a list; the JSON has all
+EXAMPLES = 3  # pictures named with a finding
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,13 @@ class Settings:
     data: str = setting(
         help="digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH, shards:FOLDER", positional=True
     )
-    out: str | None = setting(None, "shard: the folder to write into")
+    out: str | None = setting(
+        None, "preview: the picture to write (DATA-preview.png); shard: the folder to write into"
+    )
+    augment: str = setting("default", "preview: what training would do to the pictures")
+    size: int = setting(128, "preview: pixels of the network's input")
+    count: int = setting(12, "preview: pictures shown, spread over the classes")
+    validation: float = setting(0.2, "check: share set aside, where the data is not divided")
     pictures: int | None = setting(None, "shard: pictures in each; without, as many as make 100 MB")
     seed: int = setting(0, "shard: of the order of the pictures")
     json: bool = setting(False, "print JSON instead of tables")
@@ -36,7 +45,82 @@ def run(settings: Settings) -> dict:
         DataError, MissingFileError: no such data, or it cannot be used.
         SettingsError: a setting is missing or out of range.
     """
-    return {"shard": _shard}[settings.action](settings)
+    return {"preview": _preview, "check": _check, "shard": _shard}[settings.action](settings)
+
+
+def _preview(settings: Settings) -> dict:
+    from kapps import data
+    from kapps.data import contact
+
+    if settings.count < 1 or settings.size < 1:
+        raise SettingsError(f"count={settings.count}, size={settings.size}: give numbers above 0.")
+    found = data.find(settings.data)
+    name = Path(settings.data.rpartition(":")[2].partition("?")[0]).name or "data"
+    out = Path(settings.out or f"{name}-preview.png")
+    shown = contact.write_sheet(
+        found, out, settings.augment, settings.size, settings.count, settings.seed
+    )
+    result = {"data": settings.data, "out": str(out), "shown": shown}
+    if settings.json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+        return result
+    print(f"{len(shown)} pictures as they are, and what augment={settings.augment} makes of them")
+    print(f"next: kapps data check {settings.data}")
+    print(out)
+    return result
+
+
+def _check(settings: Settings) -> dict:
+    from kapps import data
+    from kapps.data import checking
+    from kapps.training import progress
+
+    if not 0 <= settings.validation < 1:
+        raise SettingsError(f"validation={settings.validation} is not in [0, 1).")
+    found = data.find(settings.data)
+    count = sum(len(part) for part in found.parts.values())
+    with progress.bar(f"checking {settings.data}", count) as advance:
+        result = checking.check(found, settings.validation, advance)
+    result = {"data": settings.data, **result}
+    if settings.json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        _print_check(result)
+    return result
+
+
+def _print_check(result: dict) -> None:
+    from kapps.recipes import _tables
+
+    parts = list(result["parts"])
+    rows = sorted(result["classes"], key=lambda row: row["pictures"])
+    shown = rows if len(rows) <= SHOWN else rows[: SHOWN // 2] + rows[-(SHOWN // 2) :]
+    _tables.print_table(
+        ("class", *(f">{part}" for part in parts)),
+        [(row["name"], *(row[part] for part in parts)) for row in shown],
+        title=f"{len(shown)} of {len(rows)} classes, the smallest first",
+    )
+    formats = ", ".join(f"{count} {name}" for name, count in result["formats"].items())
+    sides = "; ".join(
+        f"{side} {low} to {high}, half below {middle}"
+        for side, (low, middle, high) in result["sizes"].items()
+    )
+    print(f"{result['pictures']} pictures, {result['bytes'] / 1e6:.1f} MB: {formats}")
+    print(sides)
+    for row in result["findings"]:
+        print(f"{row['level']}: {row['sentence']}")
+        print(f"    cure: {row['cure']}")
+        for one in row["pictures"][:EXAMPLES]:
+            print(f"    {one if isinstance(one, str) else ' = '.join(one)}")
+        if (more := len(row["pictures"]) - EXAMPLES) > 0:
+            print(f"    and {more} more; --json names all")
+    levels = [row["level"] for row in result["findings"]]
+    if not levels:
+        print("nothing wrong was found")
+    elif "error" in levels:
+        print(f"next: cure the {levels.count('error')} errors, then check again")
+        return
+    print(f"next: kapps finetune --data {result['data']} --out runs/first")
 
 
 def _shard(settings: Settings) -> dict:
