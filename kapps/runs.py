@@ -5,6 +5,7 @@
     labels.txt         one class a line, in order     metrics.csv   one row an epoch
     spec.json          input contract of the model    metrics.json  the same, and the best row
     tensorboard/       event files                    backup/       what --resume needs
+    report.html        all of it, to look at          findings.json what the best epoch answers
 
 Each file is written whole or not at all.
 """
@@ -146,7 +147,8 @@ class Run:
 
     @property
     def metrics(self) -> dict:
-        """`history` (a row an epoch), `best` (one of them), `finished`, and the job's results."""
+        """`history` (a row an epoch), `best` (one of them), `metrics` (what there is of each),
+        `finished`, and the job's results."""
         return json.loads(self._existing("metrics.json").read_text(encoding="utf-8"))
 
     def load_model(self, which: str = "best"):
@@ -180,7 +182,9 @@ class Run:
         with atomic_write(self.path / "metrics.csv", "w") as file:
             file.write(text.getvalue())
         best = best_row(history, metrics[0])
-        values = {"best": best, "history": history, "finished": finished, **results}
+        kinds = [dataclasses.asdict(metric) for metric in metrics]
+        values = {"best": best, "history": history, "metrics": kinds, "finished": finished}
+        values |= results
         _write_json(self.path / "metrics.json", values)
 
     def _existing(self, name: str) -> Path:

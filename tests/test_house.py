@@ -33,10 +33,11 @@ ALLOWED = {
     # These two find an application by its name; that they know no family is a test of its own.
     "export": LIGHT | {"layers", "data", "applications", "runs"},
     "tasks": LIGHT | {"layers", "data", "applications", "export", "runs"},  # a teacher: any model
-    "training": LIGHT | {"cli", "layers", "data", "applications", "runs", "tasks"},
+    "reports": LIGHT | {"runs", "tasks"},
+    "training": LIGHT | {"cli", "layers", "data", "applications", "runs", "tasks", "reports"},
     "recipes": LIGHT
     | {"applications", "layers", "weights", "data", "training", "export", "inspect", "runs"}
-    | {"cli", "tasks"},
+    | {"cli", "tasks", "reports"},
     "__main__": {"cli"},
 }
 # The package's own front door re-exports; it imports lazily and is not part of the order.

@@ -17,6 +17,7 @@ JOBS = {
     "train": "train a model from scratch",
     "finetune": "teach a pretrained model your own classes",
     "recipes": "the configurations that come with kapps",
+    "report": "a page to look at, of one run or of several side by side",
     "evaluate": "accuracy and confusion matrix of a model, a run or a .tflite",
     "predict": "classify images",
     "export": "make a verified bundle for a phone (.tflite), a SavedModel or ONNX",

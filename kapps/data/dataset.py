@@ -5,7 +5,7 @@ import contextlib
 import gc
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property, lru_cache
 from itertools import islice
@@ -19,7 +19,7 @@ from kapps.data.annotations import Rows
 from kapps.data.packed import BUFFER, shuffled
 from kapps.data.reading import Reader
 from kapps.data.transforms import Transform
-from kapps.errors import MissingPackageError
+from kapps.errors import DataError, MissingPackageError
 
 PARALLEL_BATCHES = 2  # one decodes while the last pictures of the other finish
 PREFETCH = 2
@@ -131,6 +131,18 @@ class Dataset:
                 yield images, labels
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def pictures(self, indices: Sequence[int]) -> list[np.ndarray]:
+        """Some pictures by their places in `names`, uint8 [H, W, C]: what a report shows.
+
+        Raises:
+            DataError: one of them cannot be read any more.
+        """
+        chosen = np.asarray(indices, np.int64)
+        images, found = self._reader.batch(chosen, 0)
+        if not np.array_equal(found, chosen):
+            raise DataError(f"{self.skipped[-1][0]} cannot be read: {self.skipped[-1][1]}")
+        return list(images)
 
     def set_epoch(self, epoch: int) -> None:
         """Make `epoch` (from 0) the next one that `batches` gives; call it to resume a run."""

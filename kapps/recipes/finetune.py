@@ -139,6 +139,7 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
                         twin=twin,
                         share=share,
                         callbacks=callbacks,
+                        pictures=validation and validation.pictures,
                     )
     return job.finish(run, history, task.metrics, began, seconds_features=seconds)
 
@@ -243,6 +244,7 @@ def _head(
         run=run,
         devices=count,
         callbacks=callbacks,
+        pictures=validation and validation.pictures,
     )
     run.save_model(twin, "last")
     run.save_model(twin, "best")

@@ -104,6 +104,7 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
                     twin=twin,
                     share=share,
                     callbacks=callbacks,
+                    pictures=validation and validation.pictures,
                 )
     return job.finish(run, history, task.metrics, began)
 

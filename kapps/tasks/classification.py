@@ -7,7 +7,8 @@ import numpy as np
 
 from kapps.data import functions
 from kapps.errors import SettingsError
-from kapps.tasks import scoring
+from kapps.tasks import scoring, showing
+from kapps.tasks.findings import Finding
 from kapps.tasks.task import Metric, Supervised, Table
 
 if TYPE_CHECKING:
@@ -155,6 +156,11 @@ class Classification(Supervised):
             Table(title, ("class", ">images", ">top-1 %"), rows),
             _confusion(**result["confusion"]),
         ]
+
+    def findings(
+        self, answers: np.ndarray, annotations: np.ndarray, names: Sequence[str]
+    ) -> list[Finding]:
+        return showing.of_classes(answers, annotations, names)
 
 
 def _confusion(labels: list[str], matrix: list[list[int]]) -> Table:

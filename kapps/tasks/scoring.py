@@ -104,6 +104,38 @@ def confusion(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.bincount(labels * classes + guesses, minlength=classes**2).reshape(classes, classes)
 
 
+def reliability(
+    probabilities: np.ndarray, labels: np.ndarray, bins: int
+) -> list[tuple[int, float, float]]:
+    """(pictures, mean confidence, share that is right) of answers by their confidence.
+
+    Confidence is the largest probability of an answer; the bins are of equal width in (0, 1] (Guo
+    et al., 2017, arXiv:1706.04599, section 2). An empty bin has zeros.
+    """
+    sure = probabilities.max(axis=1).astype("float64")
+    right = probabilities.argmax(axis=1) == labels
+    places = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
+    rows = []
+    for i in range(bins):
+        inside = places == i
+        count = int(inside.sum())
+        rows.append(
+            (count, float(sure[inside].mean()), float(right[inside].mean()))
+            if count
+            else (0, 0.0, 0.0)
+        )
+    return rows
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error, 0..1: the mean distance of confidence and accuracy over bins.
+
+    Equation 3 of Guo et al., 2017, arXiv:1706.04599.
+    """
+    rows = reliability(probabilities, labels, bins)
+    return sum(count * abs(right - sure) for count, sure, right in rows) / len(labels)
+
+
 def average_precision(scores: np.ndarray, targets: np.ndarray) -> float:
     """Area under the precision-recall steps of one class; NaN where no picture has it.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from kapps.runs import Metric
 from kapps.tasks import scoring
+from kapps.tasks.findings import Finding
 
 if TYPE_CHECKING:  # what a phone's file answers is judged without Keras
     import keras
@@ -96,9 +97,26 @@ class Task:
         """
         raise NotImplementedError
 
+    def examine(
+        self, network: "keras.Model", data, advance: Callable | None = None
+    ) -> tuple[dict, Callable[[Sequence[str]], list[Finding]]]:
+        """What `judge` says, and a function that says what a report shows of the same answers.
+
+        Args:
+            network, data, advance: see `judge`.
+
+        Returns:
+            (numbers, findings): `findings(names)`, with the names of the outputs, is called where
+            somebody looks; by default it has nothing to show.
+        """
+        return self.judge(network, data, advance), lambda _names: []
+
 
 class Supervised(Task):
     """A task with an annotation for each picture and one row of numbers as the answer.
+
+    Its judgement is `measure` and what a report shows `findings`, both of the same answers; one
+    that must judge in another way overrides `examine`, of which `judge` is the first part.
 
     Attributes:
         answer: what `predict` calls a number of an answer: "score", "value".
@@ -169,8 +187,24 @@ class Supervised(Task):
         columns = (">images", *(f">{name.replace('_', ' ')}" for name in names), ">loss")
         return [Table("", columns, [(result["images"], *cells, f"{result['loss']:.4f}")])]
 
+    def findings(
+        self,
+        answers: np.ndarray,  # noqa: ARG002
+        annotations: np.ndarray,  # noqa: ARG002
+        names: Sequence[str],  # noqa: ARG002
+    ) -> list[Finding]:
+        """What a report shows of all answers; arguments as of `measure`, and the outputs' names."""
+        return []
+
     def judge(self, network: "keras.Model", data, advance: Callable | None = None) -> dict:
+        return self.examine(network, data, advance)[0]
+
+    def examine(
+        self, network: "keras.Model", data, advance: Callable | None = None
+    ) -> tuple[dict, Callable[[Sequence[str]], list[Finding]]]:
         rows, annotations = scoring.predict_batches(
             network.predict_on_batch, data, data.batch_size, advance
         )
-        return self.measure(self.answers(rows, scoring.kind_of(network)), annotations)
+        answers = self.answers(rows, scoring.kind_of(network))
+        numbers = self.measure(answers, annotations)
+        return numbers, lambda names: self.findings(answers, annotations, names)

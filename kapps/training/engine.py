@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import keras
@@ -11,6 +11,7 @@ import numpy as np
 
 from kapps import runs, tasks
 from kapps.errors import RunError
+from kapps.reports import keeping, run_page
 from kapps.tasks import Task
 from kapps.training import devices, lora, norms, optimization, progress, schedules, state
 from kapps.training.replicas import Share
@@ -97,6 +98,7 @@ def fit(
     share: Share | None = None,
     keep_best: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    pictures: Callable[[Sequence[int]], Sequence[np.ndarray]] | None = None,
 ) -> list[dict]:
     """Train `model` by `plan`; afterwards it holds the (averaged) weights of the last epoch.
 
@@ -118,6 +120,7 @@ def fit(
         keep_best: end with the weights of this stage's best epoch instead, see `runs.best_row`.
             They are held in memory and in every backup.
         callbacks: your own; they see the epoch's judgement too, as `val_` and each metric's name.
+        pictures: gives those of `validation` by index, for the report of the run.
 
     Returns:
         The history: the given rows and one for each epoch, see `runs.columns`.
@@ -143,6 +146,7 @@ def fit(
     recorder = Recorder(train, validation, plan, task, run, list(history or []), judged, share)
     recorder.saves = recorder.writes and twin is not None
     recorder.keeps_best = keep_best
+    recorder.pictures = pictures
     start = recorder.resume(model)
     if start < plan.epochs and not recorder.stopped:
         share.join(model)
@@ -180,6 +184,7 @@ class Recorder(keras.callbacks.Callback):
         self.writes = run is not None and share.leads
         self.saves = False  # whether models are written
         self.keeps_best, self.best = False, []  # whether, and the weights of the best epoch
+        self.pictures = None  # gives those of `validation` by index
         self.stopped = False
         self.epoch, self.begun, self.looked = 0, 0.0, 0.0
         self.bar = self.advance = self.writer = None
@@ -246,9 +251,10 @@ class Recorder(keras.callbacks.Callback):
                 f"the loss is {row['loss']} in epoch {epoch + 1}; lower learning_rate "
                 f"(it was {self.plan.learning_rate})."
             )
+        show = None
         with optimization.averaged_weights(self.model):
             if self.validation is not None:
-                found = self.task.judge(self.judged, self.validation)
+                found, show = self.task.examine(self.judged, self.validation)
                 row |= {f"val_{name}": value for name, value in found.items()}
             row["seconds"] = round(time.perf_counter() - self.begun, 3)
             self.history.append(row)
@@ -262,6 +268,8 @@ class Recorder(keras.callbacks.Callback):
                     self.run.save_model(self.twin, "last")
                     if is_best:
                         self.run.save_model(self.twin, "best")
+        if self.writes and is_best and show:
+            keeping.save(self.run, show(self.run.labels), self.pictures)
         if self.share.told(self._is_stuck()):
             least = self.plan.final_learning_rate / self.plan.learning_rate
             optimization.reduce_rate(self.model, schedules.decay_rate(self.plan), least)
@@ -278,6 +286,7 @@ class Recorder(keras.callbacks.Callback):
         done = {"epoch": row["epoch"], "history": self.history, "stopped": self.stopped}
         state.save_state(self._state_path(), self.model, done, self.best)
         self.run.write_history(self.history, self.task.metrics)
+        run_page.write(self.run)
         if self.writer:
             numbers = {k: v for k, v in row.items() if k not in ("stage", "epoch", "seconds")}
             self.writer.add(row["epoch"], {f"{row['stage']}/{k}": v for k, v in numbers.items()})

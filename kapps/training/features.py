@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -180,6 +180,7 @@ def train_head(
     run: runs.Run | None = None,
     devices: int = 1,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    pictures: Callable[[Sequence[int]], Sequence[np.ndarray]] | None = None,
 ) -> list[dict]:
     """Train the classifier of `model` on features; then it holds the weights of the best epoch.
 
@@ -195,7 +196,7 @@ def train_head(
         task: what is learnt; None for one class a picture.
         run: where the epochs are recorded and backed up; None records nothing.
         devices: on how many this process trains.
-        callbacks: your own, see `engine.fit`.
+        callbacks, pictures: see `engine.fit`.
 
     Returns:
         A row an epoch, see `runs.columns`.
@@ -228,6 +229,7 @@ def train_head(
         task=task,
         run=run,
         callbacks=callbacks,
+        pictures=pictures,
         keep_best=True,
     )
     kernel, *bias = (np.asarray(w) for w in dense.get_weights())

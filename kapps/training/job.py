@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from kapps import runs
 from kapps.errors import RunError
+from kapps.reports import run_page
 from kapps.training import engine, replicas
 from kapps.training.progress import say
 
@@ -83,10 +84,12 @@ def finish(
         return {}
     results = {"seconds": round(time.perf_counter() - began, 1), **results}
     run.write_history(history, metrics, finished=True, **results)
+    report = run_page.write(run)
     best = runs.best_row(history, metrics[0])
     line = f"best: {best['stage']} epoch {best['epoch']}"
     if (name := f"val_{metrics[0].name}") in best:
         value = f"{best[name]:.2%}" if metrics[0].share else f"{best[name]:.4f}"
         line += f", {name} {value}, val_loss {best['val_loss']:.4f}"
     print(f"{line}, after {results['seconds']:.0f} s; the run is in {run.path}")
+    print(f"look at {report}")
     return {"run": str(run.path), "best": best, "epochs": len(history), **results}

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from kapps.errors import SettingsError
-from kapps.recipes import _report, _svg, _tables, demo
+from kapps.recipes import _report, _tables, demo
 from kapps.recipes._report import Photo, Row, Sample, Story
+from kapps.reports import charts
 
 VOID = {"meta", "img"}
 
@@ -86,7 +87,7 @@ def test_the_table_tells_what_was_measured_and_what_was_not():
     "values, percent", [([0.5, 0.9], True), ([1.0], True), ([2.3, 0.01], False), ([0.0], False)]
 )
 def test_a_curve_stays_inside_its_chart(values, percent):
-    svg = _svg.line_chart("t", {"a": values}, percent=percent, width=400, height=200)
+    svg = charts.line_chart("t", {"a": values}, percent=percent, width=400, height=200)
     points = re.search(r'points="([^"]*)"', svg)[1].split()
     assert len(points) == len(values)
     for point in points:
@@ -95,13 +96,13 @@ def test_a_curve_stays_inside_its_chart(values, percent):
 
 
 def test_a_curve_with_a_hole_is_drawn_without_it():
-    svg = _svg.line_chart("t", {"a": [0.5, float("nan"), 0.7]})
+    svg = charts.line_chart("t", {"a": [0.5, float("nan"), 0.7]})
     assert len(re.search(r'points="([^"]*)"', svg)[1].split()) == 2
     assert "nan" not in svg
 
 
 def test_every_count_of_the_confusion_matrix_is_shown():
-    svg = _svg.confusion(np.array([[30, 2], [0, 31]]), ["a", "b"])
+    svg = charts.confusion(np.array([[30, 2], [0, 31]]), ["a", "b"])
     assert re.findall(r'<text class="cell[^>]*>(\d+)<', svg) == ["30", "2", "31"]
     assert "a taken for b: 2" in svg
 

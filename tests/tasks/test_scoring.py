@@ -46,3 +46,21 @@ def test_a_shorter_last_batch_is_padded_and_left_out_again():
 def test_no_images_is_an_error():
     with pytest.raises(ValueError, match="no images"):
         scoring.predict_batches(lambda images: images, [], 4)
+
+
+def test_calibration_error_of_a_worked_example():
+    """Four answers in two of ten bins: 0.95 (both right) and 0.55 (one of two)."""
+    rows = np.array([[0.95, 0.05], [0.05, 0.95], [0.55, 0.45], [0.55, 0.45]])
+    labels = np.array([0, 1, 0, 1])
+    bins = scoring.reliability(rows, labels, 10)
+    assert bins[9] == (2, pytest.approx(0.95), 1.0) and bins[5] == (2, pytest.approx(0.55), 0.5)
+    assert sum(count for count, _, _ in bins) == 4
+    expected = 2 / 4 * abs(1.0 - 0.95) + 2 / 4 * abs(0.5 - 0.55)  # equation 3 of Guo et al.
+    assert scoring.calibration_error(rows, labels, 10) == pytest.approx(expected)
+
+
+def test_a_certainty_on_the_edge_of_a_bin_belongs_to_the_lower_one():
+    """Bins are ((m - 1) / M, m / M], as the paper has them; a certainty of 1 is in the last."""
+    rows = np.array([[0.5, 0.5], [1.0, 0.0]])
+    counts = [count for count, _, _ in scoring.reliability(rows, np.array([0, 0]), 10)]
+    assert counts == [0, 0, 0, 0, 1, 0, 0, 0, 0, 1]

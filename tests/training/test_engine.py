@@ -184,11 +184,11 @@ def test_the_best_epoch_is_kept(make_model, spots, make_run, monkeypatch):
     scores = iter([0.5, 0.9, 0.7])
     seen = []
 
-    def judge(task, model, data):
+    def examine(task, model, data):
         seen.append([np.array(w) for w in model.get_weights()])
-        return {"loss": 1.0, "accuracy": next(scores)}
+        return {"loss": 1.0, "accuracy": next(scores)}, lambda names: []
 
-    monkeypatch.setattr(Classification, "judge", judge)
+    monkeypatch.setattr(Classification, "examine", examine)
     run = make_run()
     fit(make_model(), spots, run, epochs=3)
     for which, epoch in (("best", 1), ("last", 2)):
@@ -201,8 +201,8 @@ def test_early_stopping_counts_epochs_without_a_better_one(
     make_model, spots, make_run, monkeypatch
 ):
     scores = iter([0.5, 0.6, 0.6, 0.4, 0.9])
-    judge = lambda *_: {"loss": 1.0, "accuracy": next(scores)}  # noqa: E731
-    monkeypatch.setattr(Classification, "judge", judge)
+    examine = lambda *_: ({"loss": 1.0, "accuracy": next(scores)}, lambda _names: [])  # noqa: E731
+    monkeypatch.setattr(Classification, "examine", examine)
     run = make_run()
     assert len(fit(make_model(), spots, run, epochs=5, patience=2)) == 4
     # Resumed, it does not go on.
@@ -228,6 +228,7 @@ def test_the_run_folder(make_model, spots, make_run):
     assert files == {
         "settings.yaml", "environment.json", "labels.txt", "spec.json", "metrics.csv",
         "metrics.json", "best.keras", "last.keras", "tensorboard", "backup",
+        "findings.json", "report.html",
     }  # fmt: skip
     assert run.labels == ["a", "b", "c"]
     assert run.spec == {"size": 8}

@@ -129,14 +129,15 @@ def test_every_epoch_has_its_own_order():
 def test_the_head_ends_with_its_best_epoch(make_model, make_spots, monkeypatch):
     """Judged worse and worse: the first epoch is the best, and only it."""
     found = features.extract(features.backbone_of(make_model()), make_spots(), 8, 19)
-    plain, accuracies = Classification.judge, iter((0.9, 0.8, 0.7))
+    plain, accuracies = Classification.examine, iter((0.9, 0.8, 0.7))
 
-    def judge(task, model, data, advance=None):
+    def examine(task, model, data, advance=None):
         kept.append([np.array(w) for w in model.get_weights()])
-        return {**plain(task, model, data, advance), "accuracy": next(accuracies)}
+        numbers, show = plain(task, model, data, advance)
+        return {**numbers, "accuracy": next(accuracies)}, show
 
     kept: list = []
-    monkeypatch.setattr(Classification, "judge", judge)
+    monkeypatch.setattr(Classification, "examine", examine)
     plan, model = engine.Plan("head", 3, 0.05, ema=0.5), make_model()
     rows = features.train_head(model, found, found, plan, 8)
     assert [row["val_accuracy"] for row in rows] == [0.9, 0.8, 0.7]

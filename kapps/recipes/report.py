@@ -1,0 +1,90 @@
+"""A page to look at: of one run, or of several side by side.
+
+kapps report runs/photos
+kapps report runs/small runs/large --out sizes.html
+
+Every training leaves report.html in its folder. This writes it anew, also for a run of an earlier
+version and for one that is not finished; of several runs there is one more page, with their curves
+in one chart and the settings that differ.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from kapps.cli.settings import main, setting
+
+TOGETHER = "runs.html"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `kapps report` can be told."""
+
+    runs: tuple[str, ...] = setting(help="run folders", positional=True)
+    out: str | None = setting(None, f"page of several runs (default: {TOGETHER})", metavar="FILE")
+    judge: bool = setting(False, "let the best model answer anew, though its answers are known")
+
+
+def run(settings: Settings) -> dict:
+    """Write the pages and print where they are.
+
+    Returns:
+        {"reports": path of the page of each run, "comparison": of several runs, else None}.
+
+    Raises:
+        KappsError, ValueError: no such run, no epoch finished, or `out` without several runs.
+    """
+    from kapps.files import atomic_write
+    from kapps.reports import comparison, keeping, run_page
+    from kapps.runs import Run
+
+    if settings.out and len(settings.runs) < 2:
+        raise ValueError(f"out={settings.out} is the page of several runs; name them.")
+    runs = [Run.open(path) for path in settings.runs]
+    together = comparison.render(runs) if len(runs) > 1 else None
+    reports = []
+    for one in runs:
+        if settings.judge or keeping.read(one) is None:
+            _examine(one)
+        reports.append(str(run_page.write(one)))
+        print(f"look at {reports[-1]}")
+    path = None
+    if together:
+        path = Path(settings.out or TOGETHER)
+        with atomic_write(path, "w") as file:
+            file.write(together)
+        print(f"look at {path}")
+    return {"reports": reports, "comparison": path and str(path)}
+
+
+def _examine(run) -> None:
+    """Let the best model of a run answer about the pictures that it was judged by."""
+    from kapps import tasks
+    from kapps.cli.settings import before_there_was, from_dict
+    from kapps.errors import KappsError
+    from kapps.recipes import finetune, train
+    from kapps.reports import keeping
+    from kapps.training import building, pictures, progress
+
+    job = finetune if run.environment["job"] == "finetune" else train
+    kept = {k: v for k, v in run.settings.items() if k in job.Settings.__dataclass_fields__}
+    options = from_dict(job.Settings, before_there_was(job.Settings) | kept)
+    try:
+        task, spec = tasks.make(options), run.spec
+        splits = pictures.Splits(options, spec, spec["size"], spec["channels"], task=task)
+        held = splits.validation()
+        if held is None:
+            return
+        model = run.load_model()
+        with progress.bar(f"judging {run.path}", held.images, quiet=True) as advance:
+            data = pictures.Pictures(held, building.channels_first(model))
+            _, show = task.examine(model, data, advance)
+    except (KappsError, ImportError) as error:  # the page has its curves without them
+        progress.say(f"{run.path}: without its answers, as its pictures cannot be had: {error}")
+        return
+    keeping.save(run, show(run.labels), held.pictures)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Settings, run))

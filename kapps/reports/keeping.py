@@ -1,0 +1,68 @@
+"""Findings in a run folder: what the report of its best epoch shows, with the pictures in it."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from kapps.errors import DataError
+from kapps.files import atomic_write
+from kapps.reports.page import data_url
+from kapps.runs import Run
+from kapps.tasks.findings import Finding, Samples, from_plain, to_plain
+
+FILE = "findings.json"
+EDGE = 96  # pixels of a picture in a report, at most
+PLAIN = 32  # pixels up to which a picture is kept exactly
+
+
+def save(
+    run: Run,
+    findings: Sequence[Finding],
+    pictures: Callable[[Sequence[int]], Sequence[np.ndarray]] | None,
+) -> list[Finding]:
+    """Write findings into a run folder; returns them with their pictures.
+
+    Args:
+        run: the run.
+        findings: of its best epoch.
+        pictures: gives the pictures of these indices, uint8 (height, width, channels); None where
+            there are none.
+    """
+    found = [
+        _with_pictures(one, pictures) if isinstance(one, Samples) and pictures else one
+        for one in findings
+    ]
+    with atomic_write(run.path / FILE, "w") as file:
+        file.write(json.dumps(to_plain(found), ensure_ascii=False) + "\n")
+    return found
+
+
+def read(run: Run) -> list[Finding] | None:
+    """What `save` wrote; None where there is nothing, as in a run of an earlier version."""
+    path = run.path / FILE
+    return from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+
+def _with_pictures(one: Samples, pictures: Callable) -> Samples:
+    try:
+        found = pictures([sample.index for sample in one.samples])
+    except DataError:  # gone since they were judged; the captions remain
+        return one
+    samples = [
+        dataclasses.replace(sample, picture=thumbnail(pixels))
+        for sample, pixels in zip(one.samples, found, strict=True)
+    ]
+    return dataclasses.replace(one, samples=samples)
+
+
+def thumbnail(pixels: np.ndarray) -> str:
+    """A small copy of a picture as a data: address."""
+    from PIL import Image
+
+    if max(pixels.shape[:2]) <= PLAIN:
+        return data_url(pixels)
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    image.thumbnail((EDGE, EDGE))
+    return data_url(np.asarray(image), "JPEG")

@@ -1,0 +1,106 @@
+"""What a report shows of a model's answers, as plain data that a task fills and JSON can hold.
+
+A task says what was found (`Task.examine`); a page, a TensorBoard event or a terminal draws these
+kinds and knows no task.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What all kinds have.
+
+    Attributes:
+        title: its heading.
+        text: a sentence or two below it.
+    """
+
+    title: str
+    text: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts(Finding):
+    """A few numbers by name; `values` are (name, text)."""
+
+    values: Sequence[tuple[str, str]] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Matrix(Finding):
+    """Counts [true][answered] of the classes `labels`, such as a confusion matrix."""
+
+    labels: Sequence[str] = ()
+    counts: Sequence[Sequence[int]] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Table(Finding):
+    """Rows of texts and numbers; the name of a column of numbers begins with ">"."""
+
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[object]] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve(Finding):
+    """Lines through (x, y) points, by name.
+
+    Attributes:
+        x, y: what the axes are.
+        lines: name -> points, in the order of x.
+        percent: whether both are shares in 0..1.
+        diagonal: whether x = y is drawn, the line of a perfect answer.
+    """
+
+    x: str = ""
+    y: str = ""
+    lines: dict[str, Sequence[tuple[float, float]]] = dataclasses.field(default_factory=dict)
+    percent: bool = False
+    diagonal: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """A picture with its answer.
+
+    Attributes:
+        index: of the picture, in the order of the data that was judged.
+        caption: what to write below it.
+        right: whether the answer is.
+        picture: a data: address of the picture, once it was read.
+    """
+
+    index: int
+    caption: str
+    right: bool = True
+    picture: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples(Finding):
+    """Pictures with their answers, the most telling first."""
+
+    samples: Sequence[Sample] = ()
+
+
+KINDS = {kind.__name__: kind for kind in (Facts, Matrix, Table, Curve, Samples)}
+
+
+def to_plain(findings: Sequence[Finding]) -> list[dict]:
+    """As dictionaries that JSON can hold."""
+    return [{"kind": type(one).__name__, **dataclasses.asdict(one)} for one in findings]
+
+
+def from_plain(rows: Sequence[dict]) -> list[Finding]:
+    """The inverse of `to_plain`; a kind of a later version is left out."""
+    found = []
+    for row in rows:
+        values = {name: value for name, value in row.items() if name != "kind"}
+        if "samples" in values:
+            values["samples"] = [Sample(**one) for one in values["samples"]]
+        if row["kind"] in KINDS:
+            found.append(KINDS[row["kind"]](**values))
+    return found

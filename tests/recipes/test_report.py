@@ -1,0 +1,139 @@
+"""The page of a run and that of several, on tiny runs of the digits."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from kapps.cli.settings import main
+from kapps.recipes import report, train
+from kapps.reports import keeping, page, run_page
+from kapps.runs import Run
+from tests.recipes.test_demo import Balanced
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "digits"
+    train.run(train.Settings(model="LeNet5", data="digits", out=str(out), epochs=2, batch_size=256))
+    return out
+
+
+@pytest.fixture
+def copies(folder, tmp_path):
+    """Two runs, one of them with another learning rate in its settings."""
+    for name in ("one", "two"):
+        shutil.copytree(folder, tmp_path / name)
+    settings = tmp_path / "two" / "settings.yaml"
+    settings.write_text(settings.read_text().replace("learning_rate: 0.001", "learning_rate: 0.5"))
+    return str(tmp_path / "one"), str(tmp_path / "two")
+
+
+def parsed(text):
+    parser = Balanced()
+    parser.feed(text)
+    assert parser.open == []
+    return parser
+
+
+def test_every_training_leaves_a_page_that_needs_nothing_else(folder):
+    text = (folder / "report.html").read_text()
+    parser = parsed(text)
+    assert all(link.startswith("data:image/") for link in parser.links)
+    assert not re.search(r"https?://|<script|@import|url\(", text)
+    for heading in (
+        "Curves",
+        "Confusion",
+        "Calibration",
+        "Close calls",
+        "Settings",
+        "Most confused",
+    ):
+        assert heading in parser.words
+    best = Run.open(folder).metrics["best"]
+    assert f"{best['val_accuracy']:.2%}" in parser.words
+
+
+def test_a_sample_is_the_picture_that_was_judged(folder):
+    """The digits are small, so their thumbnails are exact."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    from kapps import data
+
+    held = data.load("digits", split="val", size=32, channels=1, progress=False)
+    images = np.concatenate([images for images, _ in held])
+    (close,) = [one for one in keeping.read(Run.open(folder)) if one.title == "Close calls"]
+    assert close.samples
+    for sample in close.samples:
+        file = io.BytesIO(base64.b64decode(sample.picture.partition(",")[2]))
+        pixels = np.asarray(Image.open(file))
+        np.testing.assert_array_equal(pixels, images[sample.index, ..., 0])
+
+
+def test_a_run_of_the_previous_version_gets_its_page(copies):
+    """It has neither findings nor the kinds of its metrics, and lacks settings."""
+    run = Run.open(copies[0])
+    expected = run_page.render(run, keeping.read(run))
+    (run.path / "findings.json").unlink()
+    (run.path / "report.html").unlink()
+    measured = run.metrics
+    del measured["metrics"]
+    (run.path / "metrics.json").write_text(json.dumps(measured))
+    assert report.run(report.Settings(runs=(copies[0],)))["comparison"] is None
+    assert (run.path / "report.html").read_text() == expected
+
+
+def test_a_run_whose_pictures_are_gone_has_its_curves(copies, capsys):
+    path = Run.open(copies[0]).path
+    (path / "findings.json").unlink()
+    settings = (path / "settings.yaml").read_text()
+    (path / "settings.yaml").write_text(settings.replace("data: digits", "data: folder:gone"))
+    report.run(report.Settings(runs=(str(path),)))
+    assert "its pictures cannot be had" in capsys.readouterr().err
+    text = (path / "report.html").read_text()
+    assert "Confusion" not in text and "loss by epoch" in text
+
+
+def test_several_runs_are_compared(copies, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = report.run(report.Settings(runs=copies, out="both.html"))
+    assert result["comparison"] == "both.html" and len(result["reports"]) == 2
+    text = (tmp_path / "both.html").read_text()
+    parsed(text)
+    differ = text.partition("Settings that differ")[2]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", differ) == ["learning_rate", "0.001", "0.5"]
+    charts = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    assert charts and all(chart.count("<polyline") == 2 for chart in charts)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["gone"], "there is no run folder gone"),
+        (["{0}", "--out", "x.html"], "out=x.html is the page of several runs"),
+        (["{0}"] * 7, "more than the 6 colours"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(copies, words, sentence, capsys):
+    assert main(report.Settings, report.run, [word.format(*copies) for word in words]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_words_of_settings_cannot_become_elements(copies):
+    run = Run.open(copies[0])
+    settings = (run.path / "settings.yaml").read_text()
+    (run.path / "settings.yaml").write_text(settings + "note: <b>bold</b>\n")
+    text = run_page.render(run, [])
+    assert "<b>bold" not in text and "&lt;b&gt;bold" in text
+
+
+def test_all_colours_are_there_in_light_and_dark():
+    used = set(re.findall(r"var\((--\w+)\)", page.STYLE))
+    light, dark = page.STYLE.split("@media (prefers-color-scheme: dark)")
+    assert all(f"{name}:" in light and f"{name}:" in dark for name in used)
+    assert f".line.s{page.COLOURS} " in page.STYLE
