@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 34, 26  # margins of a chart in pixels
+LEFT, RIGHT, TOP, BOTTOM = 50, 12, 34, 26  # margins of a chart in pixels
 MANY = 100  # points that are drawn as dots too
 
 

@@ -24,7 +24,7 @@ h1 { font-size:30px; line-height:1.2; margin:0 0 6px; letter-spacing:-.01em; }
 h2 { font-size:20px; margin:40px 0 4px; }
 p { margin:0 0 14px; color:var(--soft); max-width:70ch; }
 .card { background:var(--card); border:1px solid var(--line); border-radius:12px; padding:18px; }
-.grid2 { display:grid; grid-template-columns:repeat(auto-fit,minmax(300px,1fr)); gap:16px; }
+.grid2 { display:grid; grid-template-columns:repeat(auto-fit,minmax(330px,1fr)); gap:16px; }
 .facts { display:grid; grid-template-columns:repeat(auto-fit,minmax(150px,1fr)); gap:12px;
   margin:22px 0 0; }
 .facts b { display:block; font-size:24px; line-height:1.25; font-variant-numeric:tabular-nums; }

@@ -62,7 +62,7 @@ def _pairs(counts: np.ndarray, names: Sequence[str]) -> list[Finding]:
             rows.append((names[i], names[j], int(wrong[i, j]), share))
     if not rows:
         return []
-    columns = ("class", "taken for", ">pictures", ">of its class")
+    columns = ("class", "taken for", ">pictures", ">share")
     return [Table("Most confused", "Which class was taken for which.", columns, rows)]
 
 
