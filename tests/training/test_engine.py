@@ -98,10 +98,10 @@ def test_plateau_lowers_the_rate_and_a_resumed_run_knows(make_model, spots, make
     how = {"schedule": "plateau", "decay_epochs": (2,), "optimizer": "lamb", "lookahead": 2}
     how |= {"epochs": 7, "warmup_epochs": 1.0, "final_learning_rate": 1e-4}
 
-    def judge(*_, **__):
-        return {"loss": 1.0, "accuracy": next(coming)}
+    def examine(*_, **__):
+        return {"loss": 1.0, "accuracy": next(coming)}, lambda _names: []
 
-    monkeypatch.setattr(Classification, "judge", judge)
+    monkeypatch.setattr(Classification, "examine", examine)
     coming = iter(scores)
     rows = fit(make_model(), spots, make_run("whole"), **how)
     lowered = [0.02, 0.02, 0.02, 0.02, 0.002, 0.002, 0.002]
@@ -111,7 +111,7 @@ def test_plateau_lowers_the_rate_and_a_resumed_run_knows(make_model, spots, make
     with pytest.raises(KeyboardInterrupt):
         fit(make_model(), spots, run, **how)
     monkeypatch.undo()
-    monkeypatch.setattr(Classification, "judge", judge)
+    monkeypatch.setattr(Classification, "examine", examine)
     coming = iter(scores[5:])
     resumed = fit(make_model(), spots, run, **how)
     for a, b in zip(rows, resumed, strict=True):
