@@ -1,45 +1,94 @@
-"""Augmentation policies: per picture on Pillow, then Keras layers on batches inside tf.data.
+"""Augmentation policies: parts, one after the other, as in `flip+jitter:0.4+erase`.
 
-Keras has no antialiased random crop and draws RandAugment's operations once a batch, so these two
-work on Pillow pictures, in the threads that decode. All else is Keras's own layers, which switch
-to TensorFlow inside tf.data on every backend, or KerasCV's, which need the TensorFlow backend.
+A policy cuts a piece of the photo, then changes each picture on Pillow, in the threads that decode,
+then applies Keras layers and functions to batches. Keras has no antialiased random crop, draws
+the automatic policies once a batch, and differs from the papers elsewhere (see `kapps.data.colors`,
+`erasing`, `automatic`, `randaugment`): these work on pictures. All else is Keras's own layers,
+which switch to TensorFlow inside tf.data on every backend, or KerasCV's, by name.
 
-What a batch gets depends on the seed, the epoch and the step alone: before each batch the layers'
-random state is set from them. An interrupted run that goes on sees the same pictures. (Some
-KerasCV layers, those with a `factor`, draw from TensorFlow's global state, which nobody can set.)
+What a picture gets depends on the seed, the epoch and its number alone.
 """
 
-import ast
 import dataclasses
-import inspect
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
+from kapps.data import automatic, colors, erasing, keras_layers, policy_words
+from kapps.data.policy_words import Part
 from kapps.data.randaugment import randaugment
-from kapps.errors import DataError, MissingPackageError
+from kapps.errors import did_you_mean
 
 DEGREES = 1 / 360  # keras.layers.RandomRotation counts in turns
-LIBRARIES = ("keras", "keras_cv")
-STATES_APART = 1_000_003
+ALEXNET = 256 / 224  # shorter side of the photo, in sides of the network's input
+VGG = 512 / 224
+
+Change = Callable[[Image.Image, np.random.Generator], Image.Image]
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One change of single pictures.
+
+    Attributes:
+        name: as in the policy's text.
+        change: a picture of mode "RGB" or "L" and a random generator -> one of the same size.
+        geometric: whether it moves pixels, so that boxes and masks no longer fit.
+        still: the same without what moves pixels, where that leaves something.
+    """
+
+    name: str
+    change: Change
+    geometric: bool = False
+    still: Change | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """What is done to training pictures.
+    """What is done to training pictures, in this order.
 
     Attributes:
-        piece: cut a random piece and flip it (`Transform(training=True)`); otherwise the rule for
-            evaluation.
-        picture: then done to each picture of the network's size, with a random generator.
+        piece: cut a random piece (`Transform(training=True)`); otherwise the rule for evaluation.
+        cut: fields of that transform.
+        steps: then done to each picture of the network's size.
         layers: makes the Keras layers that follow, applied to float32 [B, H, W, C] in [0, 255].
+        functions: uint8 [B, H, W, C] and a random generator -> the same; last.
     """
 
     piece: bool
-    picture: Callable[[Image.Image, np.random.Generator], Image.Image] | None = None
+    cut: dict[str, Any] = dataclasses.field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
     layers: Callable[[], list[Any]] = list
+    functions: tuple[Callable[..., np.ndarray], ...] = ()
+
+    @property
+    def picture(self) -> Change | None:
+        """All steps as one; None where there is none."""
+        if not self.steps:
+            return None
+
+        def change(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+            for step in self.steps:
+                image = step.change(image, rng)
+            return image
+
+        return change
+
+    def photometric(self) -> Self:
+        """The same without steps that move pixels, for pictures with boxes or masks.
+
+        What the cut, the layers and the functions do is left to who moves the annotations.
+        """
+        kept = []
+        for step in self.steps:
+            if not step.geometric:
+                kept.append(step)
+            elif step.still is not None:
+                kept.append(dataclasses.replace(step, change=step.still, geometric=False))
+        return dataclasses.replace(self, steps=tuple(kept))
 
 
 def _digits() -> list[Any]:
@@ -52,152 +101,152 @@ def _digits() -> list[Any]:
     ]
 
 
-POLICIES = {
-    "none": Policy(piece=False),
-    "default": Policy(piece=True),
-    "digits": Policy(piece=False, layers=_digits),
-    "randaugment": Policy(piece=True, picture=randaugment),
+def mirror(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Left becomes right, in half of the pictures."""
+    return ImageOps.mirror(image) if rng.random() < 0.5 else image
+
+
+def _crop(least: float = 0.25, most: float = 1.0, ratio: float = 4 / 3) -> dict[str, Any]:
+    return {"scale": (least, most), "ratio": (1 / ratio, ratio)}
+
+
+def _multiscale(least: float = ALEXNET, most: float = VGG) -> dict[str, Any]:
+    return {"shorter": (least, most)}
+
+
+SHARE, SIDES = (0.0, 1.0), (1.0, 100.0)
+# Ways to cut the photo: fields of a Transform.
+CUTS = {
+    "none": Part(lambda: {}),
+    "default": Part(lambda: {}),
+    "digits": Part(lambda: {}),
+    "crop": Part(_crop, {"least": (0.001, 1.0), "most": (0.001, 1.0), "ratio": (1.0, 100.0)}),
+    "multiscale": Part(_multiscale, {"least": SIDES, "most": SIDES}),
 }
+# Changes of single pictures. The first parameter is what a bare number sets.
+STEPS = {
+    "flip": Part(mirror),
+    "randaugment": Part(randaugment, {"magnitude": SHARE, "operations": (1, 14)}),
+    "autoaugment": Part(automatic.autoaugment),
+    "trivialaugment": Part(automatic.trivialaugment),
+    "augmix": Part(
+        automatic.augmix,
+        {"severity": (0.1, 10.0), "width": (1, 16), "depth": (1, 16), "alpha": (0.001, 1000.0)},
+    ),
+    "three-augment": Part(colors.three_augment, {"strength": SHARE}),
+    "jitter": Part(
+        colors.jitter,
+        {
+            "strength": SHARE,
+            "brightness": SHARE,
+            "contrast": SHARE,
+            "saturation": SHARE,
+            "hue": (0.0, 0.5),
+            "probability": SHARE,
+        },
+    ),
+    "grayscale": Part(colors.grayscale, {"probability": SHARE}),
+    "pca": Part(colors.pca, {"deviation": (0.0, 10.0)}),
+    "blur": Part(colors.blur, {"probability": SHARE, "sigma": (0.0, 100.0)}),
+    "solarize": Part(colors.solarize, {"probability": SHARE, "threshold": (0, 256)}),
+    "erase": Part(
+        erasing.erase,
+        {"probability": SHARE, "area": SHARE, "ratio": (0.01, 1.0), "fill": erasing.FILLS},
+    ),
+    "cutout": Part(
+        erasing.cutout, {"size": (0.0, 2.0), "probability": SHARE, "fill": erasing.FILLS}
+    ),
+}
+# Those that draw from `kapps.data.operations`, of which some move pixels.
+DRAWN = ("randaugment", "autoaugment", "trivialaugment", "augmix")
+RECIPES = {  # the sections on data of the papers
+    "alexnet": f"multiscale(least={ALEXNET},most={ALEXNET})+flip+pca",
+    "vgg": "multiscale+flip+pca",
+}
+NAMES = (*CUTS, *STEPS, *RECIPES)
+ORDER = ("step", "layer", "function")
 
 
-def policy(augment: Any) -> Policy:
+def policy(augment: Any, find: Callable[[str], Callable] | None = None) -> Policy:
     """Find a policy.
 
     Args:
-        augment: "none"; "default": random piece and flip; "digits": small shifts and rotations;
-            "randaugment": "default" and `kapps.data.randaugment`; "keras:LAYER" or
-            "keras_cv:LAYER": "default" and that layer, with arguments if needed, as in
-            "keras:RandomBrightness(factor=0.2)"; or a Keras layer itself.
+        augment: parts joined by "+", or a sequence of them; a part is a name, perhaps with its
+            first number as in "jitter:0.4" or with arguments as in "erase(area=(0.02, 0.2))".
+            `CUTS`: one at most; "default", a random piece and a flip, where neither one of them
+            nor "flip" is said. `STEPS`: changes of pictures. `RECIPES`: several of these. Then
+            "keras:LAYER" or "keras_cv:LAYER", with arguments if needed, as in
+            "keras:RandomBrightness(factor=0.2)". In a sequence a part may also be a Keras layer,
+            or a function that takes uint8 [B, H, W, C] and, if it has a second parameter, a numpy
+            random generator, and returns the same. A `Policy` is returned as it is.
+        find: finds the function that any other word with a colon names, "module:function".
 
     Raises:
-        ValueError: unknown name or arguments.
+        ValueError: unknown name or arguments, or an order that cannot be kept.
         MissingPackageError: keras-cv is not installed.
         DataError: keras-cv on another backend than TensorFlow.
     """
-    if callable(augment):
-        return Policy(piece=True, layers=lambda: [augment])
-    if augment in POLICIES:
-        return POLICIES[augment]
-    library, colon, call = str(augment).partition(":")
-    if not colon or library not in LIBRARIES:
-        known = ", ".join(POLICIES)
+    if isinstance(augment, Policy):
+        return augment
+    words = [augment] if isinstance(augment, str) or callable(augment) else list(augment)
+    chosen = [part for word in words for part in _resolved(word, find)]
+    kinds = [kind for kind, _ in chosen if kind != "cut"]
+    if kinds != sorted(kinds, key=ORDER.index):
         raise ValueError(
-            f"augment={augment!r} is not one of {known}, keras:LAYER or keras_cv:LAYER."
+            f"augment={augment!r}: pictures are changed first, then Keras layers change batches, "
+            "then functions; write the parts in this order."
         )
-    layer = _layer(library, call)
-    return Policy(piece=True, layers=lambda: [layer])
+    cuts = [value for kind, value in chosen if kind == "cut"]
+    steps = [value for kind, value in chosen if kind == "step"]
+    layers = [value for kind, value in chosen if kind == "layer"]
+    if len(cuts) > 1:
+        names = " and ".join(name for name, _ in cuts)
+        raise ValueError(f"augment={augment!r} cuts pictures as {names}; keep one of them.")
+    flips = [step for step in steps if step.name == "flip"]
+    name, fields = cuts[0] if cuts else ("none", {}) if flips else ("default", {})
+    piece = name not in ("none", "digits")
+    if piece:  # the transform mirrors the piece that it cuts
+        steps = [step for step in steps if step.name != "flip"]
+        fields = fields if name == "default" else {"flip": bool(flips), **fields}
+    return Policy(
+        piece,
+        fields,
+        tuple(steps),
+        (lambda: [*_digits(), *layers]) if name == "digits" else (lambda: list(layers)),
+        tuple(value for kind, value in chosen if kind == "function"),
+    )
 
 
-def _layer(library: str, call: str) -> Any:
-    name, _, _ = call.partition("(")
-    try:
-        parsed = ast.parse(call if "(" in call else f"{call}()", mode="eval").body
-        arguments = {word.arg: ast.literal_eval(word.value) for word in parsed.keywords}
-        if parsed.args or None in arguments or not isinstance(parsed.func, ast.Name):
-            raise ValueError
-    except (SyntaxError, ValueError, AttributeError):
-        raise ValueError(
-            f"augment={library}:{call} is not understood; write LAYER or LAYER(name=value, ...)."
-        ) from None
-    layers = _library(library)
-    cls = getattr(layers, name, None)
-    if not inspect.isclass(cls):
-        raise ValueError(f"augment={library}:{call}: {library}.layers has no layer {name!r}.")
-    if "value_range" in inspect.signature(cls).parameters:
-        arguments.setdefault("value_range", (0, 255))
-    if "seed" in inspect.signature(cls).parameters:
-        # Any but 0: each batch sets its own; without one, KerasCV shares TensorFlow's global state.
-        arguments.setdefault("seed", 1)
-    try:
-        return cls(**arguments)
-    except (TypeError, ValueError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"augment={library}:{call}: {reason}") from error
+def _resolved(word: Any, find: Callable | None) -> list[tuple[str, Any]]:
+    """(kind, value) of the parts of one text, layer or function."""
+    if callable(word):
+        import keras
+
+        return [("layer" if isinstance(word, keras.Layer) else "function", word)]
+    return [one for part in policy_words.split(str(word)) for one in _part(part, find)]
 
 
-def _library(name: str) -> Any:
-    import keras
-
-    if name == "keras":
-        return keras.layers
-    if keras.config.backend() != "tensorflow":
-        raise DataError(
-            f"keras_cv layers need the TensorFlow backend, not {keras.config.backend()}; "
-            "use keras:LAYER or randaugment, or set KERAS_BACKEND=tensorflow."
-        )
-    try:
-        import keras_cv
-    except ModuleNotFoundError:
-        raise MissingPackageError("keras_cv: layers need KerasCV; pip install keras-cv.") from None
-    return keras_cv.layers
-
-
-def batch_key(seed: int, epoch: int, step: int) -> int:
-    """A number in [0, 2**31) for the random state of one batch."""
-    return int(np.random.SeedSequence([seed, epoch, step]).generate_state(1)[0] >> 1)
+def _part(word: str, find: Callable | None) -> list[tuple[str, Any]]:
+    library, colon, rest = word.partition(":")
+    if colon and library in keras_layers.LIBRARIES:
+        return [("layer", keras_layers.layer(library, rest))]
+    name = policy_words.name_of(word)
+    if word in RECIPES:
+        return _resolved(RECIPES[word], find)
+    if name in CUTS:
+        return [("cut", (name, CUTS[name].function(**policy_words.arguments(word, CUTS))))]
+    if name in STEPS:
+        return [("step", _step(name, policy_words.arguments(word, STEPS)))]
+    if colon and find is not None:
+        return [("function", find(word))]
+    known = ", ".join(NAMES)
+    hint = did_you_mean(name or word, NAMES)
+    raise ValueError(
+        f"augment={word!r} is not one of {known}, keras:LAYER or keras_cv:LAYER{hint}."
+    )
 
 
-class Augmenter:
-    """Applies Keras layers inside tf.data, with random numbers that depend on a key.
-
-    Args:
-        layers: applied one after the other with training=True.
-        shape: (height, width, channels) of the pictures.
-    """
-
-    def __init__(self, layers: list[Any], shape: tuple[int, int, int]):
-        import tensorflow as tf
-
-        self.layers = layers
-        # The layers make their TensorFlow random state at their first call; it must exist before
-        # the pipeline, which then sets it for each batch.
-        spec = tf.TensorSpec((None, *shape), tf.float32)
-        tf.function(self._call).get_concrete_function(spec)
-        self.states = _random_states(layers)
-
-    def _call(self, images: Any) -> Any:
-        for layer in self.layers:
-            images = layer(images, training=True)
-        return images
-
-    def __call__(self, images: Any, key: Any) -> Any:
-        """uint8 [B, H, W, C] and an int64 key -> uint8 [B, H, W, C]. For `Dataset.map`."""
-        import tensorflow as tf
-
-        shape = images.shape
-        self._set_states(key)
-        images = self._call(tf.cast(images, tf.float32))
-        images = tf.clip_by_value(tf.round(images), 0, 255)
-        return tf.ensure_shape(tf.cast(images, tf.uint8), shape)
-
-    def _set_states(self, key: Any) -> None:
-        import tensorflow as tf
-
-        for i, state in enumerate(self.states):
-            # Apart by more than the numbers that a batch of pictures may draw.
-            key, zero = key + i * STATES_APART, tf.zeros_like(key)
-            # Keras: (seed, counter); TensorFlow's Philox: (counter, counter, key).
-            values = [key, zero] if state.shape[0] == 2 else [zero, zero, key]
-            state.assign(tf.cast(tf.stack(values), state.dtype))
-
-
-def _random_states(layers: list[Any]) -> list[Any]:
-    """The TensorFlow variables of all random generators in these layers and their sublayers."""
-    import keras
-    import tensorflow as tf
-
-    states: dict[int, Any] = {}
-    for layer in layers:
-        for part in layer._flatten_layers() if isinstance(layer, keras.Layer) else ():
-            for value in vars(part).values():
-                # Keras keeps the generators for other backends than its own in a dictionary.
-                for generator in value.values() if isinstance(value, dict) else [value]:
-                    if isinstance(generator, keras.random.SeedGenerator):
-                        state = getattr(generator.state, "value", None)
-                    elif isinstance(generator, tf.random.Generator):  # KerasCV
-                        state = generator.state
-                    else:
-                        continue
-                    if isinstance(state, tf.Variable):
-                        states[id(state)] = state
-    return list(states.values())
+def _step(name: str, arguments: dict[str, Any]) -> Step:
+    change = functools.partial(STEPS[name].function, **arguments)
+    still = functools.partial(change, geometry=False) if name in DRAWN else None
+    return Step(name, change, name == "flip" or name in DRAWN, still)

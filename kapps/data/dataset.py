@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kapps.data import augment as augmentation
-from kapps.data import mixing
+from kapps.data import batch_functions, keras_layers, mixing
 from kapps.data.annotations import Rows
 from kapps.data.packed import BUFFER, shuffled
 from kapps.data.reading import Reader
@@ -74,6 +74,8 @@ class Dataset:
         self._epoch, self._lock = 0, threading.Lock()
         self._order = lru_cache(maxsize=2)(self._make_order)
         self._policy = policy
+        sample = np.zeros((2, *reader.transform.size, reader.transform.channels), np.uint8)
+        batch_functions.apply(policy.functions, sample, 0)
         if training:  # what does not fit shows before the first epoch, not in it
             self.batches  # noqa: B018
 
@@ -170,7 +172,7 @@ class Dataset:
             self._reader.ahead(order[start + BUFFER : start + BUFFER + self._rows])
         images, chosen = self._reader.batch(chosen, epoch)
         labels = self._form.batch(self._reader.source.labels[chosen])
-        key = augmentation.batch_key(self._seed, epoch, step * self._count + self._rank)
+        key = keras_layers.batch_key(self._seed, epoch, step * self._count + self._rank)
         return images, labels, np.int64(key)
 
     def _mixed(
@@ -178,6 +180,9 @@ class Dataset:
     ) -> tuple[np.ndarray, np.ndarray]:
         # The key alone would repeat the numbers that the layers drew from it.
         return mixing.mix(self._mix, images, labels, np.random.default_rng([int(key), 1]))
+
+    def _changed(self, images: np.ndarray, key: int) -> np.ndarray:
+        return batch_functions.apply(self._policy.functions, images, key)
 
     def _pipeline(self, numbers: tuple[int, int] | None) -> Any:
         """Of the epochs in that range; None for the next one, whichever it is."""
@@ -194,6 +199,10 @@ class Dataset:
             types = [tf.uint8, label_type, tf.int64]
             images, labels, key = tf.numpy_function(self._batch, [epoch, step], types)
             return *shaped(images, labels), tf.ensure_shape(key, ())
+
+        def change(images: Any, labels: Any, key: Any) -> tuple[Any, Any, Any]:
+            images = tf.numpy_function(self._changed, [images, key], tf.uint8)
+            return *shaped(images, labels), key
 
         def mix(images: Any, labels: Any, key: Any) -> tuple[Any, Any, Any]:
             types = [tf.uint8, label_type]
@@ -214,9 +223,11 @@ class Dataset:
             batches = epochs.flat_map(epoch_steps)
             batches = batches.map(load, num_parallel_calls=PARALLEL_BATCHES, deterministic=True)
             if layers:
-                augmenter = augmentation.Augmenter(layers, shape)
+                augmenter = keras_layers.Augmenter(layers, shape)
                 # One after the other: the layers' random state is set for each batch.
                 batches = batches.map(lambda x, y, key: (augmenter(x, key), y, key))
+            if self._policy.functions:
+                batches = batches.map(change)
             if self._mix:
                 batches = batches.map(mix)
             batches = batches.map(lambda images, labels, _: (images, labels))

@@ -220,7 +220,8 @@ def _dataset(
     kind = collection.annotation
     policy = augmentation.policy(augment or ("default" if training else "none"))
     rule = _transform(transform, size, channels, collection.crop_pct)
-    rule = rule.replace(training=training and policy.piece)
+    if training:
+        rule = rule.replace(training=policy.piece, **policy.cut)
     reader = Reader(source, rule, seed, cache, progress, policy.picture, fill=training)
     if training:
         _check_classes(collection, reader, class_names)

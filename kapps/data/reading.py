@@ -163,7 +163,7 @@ class Reader:
         Raises:
             DataError: neither they nor their neighbours can be read any more.
         """
-        if isinstance(self._decoded, np.ndarray):
+        if isinstance(self._decoded, np.ndarray) and self._change is None:
             return self._decoded[indices], indices
         indices = indices.copy()
         items = self._read_ahead(indices)
@@ -198,10 +198,13 @@ class Reader:
 
     def _one(self, index: int, epoch: int, item: Callable[[], Any] | None = None) -> np.ndarray:
         item = item() if item else self._item(index)
-        if not self.transform.training:
+        if not self.transform.training and self._change is None:
             return self.transform(item)
         rng = np.random.default_rng([self.seed, epoch, index])
-        pixels = self.transform(item, rng)
+        if isinstance(self._decoded, np.ndarray):
+            pixels = item  # transformed when it was read
+        else:
+            pixels = self.transform(item, rng)
         if self._change is None:
             return pixels
         return to_pixels(self._change(images.peek(pixels), rng))

@@ -42,6 +42,9 @@ class Transform:
         training: cut a random piece and flip it, instead of the rule for evaluation.
         scale: least and largest share of the area that a random piece covers.
         ratio: least and largest width / height of a random piece before it is resized.
+        shorter: instead of both, for pieces of the network's proportions: least and largest length
+            of the picture's shorter side, in sides of the network's input (VGG, arXiv:1409.1556,
+            section 3.1: 256/224 to 512/224).
         flip: mirror half of the training pictures left to right.
         fill: colour around the picture in crop_mode "border", 0..255.
     """
@@ -54,6 +57,7 @@ class Transform:
     training: bool = False
     scale: tuple[float, float] = (0.25, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    shorter: tuple[float, float] | None = None
     flip: bool = True
     fill: tuple[int, int, int] = IMAGENET_MEAN
 
@@ -62,6 +66,8 @@ class Transform:
         object.__setattr__(self, "size", _size(self.size))
         for name in ("scale", "ratio", "fill"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.shorter is not None:
+            object.__setattr__(self, "shorter", tuple(self.shorter))
         if not 0 < self.crop_pct <= 1:
             raise ValueError(f"crop_pct={self.crop_pct!r} is not in (0, 1].")
         if self.interpolation not in INTERPOLATIONS:
@@ -78,6 +84,10 @@ class Transform:
             raise ValueError(f"scale={self.scale!r} is not a range within (0, 1].")
         if not (len(self.ratio) == 2 and 0 < self.ratio[0] <= self.ratio[1]):
             raise ValueError(f"ratio={self.ratio!r} is not a range above 0.")
+        if self.shorter and not (
+            len(self.shorter) == 2 and 1 <= self.shorter[0] <= self.shorter[1]
+        ):
+            raise ValueError(f"shorter={self.shorter!r} is not a range from 1.")
         if len(self.fill) != 3 or not all(0 <= value <= 255 for value in self.fill):
             raise ValueError(f"fill={self.fill!r} is not a colour of three numbers in 0..255.")
 
@@ -219,6 +229,13 @@ class Transform:
         self, width: int, height: int, rng: np.random.Generator
     ) -> tuple[int, int, int, int]:
         """Left, top, width and height of a random piece (Inception, arXiv:1409.4842, section 6)."""
+        if self.shorter is not None:
+            # As large as the network's input is in the picture resized to that shorter side.
+            share = min(width / self.size[1], height / self.size[0]) / rng.uniform(*self.shorter)
+            piece_height, piece_width = (max(1, round(side * share)) for side in self.size)
+            left = int(rng.integers(0, width - piece_width + 1))
+            top = int(rng.integers(0, height - piece_height + 1))
+            return left, top, piece_width, piece_height
         for _ in range(10):
             area = width * height * rng.uniform(*self.scale)
             ratio = math.exp(rng.uniform(math.log(self.ratio[0]), math.log(self.ratio[1])))
