@@ -31,7 +31,7 @@ class Options:
     )
     augment: str = setting(
         "auto",
-        "auto, none, default (crop and flip), digits, randaugment, keras:LAYER",
+        "auto, none, default (crop and flip), randaugment, or parts: flip+jitter:0.4+erase",
         group="data",
     )
     mix: str | None = setting(None, "blend images and labels", choices=MIXES, group="data")
