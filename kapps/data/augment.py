@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image, ImageOps
 
-from kapps.data import automatic, colors, erasing, keras_layers, policy_words
+from kapps.data import automatic, colors, erasing, functions, keras_layers, policy_words
 from kapps.data.policy_words import Part
 from kapps.data.randaugment import randaugment
 from kapps.errors import did_you_mean
@@ -167,7 +167,7 @@ NAMES = (*CUTS, *STEPS, *RECIPES)
 ORDER = ("step", "layer", "function")
 
 
-def policy(augment: Any, find: Callable[[str], Callable] | None = None) -> Policy:
+def policy(augment: Any) -> Policy:
     """Find a policy.
 
     Args:
@@ -176,10 +176,10 @@ def policy(augment: Any, find: Callable[[str], Callable] | None = None) -> Polic
             `CUTS`: one at most; "default", a random piece and a flip, where neither one of them
             nor "flip" is said. `STEPS`: changes of pictures. `RECIPES`: several of these. Then
             "keras:LAYER" or "keras_cv:LAYER", with arguments if needed, as in
-            "keras:RandomBrightness(factor=0.2)". In a sequence a part may also be a Keras layer,
-            or a function that takes uint8 [B, H, W, C] and, if it has a second parameter, a numpy
-            random generator, and returns the same. A `Policy` is returned as it is.
-        find: finds the function that any other word with a colon names, "module:function".
+            "keras:RandomBrightness(factor=0.2)". Then "module:function", which takes uint8
+            [B, H, W, C] and, if it has a second parameter, a numpy random generator, and returns
+            the same. In a sequence a part may also be such a function or a Keras layer itself. A
+            `Policy` is returned as it is.
 
     Raises:
         ValueError: unknown name or arguments, or an order that cannot be kept.
@@ -189,7 +189,7 @@ def policy(augment: Any, find: Callable[[str], Callable] | None = None) -> Polic
     if isinstance(augment, Policy):
         return augment
     words = [augment] if isinstance(augment, str) or callable(augment) else list(augment)
-    chosen = [part for word in words for part in _resolved(word, find)]
+    chosen = [part for word in words for part in _resolved(word)]
     kinds = [kind for kind, _ in chosen if kind != "cut"]
     if kinds != sorted(kinds, key=ORDER.index):
         raise ValueError(
@@ -217,32 +217,33 @@ def policy(augment: Any, find: Callable[[str], Callable] | None = None) -> Polic
     )
 
 
-def _resolved(word: Any, find: Callable | None) -> list[tuple[str, Any]]:
+def _resolved(word: Any) -> list[tuple[str, Any]]:
     """(kind, value) of the parts of one text, layer or function."""
     if callable(word):
         import keras
 
         return [("layer" if isinstance(word, keras.Layer) else "function", word)]
-    return [one for part in policy_words.split(str(word)) for one in _part(part, find)]
+    return [one for part in policy_words.split(str(word)) for one in _part(part)]
 
 
-def _part(word: str, find: Callable | None) -> list[tuple[str, Any]]:
+def _part(word: str) -> list[tuple[str, Any]]:
     library, colon, rest = word.partition(":")
     if colon and library in keras_layers.LIBRARIES:
         return [("layer", keras_layers.layer(library, rest))]
     name = policy_words.name_of(word)
     if word in RECIPES:
-        return _resolved(RECIPES[word], find)
+        return _resolved(RECIPES[word])
     if name in CUTS:
         return [("cut", (name, CUTS[name].function(**policy_words.arguments(word, CUTS))))]
     if name in STEPS:
         return [("step", _step(name, policy_words.arguments(word, STEPS)))]
-    if colon and find is not None:
-        return [("function", find(word))]
+    if colon and rest.isidentifier():
+        return [("function", functions.load(word, "augment"))]
     known = ", ".join(NAMES)
     hint = did_you_mean(name or word, NAMES)
     raise ValueError(
-        f"augment={word!r} is not one of {known}, keras:LAYER or keras_cv:LAYER{hint}."
+        f"augment={word!r} is not one of {known}, keras:LAYER, keras_cv:LAYER or module:function"
+        f"{hint}."
     )
 
 

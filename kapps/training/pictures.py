@@ -6,9 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kapps import data
-from kapps.cli import callables
 from kapps.data import names, splits
-from kapps.data.augment import policy
 from kapps.data.sources import Collection
 from kapps.data.transforms import Transform
 from kapps.errors import DataError
@@ -84,7 +82,7 @@ class Splits:
         dataset = self._load(
             "train",
             training=True,
-            augment=policy(self.options.augment, callables.load),
+            augment=self.options.augment,
             mix=self.options.mix,
             drop_remainder=True,
             share=(self.share.rank, self.share.count),

@@ -117,7 +117,7 @@ def test_keras_cv_layer_on_its_backend_only(photos, monkeypatch):
     "policy, message",
     [
         ("randomaugment", "augment='randomaugment' is not one of .*; did you mean 'randaugment'"),
-        ("torch:Flip", "augment='torch:Flip' is not one of"),
+        ("PIL:Flip", "augment='PIL:Flip': PIL has no 'Flip'"),
         ("keras:NoSuchLayer", "keras.layers has no layer 'NoSuchLayer'"),
         ("keras:", "augment=keras: is not understood; write LAYER"),
         ("keras:RandomFlip(1)", "is not understood"),

@@ -1,5 +1,8 @@
 """The parts of augmentation policies against their papers, and the words that name them."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -65,6 +68,7 @@ def test_arguments_reach_the_step():
     "text, message",
     [
         ("jiter", "'jiter' is not one of .*did you mean 'jitter'"),
+        ("jiter:0.4", "'jiter:0.4' is not one of .*did you mean 'jitter'"),
         ("flip++erase", "'' is not one of none, default"),
         ("jitter:lots", "augment=jitter:lots: 'lots' is not a number"),
         ("jitter:1.4", "strength=1.4 is not a number in 0.0..1.0"),
@@ -78,7 +82,7 @@ def test_arguments_reach_the_step():
         ("erase(fill='pink')", "fill='pink' is not one of noise, grey"),
         ("crop+multiscale", "cuts pictures as crop and multiscale; keep one"),
         ("keras:RandomFlip+erase", "pictures are changed first, then Keras layers"),
-        ("mine:change", "'mine:change' is not one of"),
+        ("erase+no_such_module:change", "augment='no_such_module:change': the module"),
     ],
 )  # fmt: skip
 def test_words_that_are_refused(text, message):
@@ -343,10 +347,7 @@ def test_flip_alone_mirrors_and_cuts_as_for_evaluation(photos):
     assert set(found) & known and set(found) & (mirrored - known)
 
 
-def test_functions_of_users_come_last(photos):
-    def invert(images):
-        return 255 - images
-
+def test_functions_of_users_come_last(photos, tmp_path, monkeypatch):
     def speckle(images, rng):
         images = images.copy()
         images[rng.random(images.shape[:3]) < 0.1] = 0
@@ -354,7 +355,10 @@ def test_functions_of_users_come_last(photos):
 
     more = {"size": 16, "training": True, "validation": 0.0, "batch_size": 16}
     plain = next(iter(load(photos, **more)))[0]
-    found = policy("default+mine:invert", {"mine:invert": invert}.get)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    Path("of_test_policies.py").write_text("def invert(images):\n    return 255 - images\n")
+    found = "default+of_test_policies:invert"
     np.testing.assert_array_equal(next(iter(load(photos, augment=found, **more)))[0], 255 - plain)
     first, again = (load(photos, augment=["default", speckle], **more) for _ in range(2))
     dotted = next(iter(first))[0]
