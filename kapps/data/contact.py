@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from kapps.data import augment as augmentation
-from kapps.data import images, reading, splits
+from kapps.data import batch_functions, images, reading, splits
 from kapps.data.reading import Reader
 from kapps.data.sources import Collection, Source
 from kapps.data.transforms import Transform
@@ -45,13 +45,14 @@ def write_sheet(
     source = splits.select(collection, part, 0.0)
     source = source.take(_readable(source, count))
     policy = augmentation.policy(augment)
-    rule = Transform(size=size, crop_pct=collection.crop_pct, training=policy.piece)
+    rule = Transform(size=size, crop_pct=collection.crop_pct, training=policy.piece, **policy.cut)
     reader = Reader(source, rule, seed, "none", change=policy.picture, fill=True)
     layers = policy.layers()
     variants = []
     for epoch in range(VARIANTS):
         pixels, _ = reader.batch(np.arange(len(source)), epoch)
-        variants.append(_layered(layers, pixels))
+        pixels = _layered(layers, pixels)
+        variants.append(batch_functions.apply(policy.functions, pixels, epoch))
     labels = [collection.classes[label] for label in source.labels]
     sheet = _draw(source, labels, variants)
     with atomic_path(path) as temporary:
