@@ -10,6 +10,7 @@ import numpy as np
 from kapps import tasks
 from kapps.applications import _named
 from kapps.errors import ExportError
+from kapps.recipes import _tta
 from kapps.tasks import scoring
 
 BATCH_SIZE = 32
@@ -30,6 +31,8 @@ class Predictor:
         outputs: images uint8 (n, height, width, channels), 0..255, to rows (n, outputs).
         task: what its answers mean.
         kind: what its outputs are, see `kapps.tasks.Supervised.answers`.
+        tta: over which views of a picture the answers are averaged, see `kapps.recipes._tta`.
+        view: height and width of a view; None for the whole.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Predictor:
     outputs: Callable[[np.ndarray], np.ndarray]
     task: tasks.Supervised
     kind: str | None = None
+    tta: str = "none"
+    view: tuple[int, int] | None = None
 
     @property
     def class_names(self) -> tuple | None:
@@ -61,7 +66,10 @@ class Predictor:
         Returns:
             float32 (n, outputs): of a classifier, probabilities that sum to 1.
         """
-        return self.task.answers(self.outputs(np.asarray(images)), self.kind)
+        images = np.asarray(images)
+        seen = [images] if self.view is None else _tta.views(images, self.view, self.tta)
+        answers = [self.task.answers(self.outputs(view), self.kind) for view in seen]
+        return answers[0] if len(answers) == 1 else np.mean(answers, axis=0)
 
 
 def load_any(

@@ -33,6 +33,7 @@ class Settings:
     validation: float = setting(0.2, "share of --split val, where the data has no such part")
     limit: int | None = setting(None, "so many images, spread over all")
     batch_size: int = setting(32, "images at a time")
+    tta: str = setting("none", "mean over views: none, flip, crops (five), ten-crops")
     json: bool = setting(False, "print JSON instead of tables")
 
 
@@ -51,7 +52,7 @@ def run(settings: Settings) -> dict:
     """
     from kapps import data
     from kapps.applications import _named
-    from kapps.recipes import _predictor
+    from kapps.recipes import _predictor, _tta
     from kapps.tasks import scoring
     from kapps.training import progress
 
@@ -63,6 +64,7 @@ def run(settings: Settings) -> dict:
         settings.weights,
         _named.arguments_of(settings.arguments),
     )
+    predictor = _tta.with_views(predictor, settings.tta)
     task = predictor.task
     dataset = data.load(
         uri,

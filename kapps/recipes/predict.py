@@ -28,6 +28,7 @@ class Settings:
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     top: int = setting(5, "classes to name for each picture")
     batch_size: int = setting(32, "pictures at a time")
+    tta: str = setting("none", "mean over views: none, flip, crops (five), ten-crops")
     json: bool = setting(False, "print JSON instead of a table")
 
 
@@ -48,7 +49,7 @@ def run(settings: Settings) -> list[dict]:
 
     from kapps.applications import _named
     from kapps.data import images
-    from kapps.recipes import _predictor
+    from kapps.recipes import _predictor, _tta
     from kapps.training import progress
 
     if settings.top < 1 or settings.batch_size < 1:
@@ -65,6 +66,7 @@ def run(settings: Settings) -> list[dict]:
     predictor = _predictor.load_any(
         settings.model, settings.batch_size, settings.weights, arguments
     )
+    predictor = _tta.with_views(predictor, settings.tta)
     results: list[dict] = []
 
     def classify(names: list[str], pixels: list) -> None:
