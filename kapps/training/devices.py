@@ -1,7 +1,9 @@
 """Many devices and half precision: the backend's own engines behind one flag each."""
 
 import contextlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -88,6 +90,46 @@ def _strategy(batch_size: int, accumulate: int):
             "or use JAX or torch."
         )
     return joined or tf.distribute.MirroredStrategy(names)
+
+
+def memory_notes() -> list[str]:
+    """What this process takes now, as text for the bar: on the host, and on a GPU that tells."""
+    notes = []
+    if (host := _resident()) is not None:
+        notes.append(f"{host / 1e9:.1f} GB")
+    if (device := _on_device()) is not None:
+        notes.append(f"GPU {device / 1e9:.1f} GB")
+    return notes
+
+
+def _resident() -> int | None:
+    """Bytes of memory that this process holds; None where the system does not tell (Linux does)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _on_device() -> int | None:
+    """Bytes in use on the first GPU, as its backend says; None without one."""
+    backend = keras.config.backend()
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.memory_allocated() if torch.cuda.is_available() else None
+    if backend == "jax":
+        import jax
+
+        device = jax.local_devices()[0]
+        return (
+            None if device.platform == "cpu" else (device.memory_stats() or {}).get("bytes_in_use")
+        )
+    import tensorflow as tf
+
+    if not tf.config.list_logical_devices("GPU"):
+        return None
+    return tf.config.experimental.get_memory_info("GPU:0")["current"]
 
 
 def compile_step(model) -> None:

@@ -187,7 +187,7 @@ class Recorder(keras.callbacks.Callback):
         self.pictures = None  # gives those of `validation` by index
         self.stopped = False
         self.epoch, self.begun, self.looked = 0, 0.0, 0.0
-        self.bar = self.advance = self.writer = None
+        self.bar = self.advance = self.writer = self.speed = None
 
     def resume(self, model) -> int:
         """Restore the backup of this stage where there is one; returns the epochs done."""
@@ -208,6 +208,7 @@ class Recorder(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
         self.epoch = epoch
         self.begun = self.looked = time.perf_counter()
+        self.speed = progress.Speed(getattr(self.train, "batch_size", None))
         text = f"{self.plan.stage} {epoch + 1}/{self.plan.epochs}"
         self.bar = progress.bar(text, self.train.steps, "batches", quiet=True)
         self.advance = self.bar.__enter__()
@@ -225,12 +226,14 @@ class Recorder(keras.callbacks.Callback):
             seed = self.plan.seed * 1_000_003 + self.epoch + self.share.stream * 10_007
             keras.utils.set_random_seed(seed % 2**32)
 
-    def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
+    def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
         note = None
         if now - self.looked > progress.INTERVAL:
             self.looked = now
-            note = f"loss {float(logs['loss']):.4f}"
+            loss = float(logs["loss"])  # waits for the device, so the speed is that of all of it
+            self.speed.mark(batch + 1)
+            note = "  ".join([f"loss {loss:.4f}", *self.speed.notes(), *devices.memory_notes()])
         self.advance(1, note)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -62,6 +62,34 @@ def bar(text: str, total: int, unit: str = "images", quiet: bool = False) -> Ite
         yield advance
 
 
+class Speed:
+    """Images a second between the last two looks at a training.
+
+    Args:
+        images: of a step; None where nobody knows.
+    """
+
+    def __init__(self, images: int | None):
+        self.images, self.rate = images, None
+        self.steps, self.when = 0, None
+
+    def mark(self, steps: int, now: float | None = None) -> None:
+        """So many steps of the epoch are done, at `now` seconds of the clock.
+
+        The time before the first look is left out: it holds the compilation of the step.
+        """
+        now = time.perf_counter() if now is None else now
+        if self.images and self.when is not None and now > self.when:
+            self.rate = (steps - self.steps) * self.images / (now - self.when)
+        self.steps, self.when = steps, now
+
+    def notes(self) -> list[str]:
+        """The speed as text for the bar; nothing before it is known."""
+        if self.rate is None:
+            return []
+        return [f"{self.rate:,.0f} images/s" if self.rate >= 10 else f"{self.rate:.1f} images/s"]
+
+
 def _nothing(_done: int, _note: str | None = None) -> None:
     """What advances no bar."""
 
