@@ -2,8 +2,8 @@
 
 Two pictures show nearly the same if the edges of their small grey versions correlate by ALIKE:
 another size, format, quality, brightness or a shift of a few pixels leaves the edges where they
-were. ALIKE was chosen on the subset of CIFAR-10 and on hand signs, whose pictures all look alike, so
-that the pairs above it were two versions of one photo or one hand held still.
+were. ALIKE was chosen on the subset of CIFAR-10 and on hand signs, whose pictures all look alike;
+the pairs above it were two versions of one photo or one hand held still.
 
 All pairs of a few thousand pictures are compared. Of more, those alone whose difference hash
 (dHash: 64 bits, whether a pixel of 9x8 is brighter than its right neighbour) differs in at most
