@@ -13,7 +13,7 @@ from kapps import runs, tasks
 from kapps.errors import RunError
 from kapps.reports import keeping, run_page
 from kapps.tasks import Task
-from kapps.training import devices, lora, norms, optimization, progress, schedules, state
+from kapps.training import devices, lora, norms, optimization, progress, schedules, state, watching
 from kapps.training.replicas import Share
 from kapps.training.tensorboard import ScalarWriter
 
@@ -185,7 +185,7 @@ class Recorder(keras.callbacks.Callback):
         self.saves = False  # whether models are written
         self.keeps_best, self.best = False, []  # whether, and the weights of the best epoch
         self.pictures = None  # gives those of `validation` by index
-        self.stopped = False
+        self.stopped = self.warned = False
         self.epoch, self.begun, self.looked = 0, 0.0, 0.0
         self.bar = self.advance = self.writer = self.speed = None
 
@@ -279,6 +279,9 @@ class Recorder(keras.callbacks.Callback):
         self.stopped = self.share.told(self._patience_is_over())
         self.model.stop_training = self.stopped
         progress.say(progress.epoch_line(row, self.plan.epochs, self.task.metrics))
+        if not self.warned and (text := watching.overfitting(self._rows())):
+            self.warned = True
+            progress.say(text)
         if self.stopped:
             progress.say(f"stopping: no better epoch in {self.plan.patience} epochs")
         if self.writes:
@@ -297,6 +300,9 @@ class Recorder(keras.callbacks.Callback):
     def _state_path(self):
         return None if self.run is None else self.run.backup / f"{self.plan.stage}.npz"
 
+    def _rows(self) -> list[dict]:
+        return [row for row in self.history if row["stage"] == self.plan.stage]
+
     def _patience_is_over(self) -> bool:
         return self.plan.patience is not None and self._since_better() >= self.plan.patience
 
@@ -307,7 +313,7 @@ class Recorder(keras.callbacks.Callback):
         """
         if self.plan.schedule != "plateau":
             return False
-        rows = [row for row in self.history if row["stage"] == self.plan.stage]
+        rows = self._rows()
         same = 0
         while same < len(rows) and rows[-1 - same]["learning_rate"] == rows[-1]["learning_rate"]:
             same += 1
@@ -315,7 +321,7 @@ class Recorder(keras.callbacks.Callback):
 
     def _since_better(self) -> int:
         """Epochs of this stage after its best one; 0 where nothing judges."""
-        rows = [row for row in self.history if row["stage"] == self.plan.stage]
+        rows = self._rows()
         if self.validation is None or not self.share.leads:
             return 0
         return len(rows) - 1 - rows.index(min(rows, key=runs.rank(self.task.metrics[0])))
