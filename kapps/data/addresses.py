@@ -5,38 +5,64 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from kapps.data import annotations, labels
+from kapps.data import annotations, boxes, labels
 from kapps.data.arrays import open_digits, open_npz
-from kapps.data.folders import open_folder
+from kapps.data.coco import open_coco
+from kapps.data.folders import open_folder, open_pictures
+from kapps.data.masks import open_masks
 from kapps.data.shards import open_shards
 from kapps.data.sources import Collection
 from kapps.data.tables import open_csv
 from kapps.data.tfrecords import open_tfds
+from kapps.data.voc import open_voc
+from kapps.data.yolo import open_yolo
 from kapps.errors import DataError, MissingFileError
 
-# Kind -> opens (what follows the colon, the whole address, annotation). Where the kind knows only
-# classes, the annotation is made of them.
+# Kind -> opens (what follows the colon, the whole address, annotation). What a kind does not know
+# by itself is made of what it knows, see MADE.
 KINDS: dict[str, Callable[[str, str, str], Collection]] = {
-    "folder": lambda path, uri, _: open_folder(path, uri),
+    "folder": lambda path, uri, annotation: (
+        open_pictures(path, uri) if annotation == "none" else open_folder(path, uri)
+    ),
     "tfds": lambda name, uri, _: open_tfds(name, uri),
     "csv": open_csv,
     "npz": open_npz,
     "shards": lambda path, uri, _: open_shards(path, uri),
+    "coco": lambda path, uri, _: open_coco(path, uri),
+    "voc": lambda path, uri, _: open_voc(path, uri),
+    "yolo": lambda path, uri, _: open_yolo(path, uri),
+    "masks": lambda path, uri, _: open_masks(path, uri),
 }
-FORMS = "digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH, shards:FOLDER or the path of a folder"
-MADE_OF_CLASSES = {"labels": labels.to_labels, "values": labels.to_values}
+FORMS = (
+    "digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH, shards:FOLDER, coco:FILE, voc:FOLDER, "
+    "yolo:FILE, masks:FOLDER or the path of a folder"
+)
+MADE: dict[tuple[str, str], Callable[[Collection], Collection]] = {  # (known, asked)
+    ("class", "labels"): labels.to_labels,
+    ("class", "values"): labels.to_values,
+    ("boxes", "labels"): boxes.to_labels,
+}
+KNOWN_BY = {  # what data sets of each annotation are, for messages
+    "class": "one class a picture",
+    "labels": "several labels a picture",
+    "values": "numbers",
+    "boxes": "boxes",
+    "mask": "masks",
+}
+GIVEN_BY = {"boxes": "coco:, voc: and yolo:", "mask": "masks:"}
 
 
 def find(uri: str, annotation: str = "class") -> Collection:
     """List what an address of data holds, without reading a picture.
 
     Args:
-        uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", "shards:FOLDER", or a
-            bare path.
+        uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", "shards:FOLDER",
+            "coco:FILE", "voc:FOLDER", "yolo:FILE", "masks:FOLDER", or a bare path.
         annotation: what is to be learnt of each picture. "class": the one that it shows.
             "labels": several, or none. "values": numbers. See `kapps.data.labels` for what
             folders mean then, `kapps.data.tables.open_csv` and `kapps.data.arrays.open_npz` for
-            tables and arrays.
+            tables and arrays. "boxes" and "mask": see the modules of coco:, voc:, yolo: and masks:.
+            "none": the pictures alone, of any data set or of a folder without classes.
 
     Raises:
         DataError, MissingFileError, MissingPackageError: see the function of each kind.
@@ -44,9 +70,17 @@ def find(uri: str, annotation: str = "class") -> Collection:
     """
     annotations.check(annotation)
     found = _open(os.fspath(uri), annotation)
-    if found.annotation != annotation:
-        found = MADE_OF_CLASSES[annotation](found)
-    return found
+    if annotation == "none":
+        return labels.to_none(found)
+    if found.annotation == annotation:
+        return found
+    if make := MADE.get((found.annotation, annotation)):
+        return make(found)
+    have = GIVEN_BY.get(annotation, "folder:, csv:, npz: and tfds:")
+    raise DataError(
+        f"{uri} holds {KNOWN_BY[found.annotation]}, not {KNOWN_BY[annotation]}; those come from "
+        f"{have}."
+    )
 
 
 def _open(uri: str, annotation: str) -> Collection:
@@ -59,7 +93,7 @@ def _open(uri: str, annotation: str) -> Collection:
         return KINDS[kind](rest, uri, annotation)
     path = Path(uri).expanduser()
     if path.is_dir():
-        return open_folder(uri, uri)
+        return KINDS["folder"](uri, uri, annotation)
     suffix = path.suffix.casefold().lstrip(".")
     if suffix in ("csv", "npz") and path.is_file():
         return KINDS[suffix](uri, uri, annotation)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kapps.data import fingerprints, images, reading, splits
+from kapps.data import fingerprints, images, parallel, reading, splits
 from kapps.data.folders import SUFFIXES
 from kapps.data.sources import SPLITS, Collection, Source
 
@@ -148,7 +148,9 @@ def _look(parts: dict[str, Source], advance: Callable[[int], object]) -> tuple[_
     formats: dict[str, int] = {}
     start = 0
     for source in parts.values():
-        results = reading.in_parallel(lambda i, items=source.items: _picture(items[i]), len(source))
+        results = parallel.in_order(
+            lambda i, items=source.items: _picture(items[i]), len(source), progress=False
+        )
         for i, result in enumerate(results, start):
             advance(1)
             if isinstance(result, Exception):

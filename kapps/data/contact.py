@@ -8,7 +8,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from kapps.data import augment as augmentation
 from kapps.data import batch_functions, images, reading, splits
-from kapps.data.reading import Reader
+from kapps.data.annotations import Rows
+from kapps.data.reading import Look, Reader
 from kapps.data.sources import Collection, Source
 from kapps.data.transforms import Transform
 from kapps.errors import DataError
@@ -46,11 +47,12 @@ def write_sheet(
     source = source.take(_readable(source, count))
     policy = augmentation.policy(augment)
     rule = Transform(size=size, crop_pct=collection.crop_pct, training=policy.piece, **policy.cut)
-    reader = Reader(source, rule, seed, "none", change=policy.picture, fill=True)
+    form = Rows("class", (), np.int32)
+    reader = Reader(source, [Look(rule, policy.picture)], form, seed, "none", fill=True)
     layers = policy.layers()
     variants = []
     for epoch in range(VARIANTS):
-        pixels, _ = reader.batch(np.arange(len(source)), epoch)
+        (pixels,), _, _ = reader.batch(np.arange(len(source)), epoch)
         pixels = _layered(layers, pixels)
         variants.append(batch_functions.apply(policy.functions, pixels, epoch))
     labels = [collection.classes[label] for label in source.labels]

@@ -63,6 +63,25 @@ def open_folder(path: str, uri: str) -> Collection:
     return Collection(uri, parts, classes, folders={part: str(roots[part]) for part in roots})
 
 
+def open_pictures(path: str, uri: str) -> Collection:
+    """List all pictures below a folder, whatever its folders are called: for what needs no class.
+
+    Raises:
+        MissingFileError: `path` does not exist.
+        DataError: it is a file, or holds no pictures.
+    """
+    root = Path(path).expanduser()
+    if not root.exists():
+        raise MissingFileError(f"{path} does not exist; check the path.")
+    if not root.is_dir():
+        raise DataError(f"{path} is a file; give a folder of pictures.")
+    skipped: list[tuple[str, str]] = []
+    files = {"all": _pictures(str(root), skipped)}
+    if not len(files["all"]):
+        raise DataError(f"{path} holds no pictures.")
+    return Collection(uri, {"all": _source(root, root, ("all",), files, skipped)}, ())
+
+
 def _split_roots(root: Path) -> dict[str, Path]:
     """The folders of the parts, if `root` is divided into train, val and test."""
     roots: dict[str, Path] = {}

@@ -73,9 +73,9 @@ def _library(name: str) -> Any:
     return keras_cv.layers
 
 
-def batch_key(seed: int, epoch: int, step: int) -> int:
-    """A number in [0, 2**31) for the random state of one batch."""
-    return int(np.random.SeedSequence([seed, epoch, step]).generate_state(1)[0] >> 1)
+def batch_key(*numbers: int) -> int:
+    """A number in [0, 2**31) for the random state of one batch, by seed, epoch, step, ..."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
 
 
 class Augmenter:

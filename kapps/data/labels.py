@@ -74,6 +74,15 @@ def to_values(found: Collection) -> Collection:
     return dataclasses.replace(found, parts=parts, classes=("value",), annotation="values")
 
 
+def to_none(found: Collection) -> Collection:
+    """The same pictures with `annotation="none"`, whatever is known about them."""
+    parts = {
+        name: dataclasses.replace(part, labels=np.zeros(len(part), np.int64))
+        for name, part in found.parts.items()
+    }
+    return dataclasses.replace(found, parts=parts, classes=(), annotation="none", numbers=None)
+
+
 def _number(text: str) -> float | None:
     try:
         value = float(text)

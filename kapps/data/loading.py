@@ -1,18 +1,35 @@
 """`load`: from an address of data to batches."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kapps.data import annotations, mixing, names, splits
+from kapps.data import annotations, mixing, moving, names
 from kapps.data import augment as augmentation
 from kapps.data.addresses import find
 from kapps.data.dataset import Dataset
-from kapps.data.reading import Reader
+from kapps.data.outputs import choose
+from kapps.data.reading import Look, Reader
 from kapps.data.sources import Collection, Source
 from kapps.data.transforms import Transform
 from kapps.errors import DataError
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """One of several views of a picture, as semi- and self-supervised training takes them.
+
+    Attributes:
+        augment: the policy of this view, such as a weak and a strong one; None for that of `load`.
+        size: pixels of this view, a number or (height, width), for crops of several sizes.
+        scale: least and largest share of the picture's area that it shows.
+    """
+
+    augment: Any = None
+    size: int | tuple[int, int] | None = None
+    scale: tuple[float, float] | None = None
 
 
 def load(
@@ -28,10 +45,12 @@ def load(
     seed: int = 0,
     transform: Transform | None = None,
     augment: Any = None,
+    views: int | Sequence[View] = 1,
     mix: str | None = None,
     class_names: names.ClassNames | None = None,
     cache: str = "auto",
     one_hot: bool = False,
+    max_boxes: int | None = None,
     drop_remainder: bool = False,
     limit: int | None = None,
     share: tuple[int, int] = (0, 1),
@@ -40,10 +59,10 @@ def load(
     """Open a data set as batches for any backend.
 
     Args:
-        uri: "digits", "folder:PATH", "tfds:NAME", "csv:PATH", "npz:PATH", "shards:FOLDER", or a
-            bare path.
-        annotation: what is known about each picture: "class", "labels" (several) or "values"
-            (numbers); see `kapps.data.annotations` for its form in a batch.
+        uri: what `find` takes, such as "digits", "folder:PATH", "csv:PATH", or a bare path.
+        annotation: what is known about each picture: "class", "labels" (several), "values"
+            (numbers), "boxes", "mask" or "none"; see `kapps.data.annotations` for its form in a
+            batch.
         size: pixels of the network's input, a number or (height, width); may be left out if
             `transform` has it, and wins over it.
         channels: 3 (default) or 1; wins over `transform`.
@@ -56,6 +75,8 @@ def load(
         transform: the preprocessing of the network; by default a bicubic resize and a centre crop
             of 0.875 (digits and npz: no crop).
         augment: a policy of `kapps.data.augment.policy`; "default" when training.
+        views: how many times a picture is cut and augmented anew, when training; with more than
+            one, a batch has a tuple of pictures. Or what differs between them, see `View`.
         mix: "mixup", "cutmix" or "mixup+cutmix", when training; labels become one-hot.
         class_names: the classes of a model, labels or (wnid, label) pairs: the data's classes are
             found among them by name, and labels are the model's indices. Of values, the names of
@@ -63,6 +84,7 @@ def load(
         cache: "auto" keeps decoded pictures in memory where they fit, "memory" always, "none"
             never.
         one_hot: labels as float32 [B, classes].
+        max_boxes: how many boxes a photo has room for; by default as many as one has at most.
         drop_remainder: leave out a last, smaller batch.
         limit: keep this many pictures, evenly spread over the list and so over the classes.
         share: (number, count) of this process among those that train together: of every batch it
@@ -76,12 +98,13 @@ def load(
         ValueError: an argument out of range.
     """
     collection = find(uri, annotation)
-    source, labels = _choose(collection, split, validation, class_names)
+    collection, source, labels = choose(collection, split, validation, class_names)
     return _dataset(
         collection, source, labels,
         size=size, channels=channels, batch_size=batch_size, training=training, seed=seed,
-        transform=transform, augment=augment, mix=mix, cache=cache, one_hot=one_hot,
-        drop_remainder=drop_remainder, limit=limit, share=share, progress=progress,
+        transform=transform, augment=augment, views=views, mix=mix, cache=cache, one_hot=one_hot,
+        max_boxes=max_boxes, drop_remainder=drop_remainder, limit=limit, share=share,
+        progress=progress,
     )  # fmt: skip
 
 
@@ -96,10 +119,12 @@ def load_splits(
     seed: int = 0,
     transform: Transform | None = None,
     augment: Any = "default",
+    views: int | Sequence[View] = 1,
     mix: str | None = None,
     class_names: names.ClassNames | None = None,
     cache: str = "auto",
     one_hot: bool = False,
+    max_boxes: int | None = None,
     drop_remainder: bool = False,
     progress: bool = True,
 ) -> tuple[Dataset, Dataset]:
@@ -111,10 +136,10 @@ def load_splits(
     one_hot = one_hot or (mix is not None and annotation == "class")
     datasets = []
     for split, training in (("train", True), ("val", False)):
-        source, labels = _choose(collection, split, validation, class_names)
+        chosen, source, labels = choose(collection, split, validation, class_names)
         datasets.append(
             _dataset(
-                collection,
+                chosen,
                 source,
                 labels,
                 size=size,
@@ -124,57 +149,17 @@ def load_splits(
                 seed=seed,
                 transform=transform,
                 augment=augment if training else None,
+                views=views if training else 1,
                 mix=mix if training else None,
                 cache=cache,
                 one_hot=one_hot,
+                max_boxes=max_boxes,
                 drop_remainder=drop_remainder and training,
                 limit=None,
                 progress=progress,
             )  # fmt: skip
         )
     return datasets[0], datasets[1]
-
-
-def _choose(
-    collection: Collection, split: str, validation: float, class_names: names.ClassNames | None
-) -> tuple[Source, tuple[str, ...]]:
-    """The pictures of a split and the names of the outputs that their labels count."""
-    source = splits.select(collection, split, validation)
-    found, annotation = collection.classes, collection.annotation
-    if class_names is None:
-        if len(found) < 2 and annotation == "class":
-            raise DataError(
-                f"{collection.uri} has one class, {found[0]!r}; a classifier needs two or more."
-            )
-        return source, found
-    outputs = names.labels_of(class_names)
-    if collection.named:
-        what = f"{collection.uri}: the {'column' if annotation == 'values' else 'class'}"
-        indices = np.array(names.match(found, class_names, what))
-    else:
-        indices = np.array([int(name) for name in found])
-        if (worst := int(indices.max())) >= len(outputs):
-            raise DataError(
-                f"{collection.uri} has label {worst}, but there are only {len(outputs)} classes, "
-                f"0 to {len(outputs) - 1}."
-            )
-    if annotation == "values" and (missing := sorted({*range(len(outputs))} - {*indices})):
-        raise DataError(
-            f"{collection.uri} has no column {outputs[missing[0]]!r}, which the model answers; it "
-            f"has {', '.join(found)}."
-        )
-    return dataclasses.replace(source, labels=_moved(source.labels, indices, len(outputs))), outputs
-
-
-def _moved(labels: np.ndarray, indices: np.ndarray, outputs: int) -> np.ndarray:
-    """Labels that count by `indices` among `outputs` instead of by 0, 1, 2, ..."""
-    if labels.ndim == 1:
-        return indices[labels]
-    moved = np.zeros((len(labels), outputs), labels.dtype)
-    for column, index in zip(labels.T, indices, strict=True):
-        # Two folders may be one class of the model: it is there if it is in one of them.
-        moved[:, index] = np.where(column != 0, column, moved[:, index])
-    return moved
 
 
 def _dataset(
@@ -189,9 +174,11 @@ def _dataset(
     seed: int,
     transform: Transform | None,
     augment: Any,
+    views: int | Sequence[View],
     mix: str | None,
     cache: str,
     one_hot: bool,
+    max_boxes: int | None,
     drop_remainder: bool,
     limit: int | None,
     progress: bool,
@@ -218,11 +205,20 @@ def _dataset(
             f"not {batch_size}."
         )
     kind = collection.annotation
-    policy = augmentation.policy(augment or ("default" if training else "none"))
-    rule = _transform(transform, size, channels, collection.crop_pct)
-    if training:
-        rule = rule.replace(training=policy.piece, **policy.cut)
-    reader = Reader(source, rule, seed, cache, progress, policy.picture, fill=training)
+    rule = _transform(transform, size, channels, collection)
+    looked = _looks(rule, augment or ("default" if training else "none"), views, training)
+    policies, looks = zip(*looked, strict=True)
+    if mix is not None and (len(looks) > 1 or kind in annotations.MOVING):
+        raise ValueError(
+            f"mix={mix!r} blends one picture and its classes or numbers, not "
+            f"{'several views' if len(looks) > 1 else kind}; drop it."
+        )
+    if kind in annotations.MOVING:
+        for policy in policies:
+            moving.check(policy, kind)
+    one_hot = one_hot or (mix is not None and kind == "class")
+    form = annotations.form(collection, source, len(class_names), one_hot, max_boxes)
+    reader = Reader(source, looks, form, seed, cache, progress, fill=training)
     if training:
         _check_classes(collection, reader, class_names)
     if drop_remainder and len(reader.source) < batch_size:
@@ -231,29 +227,47 @@ def _dataset(
             f"{len(reader.source)} pictures; use a smaller batch."
         )
     return Dataset(
-        reader,
-        class_names,
-        batch_size,
-        seed,
-        policy,
-        mix,
-        annotations.form(kind, len(class_names), one_hot or (mix is not None and kind == "class")),
-        drop_remainder,
-        training,
-        share,
+        reader, class_names, batch_size, seed, policies, mix, drop_remainder, training, share
     )
+
+
+def _looks(
+    rule: Transform, augment: Any, views: int | Sequence[View], training: bool
+) -> list[tuple[augmentation.Policy, Look]]:
+    """For each view what is done to a batch, and how a picture is looked at."""
+    if isinstance(views, int):
+        if views < 1:
+            raise ValueError(f"views={views!r} is not a whole number above 0.")
+        views = [View()] * views
+    if not views or (not training and list(views) != [View()]):
+        raise ValueError(
+            f"views={views!r} need training=True and at least one; to judge, a picture has one."
+        )
+    looks = []
+    for view in views:
+        policy = augmentation.policy(view.augment or augment)
+        changes: dict[str, Any] = {"training": training and policy.piece}
+        if training:
+            changes |= policy.cut
+        if view.size is not None:
+            changes["size"] = view.size
+        if view.scale is not None:
+            changes["scale"] = view.scale
+        looks.append((policy, Look(rule.replace(**changes), policy.picture)))
+    return looks
 
 
 def _transform(
     transform: Transform | None,
     size: int | tuple[int, int] | None,
     channels: int | None,
-    crop_pct: float,
+    collection: Collection,
 ) -> Transform:
     if transform is None:
         if size is None:
             raise ValueError("size=None without a transform; give size= or transform=.")
-        return Transform(size=size, crop_pct=crop_pct, channels=channels or 3)
+        crop = {"crop_pct": collection.crop_pct, "crop_mode": collection.crop_mode}
+        return Transform(size=size, channels=channels or 3, **crop)
     changes: dict[str, Any] = {}
     if size is not None:
         changes["size"] = size
@@ -263,11 +277,11 @@ def _transform(
 
 
 def _check_classes(collection: Collection, reader: Reader, class_names: tuple[str, ...]) -> None:
-    if class_names != collection.classes or collection.annotation == "values":
+    if class_names != collection.classes:
         return  # a model may well have classes that this data lacks
-    labels = reader.source.labels
-    several = collection.annotation == "labels"
-    counts = labels.sum(0) if several else np.bincount(labels, minlength=len(class_names))
+    counts = annotations.counts(collection.annotation, reader.source.labels, len(class_names))
+    if counts is None:
+        return
     if empty := [name for name, count in zip(class_names, counts, strict=True) if not count]:
         raise DataError(
             f"{collection.uri}: no readable picture of class {empty[0]!r} to train on "

@@ -91,9 +91,26 @@ def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.
     return result.reshape(height, width, channels)
 
 
+def used(shape: tuple[int, int], size: tuple[int, int], interpolation: str) -> tuple[int, int]:
+    """Rows and columns of a piece that `resize` looks at: those in whole blocks.
+
+    Args:
+        shape: (height, width) of the piece.
+        size: of the result.
+        interpolation: as `resize` takes it.
+    """
+    if interpolation == "nearest":
+        return shape
+    return tuple(side // n * n for side, n in zip(shape, _blocks(shape, size), strict=True))
+
+
+def _blocks(shape: tuple[int, int], size: tuple[int, int]) -> list[int]:
+    return [max(1, side // small) for side, small in zip(shape, size, strict=True)]
+
+
 def _without_detail(cv2: Any, pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The same piece, perhaps smaller, without what `size` is too small for."""
-    whole = [max(1, side // small) for side, small in zip(pixels.shape[:2], size, strict=True)]
+    whole = _blocks(pixels.shape[:2], size)
     if whole != [1, 1]:  # means of whole blocks first; what is left of the factor is below 2
         rows, columns = (side // n for side, n in zip(pixels.shape[:2], whole, strict=True))
         pixels = pixels[: rows * whole[0], : columns * whole[1]]
@@ -134,7 +151,7 @@ def _library(name: str) -> Any:
         raise MissingPackageError(
             f"pictures to train on are cut with {name}; pip install 'kapps[recipes]'."
         ) from None
-    # One thread for each picture, of which several are cut at a time (see `reading.pool`): threads
+    # One thread for each picture, of which several are cut at a time (see `parallel.pool`): threads
     # within one would wait for those of the others.
     cv2.setNumThreads(1)
     return cv2

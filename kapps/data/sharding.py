@@ -21,7 +21,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from kapps.data import images, indexes, reading
+from kapps.data import images, indexes, parallel, reading
 from kapps.data.shards import ABOUT, PLAN, VERSION, table_of
 from kapps.data.sources import Collection, Source
 from kapps.errors import DataError
@@ -214,7 +214,7 @@ def _in_order(source: Source, chosen: Iterable[int]) -> Iterator[tuple[bytes, st
 
     def submit() -> None:
         for i in rest:
-            waiting.append(reading.pool().submit(_file_of, source.items, i))
+            waiting.append(parallel.pool().submit(_file_of, source.items, i))
             return
 
     for _ in range(WAITING):

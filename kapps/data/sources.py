@@ -80,9 +80,10 @@ class Collection:
         classes: class names in index order; with annotation "values" the names of the numbers.
         named: whether `classes` are names that mean something; False for bare numbers, which are
             then indices already.
-        crop_pct: of the transform used when the caller names none.
+        crop_pct, crop_mode: of the transform used when the caller names none.
         folders: where the parts lie, for messages; {} where they are no folders.
         annotation: what `labels` of the parts hold, one of `kapps.data.annotations.ANNOTATIONS`.
+        numbers: of masks int16 [256], the class of each number in a file; 255 is none, -1 unknown.
     """
 
     uri: str
@@ -92,6 +93,8 @@ class Collection:
     crop_pct: float = 0.875
     folders: dict[str, str] = dataclasses.field(default_factory=dict)
     annotation: str = "class"
+    crop_mode: str = "center"
+    numbers: np.ndarray | None = None
 
 
 def concatenate(sources: Sequence[Source]) -> Source:

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from kapps.data import images, pieces
+from kapps.data.placement import Placement
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -160,9 +161,26 @@ class Transform:
         Raises:
             As `open_image`.
         """
+        return self.place(image, seed)[0]
+
+    def place(
+        self, image: images.ImageSource, seed: int | np.random.Generator | None = None
+    ) -> tuple[np.ndarray, Placement]:
+        """The same, and where the picture lies in the result; arguments and errors as `__call__`.
+
+        Boxes and masks of the picture are moved by the placement.
+        """
         if self.training:
             return self._random_piece(image, np.random.default_rng(seed))
-        return to_pixels(self._evaluate(images.decode(images.peek(image), self.channels)))
+        return self._evaluate(images.decode(images.peek(image), self.channels))
+
+    def placement(self, width: int, height: int) -> Placement:
+        """Where a picture of this size lies in the network's input by the rule for evaluation.
+
+        `placement(width, height).back(boxes, (width, height))` gives detections in its pixels.
+        """
+        (new_width, new_height), (left, top) = self._fit(width, height)
+        return Placement(-left, -top, new_width - left, new_height - top)
 
     def shrink(self, image: images.ImageSource) -> np.ndarray:
         """Decode a picture only as large as training will need it, to be kept in memory.
@@ -180,32 +198,38 @@ class Transform:
         pixels = pieces.decode(picture, self.channels, at_least=size[::-1])
         return pieces.resize(pixels, size, self.interpolation)
 
-    def _evaluate(self, image: Image.Image) -> Image.Image:
-        (height, width), (resize_height, resize_width) = self.size, self.resize
-        if self.crop_mode == "squash":
-            image = self._resize(image, (resize_width, resize_height))
-        elif self.crop_mode == "border":
-            share = min(resize_height / image.height, resize_width / image.width)
-            sides = (max(1, round(side * share)) for side in image.size)
-            image = self._resize(image, tuple(sides))
-        elif image.width * resize_height <= image.height * resize_width:
-            long = resize_width * image.height // image.width
-            image = self._resize(image, (resize_width, max(long, resize_height)))
-        else:
-            long = resize_height * image.width // image.height
-            image = self._resize(image, (max(long, resize_width), resize_height))
-        left, top = round((image.width - width) / 2), round((image.height - height) / 2)
-        box = (left, top, left + width, top + height)
+    def _evaluate(self, image: Image.Image) -> tuple[np.ndarray, Placement]:
+        height, width = self.size
+        placement = self.placement(*image.size)
+        size, (left, top) = self._fit(*image.size)
+        image = self._resize(image, size)
         if left >= 0 and top >= 0:
-            return image.crop(box)
+            return to_pixels(image.crop((left, top, left + width, top + height))), placement
         paper = Image.new("RGB", (width, height), self.fill).convert(image.mode)
         paper.paste(image, (-left, -top))
-        return paper
+        return to_pixels(paper), placement
+
+    def _fit(self, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(width, height) that a picture is resized to, and the (left, top) of the cut in it."""
+        resize_height, resize_width = self.resize
+        if self.crop_mode == "squash":
+            size = (resize_width, resize_height)
+        elif self.crop_mode == "border":
+            share = min(resize_height / height, resize_width / width)
+            size = tuple(max(1, round(side * share)) for side in (width, height))
+        elif width * resize_height <= height * resize_width:
+            size = (resize_width, max(resize_width * height // width, resize_height))
+        else:
+            size = (max(resize_height * width // height, resize_width), resize_height)
+        left, top = (round((side - n) / 2) for side, n in zip(size, self.size[::-1], strict=True))
+        return size, (left, top)
 
     def _resize(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
         return image.resize(size, INTERPOLATIONS[self.interpolation])
 
-    def _random_piece(self, image: images.ImageSource, rng: np.random.Generator) -> np.ndarray:
+    def _random_piece(
+        self, image: images.ImageSource, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Placement]:
         height, width = self.size
         kept = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
         kept = kept and image.shape[2:] == (self.channels,)  # else it goes by way of Pillow
@@ -222,8 +246,14 @@ class Transform:
         y, x = pixels.shape[0] / full_height, pixels.shape[1] / full_width
         down = slice(round(top * y), max(round((top + piece_height) * y), round(top * y) + 1))
         across = slice(round(left * x), max(round((left + piece_width) * x), round(left * x) + 1))
-        piece = pieces.resize(pixels[down, across], self.size, self.interpolation)
-        return pieces.mirror(piece) if flip else piece
+        piece = pixels[down, across]
+        rows, columns = pixels.shape[:2]
+        seen = pieces.used(piece.shape[:2], self.size, self.interpolation)
+        piece = pieces.resize(piece, self.size, self.interpolation)
+        edges = (across.start, down.start, across.start + seen[1], down.start + seen[0])
+        shares = [edge / side for edge, side in zip(edges, (columns, rows) * 2, strict=True)]
+        placement = Placement.of_piece(tuple(shares), self.size, flip)
+        return pieces.mirror(piece) if flip else piece, placement
 
     def _choose_piece(
         self, width: int, height: int, rng: np.random.Generator

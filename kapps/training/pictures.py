@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 
 from kapps import data
@@ -17,19 +18,20 @@ from kapps.training.replicas import Share
 
 
 class Pictures:
-    """A `kapps.data.Dataset` as training and judging data.
+    """A `kapps.data.Dataset` or `kapps.data.Beside` as training and judging data.
 
     Args:
-        dataset: batches of (images, labels).
+        dataset: batches of (images, annotations), or of (images,) where nothing is known; images
+            are an array or, of several views or data sets, tuples of arrays.
         first: whether the model takes channels first.
     """
 
-    def __init__(self, dataset: data.Dataset, first: bool = False):
+    def __init__(self, dataset: data.Dataset | data.Beside, first: bool = False):
         self.dataset, self.first = dataset, first
         self.steps, self.batch_size = dataset.steps, dataset.batch_size
         self.images = dataset.images
 
-    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def epoch(self, number: int) -> Iterator[tuple]:
         """The batches of an epoch, the same in every process."""
         self.dataset.set_epoch(number)
         return iter(self)
@@ -41,11 +43,17 @@ class Pictures:
             return batches
         import tensorflow as tf
 
-        return batches.map(lambda images, labels: (tf.transpose(images, (0, 3, 1, 2)), labels))
+        def turned(images, *annotations):
+            images = tf.nest.map_structure(lambda one: tf.transpose(one, (0, 3, 1, 2)), images)
+            return (images, *annotations)
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for images, labels in self.dataset:
-            yield (np.moveaxis(images, -1, 1) if self.first else images), labels
+        return batches.map(turned)
+
+    def __iter__(self) -> Iterator[tuple]:
+        for images, *annotations in self.dataset:
+            if self.first:
+                images = keras.tree.map_structure(lambda one: np.moveaxis(one, -1, 1), images)
+            yield (images, *annotations)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +90,7 @@ class Splits:
         dataset = self._load(
             "train",
             training=True,
+            views=self.task.views if self.task else Task.views,
             augment=self.options.augment,
             mix=self.options.mix,
             drop_remainder=True,

@@ -1,0 +1,137 @@
+"""What data sets of boxes have in common: photos with boxes become a `Collection`."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kapps.data.marks import Marks
+from kapps.data.sources import Collection, Source
+from kapps.errors import DataError
+
+Skipped = list[tuple[str, str]]
+
+
+@dataclasses.dataclass
+class Photo:
+    """A photo as an annotation describes it.
+
+    Attributes:
+        file: where it lies.
+        name: what it is called in messages.
+        size: (width, height) in pixels by the annotation; `marks.SHARES` where boxes are shares.
+        boxes: left, top, right, bottom of each, from edge to edge, as they are written.
+        labels: class numbers.
+        apart: which boxes are neither trained on nor counted as missed.
+        texts: how the file writes each box, for messages.
+    """
+
+    file: Path
+    name: str
+    size: tuple[int, int]
+    boxes: list[Sequence[float]] = dataclasses.field(default_factory=list)
+    labels: list[int] = dataclasses.field(default_factory=list)
+    apart: list[bool] = dataclasses.field(default_factory=list)
+    texts: list[str] = dataclasses.field(default_factory=list)
+
+    def add(self, box: Sequence[float], label: int, text: str, apart: bool = False) -> None:
+        """One more box."""
+        self.boxes.append(box)
+        self.labels.append(label)
+        self.texts.append(text)
+        self.apart.append(apart)
+
+
+def source(photos: Iterable[Photo], skipped: Skipped) -> Source:
+    """A part of a data set; boxes that cannot be are left out and listed.
+
+    A box that is not a number, is reversed or empty, or lies outside of its photo is left out. One
+    that sticks out is cut off at the edge.
+
+    Args:
+        photos: the pictures.
+        skipped: what was left out before.
+    """
+    items, names, marks = [], [], []
+    skipped = list(skipped)
+    for photo in photos:
+        if not photo.file.is_file():
+            skipped.append((photo.name, f"{photo.file} does not exist"))
+            continue
+        boxes = np.array(photo.boxes, np.float64).reshape(-1, 4)
+        cut = np.clip(boxes, 0, [*photo.size, *photo.size])
+        good = []
+        for i, text in enumerate(photo.texts):
+            if (reason := _why_not(boxes[i], cut[i])) is None:
+                good.append(i)
+            else:
+                skipped.append((f"{photo.name}: box {i + 1}", f"{text} {reason}"))
+        labels = np.array(photo.labels, np.int64)[good]
+        marks.append(Marks.of(cut[good], labels, photo.size, np.array(photo.apart, bool)[good]))
+        items.append(str(photo.file))
+        names.append(photo.name)
+    labels = np.empty(len(marks), object)
+    labels[:] = marks
+    return Source(items, labels, names, tuple(skipped))
+
+
+def _why_not(box: np.ndarray, cut: np.ndarray) -> str | None:
+    if not np.isfinite(box).all():
+        return "is not a number"
+    if box[0] > box[2] or box[1] > box[3]:
+        return "is reversed: it ends before it begins"
+    if box[0] == box[2] or box[1] == box[3]:
+        return "is empty"
+    if cut[0] >= cut[2] or cut[1] >= cut[3]:
+        return "lies outside of the photo"
+    return None
+
+
+def collection(uri: str, parts: dict[str, Source], classes: Sequence[str]) -> Collection:
+    """The data set.
+
+    Raises:
+        DataError: no photo, or no class.
+    """
+    parts = {name: part for name, part in parts.items() if len(part) or part.skipped}
+    if not any(len(part) for part in parts.values()):
+        listed = [row for part in parts.values() for row in part.skipped]
+        why = f"; {listed[0][0]}: {listed[0][1]}" if listed else ""
+        raise DataError(f"{uri} has no photo with an annotation{why}.")
+    if not classes:
+        raise DataError(f"{uri} has no box and names no class; there is nothing to learn.")
+    # Nothing is cut away: an object may lie anywhere.
+    return Collection(
+        uri, parts, tuple(classes), crop_pct=1.0, crop_mode="squash", annotation="boxes"
+    )
+
+
+def to_labels(found: Collection) -> Collection:
+    """The same photos with `annotation="labels"`: the classes of which they have a box."""
+    parts = {}
+    for name, part in found.parts.items():
+        rows = np.zeros((len(part), len(found.classes)), np.uint8)
+        for row, marks in zip(rows, part.labels, strict=True):
+            row[marks.labels[~marks.apart]] = 1
+        parts[name] = dataclasses.replace(part, labels=rows)
+    return dataclasses.replace(found, parts=parts, annotation="labels")
+
+
+def read_names(folder: Path) -> list[str] | None:
+    """The lines of classes.txt in a folder; None where there is none.
+
+    Raises:
+        DataError: it is no text, or has a name twice.
+    """
+    file = folder / "classes.txt"
+    if not file.is_file():
+        return None
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file} is not a readable UTF-8 text ({error}).") from error
+    names = [line for line in lines if line]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"{file} has the class {twice[0]!r} twice; each line is one class.")
+    return names
