@@ -4,6 +4,7 @@ A task says what a picture is annotated with, the loss, the metrics, how a model
 an answer reads; see `Task`. `find` gives one by its name, your own by "module:Class".
 """
 
+import dataclasses
 from importlib import import_module
 
 from kapps.data import functions
@@ -46,15 +47,29 @@ def make(options: object) -> Task:
     """The task that the settings of a job name, told what they say.
 
     Args:
-        options: with the field `task`, and fields of the names that the task takes; those that it
-            lacks, or that are None, keep the task's own defaults.
+        options: a dataclass with the field `task`; of the fields of the group "task", those that
+            the task takes are given to it unless they are None; `task_arguments`, words such as
+            "margin=0.2", are the arguments of a task of one's own.
 
     Raises:
         SettingsError: there is no such task, or a setting does not fit it.
     """
+    from kapps.applications._named import arguments_of
+
     kind = find(options.task)
-    known = {name: value for name, value in vars(options).items() if value is not None}
-    return kind(**{name: known[name] for name in kind.settings() if name in known})
+    takes = kind.settings()
+    given = {}
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if field.metadata.get("group") == "task" and field.name in takes and value is not None:
+            given[field.name] = value
+    own = arguments_of(options.task_arguments)
+    if strange := sorted(own.keys() - set(takes)):
+        its = ", ".join(takes) or "none"
+        raise SettingsError(
+            f"task_arguments: task={options.task} has no argument {strange[0]!r}; it has {its}."
+        )
+    return kind(**given | own)
 
 
 def of_spec(spec: dict) -> Task:

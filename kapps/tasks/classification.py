@@ -8,8 +8,8 @@ import numpy as np
 from kapps.data import functions
 from kapps.errors import SettingsError
 from kapps.tasks import scoring, showing
-from kapps.tasks.findings import Finding
-from kapps.tasks.task import Metric, Supervised, Table
+from kapps.tasks.findings import Finding, Table
+from kapps.tasks.task import Metric, Supervised
 
 if TYPE_CHECKING:
     import keras
@@ -152,8 +152,8 @@ class Classification(Supervised):
         title = f"{len(worst)} of {len(result['per_class'])} classes, the worst first"
         rows = [(row["label"], row["images"], f"{100 * row['top1']:.1f}") for row in worst]
         return [
-            Table("", columns, [(result["images"], *shares, *more)]),
-            Table(title, ("class", ">images", ">top-1 %"), rows),
+            Table("", "", columns, [(result["images"], *shares, *more)]),
+            Table(title, "", ("class", ">images", ">top-1 %"), rows),
             _confusion(**result["confusion"]),
         ]
 
@@ -167,7 +167,7 @@ def _confusion(labels: list[str], matrix: list[list[int]]) -> Table:
     if len(labels) <= SHOWN:
         rows = [(label, *counts) for label, counts in zip(labels, matrix, strict=True)]
         title = "confusion: true class by row, predicted by column"
-        return Table(title, ("class", *(f">{label}" for label in labels)), rows)
+        return Table(title, "", ("class", *(f">{label}" for label in labels)), rows)
     pairs = [
         (count, labels[i], labels[j])
         for i, row in enumerate(matrix)
@@ -175,4 +175,4 @@ def _confusion(labels: list[str], matrix: list[list[int]]) -> Table:
         if i != j and count
     ]
     rows = [(true, guess, count) for count, true, guess in sorted(pairs, reverse=True)[:SHOWN]]
-    return Table("most confused", ("true class", "taken for", ">images"), rows)
+    return Table("most confused", "", ("true class", "taken for", ">images"), rows)

@@ -8,7 +8,8 @@ import numpy as np
 from kapps.data import functions
 from kapps.errors import SettingsError
 from kapps.tasks import scoring
-from kapps.tasks.task import Metric, Supervised, Table
+from kapps.tasks.findings import Table
+from kapps.tasks.task import Metric, Supervised
 
 if TYPE_CHECKING:
     import keras
@@ -125,4 +126,4 @@ class Multilabel(Supervised):
             for row in sorted(result["per_class"], key=lambda row: row["average_precision"])
         ]
         columns = ("label", ">images", *(f">{name.replace('_', ' ')}" for name in numbers))
-        return [*super().tables(result), Table("labels, the worst first", columns, rows)]
+        return [*super().tables(result), Table("labels, the worst first", "", columns, rows)]

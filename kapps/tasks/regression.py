@@ -7,7 +7,8 @@ import numpy as np
 
 from kapps.data import functions
 from kapps.errors import SettingsError
-from kapps.tasks.task import Metric, Supervised, Table
+from kapps.tasks.findings import Table
+from kapps.tasks.task import Metric, Supervised
 
 if TYPE_CHECKING:
     import keras
@@ -118,4 +119,4 @@ class Regression(Supervised):
             (row["label"], *(f"{row[name]:.4g}" for name in names)) for row in result["per_number"]
         ]
         columns = ("number", *(f">{name.replace('_', ' ')}" for name in names))
-        return [*super().tables(result), Table("numbers, in their own units", columns, rows)]
+        return [*super().tables(result), Table("numbers, in their own units", "", columns, rows)]

@@ -2,24 +2,16 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kapps.runs import Metric
 from kapps.tasks import scoring
-from kapps.tasks.findings import Finding
+from kapps.tasks.findings import Finding, Table
 
 if TYPE_CHECKING:  # what a phone's file answers is judged without Keras
     import keras
-
-
-class Table(NamedTuple):
-    """Rows of texts for people; a column whose title starts with ">" holds numbers."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[object]]
 
 
 class Task:
@@ -185,16 +177,18 @@ class Supervised(Task):
         shares = {metric.name for metric in self.metrics if metric.share}
         cells = [f"{result[n]:.2%}" if n in shares else f"{result[n]:.4g}" for n in names]
         columns = (">images", *(f">{name.replace('_', ' ')}" for name in names), ">loss")
-        return [Table("", columns, [(result["images"], *cells, f"{result['loss']:.4f}")])]
+        return [Table("", "", columns, [(result["images"], *cells, f"{result['loss']:.4f}")])]
 
     def findings(
-        self,
-        answers: np.ndarray,  # noqa: ARG002
-        annotations: np.ndarray,  # noqa: ARG002
-        names: Sequence[str],  # noqa: ARG002
+        self, answers: np.ndarray, annotations: np.ndarray, names: Sequence[str]
     ) -> list[Finding]:
-        """What a report shows of all answers; arguments as of `measure`, and the outputs' names."""
-        return []
+        """What a report shows of all answers; by default the tables of `evaluate`.
+
+        Args:
+            answers, annotations: see `measure`.
+            names: of the outputs.
+        """
+        return self.tables(self.evaluate(answers, annotations, names, [None] * len(names)))[1:]
 
     def judge(self, network: "keras.Model", data, advance: Callable | None = None) -> dict:
         return self.examine(network, data, advance)[0]

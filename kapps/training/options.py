@@ -43,6 +43,9 @@ class Options:
         metavar="TASK",
         group="task",
     )
+    task_arguments: tuple[str, ...] = setting(
+        (), "of a task of your own, such as margin=0.2", group="task", advanced=True
+    )
     loss: str | None = setting(
         None, "by task; cross_entropy, bce, focal, or your own as module:function", group="task"
     )
@@ -229,7 +232,8 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
         raise SettingsError(f"mix={options.mix!r} does not go with task={options.task}; drop it.")
     for field in dataclasses.fields(options):
         name, value = field.name, getattr(options, field.name)
-        is_task = field.metadata.get("group") == "task" and name != "task"
+        general = ("task", "task_arguments")
+        is_task = field.metadata.get("group") == "task" and name not in general
         if is_task and name not in has and value != field.default:
             its = ", ".join(has) or "none of its own"
             raise SettingsError(

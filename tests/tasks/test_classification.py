@@ -1,11 +1,10 @@
-import types
-
 import keras
 import numpy as np
 import pytest
 
 from kapps import tasks
 from kapps.errors import SettingsError
+from kapps.recipes import train
 from kapps.tasks import scoring
 from kapps.tasks.classification import Classification
 from kapps.tasks.losses import BinaryCrossEntropy, CrossEntropy
@@ -100,5 +99,17 @@ def test_a_task_is_found_by_name_and_refused_by_name(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match=r"no subclass of kapps\.tasks\.Task"):
         tasks.find("no_task:Thing")
-    options = types.SimpleNamespace(task="classification", loss=None, label_smoothing=0.2)
+    words = {"data": "digits", "out": "run", "model": "LeNet5"}
+    options = train.Settings(**words, label_smoothing=0.2)
     assert tasks.make(options).label_smoothing == 0.2
+    (tmp_path / "own.py").write_text(
+        "from kapps.tasks import Task\n"
+        "class Own(Task):\n    def __init__(self, *, momentum=0.5):\n        self.m = momentum\n"
+    )
+    # The optimiser's momentum is not the task's.
+    assert tasks.make(train.Settings(**words, task="own:Own")).m == 0.5
+    given = train.Settings(**words, task="own:Own", task_arguments=("momentum=0.7",))
+    assert tasks.make(given).m == 0.7
+    wrong = train.Settings(**words, task="own:Own", task_arguments=("mommentum=0.7",))
+    with pytest.raises(SettingsError, match="has no argument 'mommentum'; it has momentum"):
+        tasks.make(wrong)
