@@ -77,7 +77,8 @@ def load(
         augment: a policy of `kapps.data.augment.policy`; "default" when training.
         views: how many times a picture is cut and augmented anew, when training; with more than
             one, a batch has a tuple of pictures. Or what differs between them, see `View`.
-        mix: "mixup", "cutmix" or "mixup+cutmix", when training; labels become one-hot.
+        mix: "mixup", "cutmix" or both, when training, see `kapps.data.mixing.parse`; labels become
+            one-hot.
         class_names: the classes of a model, labels or (wnid, label) pairs: the data's classes are
             found among them by name, and labels are the model's indices. Of values, the names of
             the model's outputs.
@@ -188,8 +189,8 @@ def _dataset(
         raise ValueError(f"batch_size={batch_size!r} is not a whole number above 0.")
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed={seed!r} is not a whole number from 0.")
-    if mix is not None and mix not in mixing.MIXES:
-        raise ValueError(f"mix={mix!r} is not one of {', '.join(mixing.MIXES)}.")
+    if mix is not None:
+        mixing.parse(mix)  # what it is not shows here
     if not training and (mix is not None or augment not in (None, "none")):
         raise ValueError(
             f"augment={augment!r}, mix={mix!r} have no effect with training=False; drop them."

@@ -2,8 +2,37 @@
 
 import numpy as np
 
-MIXES = ("mixup", "cutmix", "mixup+cutmix")
 ALPHA = {"mixup": 0.2, "cutmix": 1.0}  # of the Beta distribution, as in the two papers
+MIXES = (*ALPHA, "+".join(ALPHA))
+FORMS = f"{', '.join(MIXES)}, with strengths as in mixup:0.8+cutmix:1.0+share:0.5"
+
+
+def parse(mix: str) -> tuple[dict[str, float], float]:
+    """What a mix is made of: ({"mixup": alpha, "cutmix": alpha}, share of the batches).
+
+    Args:
+        mix: parts joined by "+": mixup or cutmix or both, each with its alpha after a colon (0.2
+            and 1.0 by default), and `share:S`, the share of the batches that are mixed (1).
+
+    Raises:
+        ValueError: it is not that.
+    """
+    alphas, share = {}, 1.0
+    for part in mix.split("+"):
+        name, colon, text = part.partition(":")
+        try:
+            value = float(text) if colon else ALPHA.get(name)
+        except ValueError:
+            value = None
+        if name == "share" and value is not None and 0 < value <= 1:
+            share = value
+        elif name in ALPHA and name not in alphas and value is not None and value > 0:
+            alphas[name] = value
+        else:
+            raise ValueError(f"mix={mix!r}: {part!r} is none of its parts; use {FORMS}.")
+    if not alphas:
+        raise ValueError(f"mix={mix!r} mixes nothing; use {FORMS}.")
+    return alphas, share
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -19,7 +48,7 @@ def mix(
     Args:
         kind: "mixup" blends two pictures (Zhang et al., arXiv:1710.09412); "cutmix" pastes a
             rectangle of one into the other (Yun et al., arXiv:1905.04899); "mixup+cutmix" does
-            one or the other, batch by batch.
+            one or the other, batch by batch; see `parse` for strengths.
         images: uint8 [B, H, W, C].
         labels: float32 [B, classes], one-hot.
         rng: where the random numbers come from.
@@ -28,14 +57,16 @@ def mix(
         uint8 [B, H, W, C] and float32 [B, classes] whose rows sum to 1.
 
     Raises:
-        ValueError: another kind.
+        ValueError: see `parse`.
     """
-    if kind not in MIXES:
-        raise ValueError(f"mix={kind!r} is not one of {', '.join(MIXES)}.")
-    if kind == "mixup+cutmix":
+    alphas, often = parse(kind)
+    if often < 1 and rng.random() >= often:
+        return images, labels
+    kind = next(iter(alphas))
+    if len(alphas) > 1:
         kind = "mixup" if rng.random() < 0.5 else "cutmix"
     partner = rng.permutation(len(images))
-    share = rng.beta(ALPHA[kind], ALPHA[kind], len(images)).astype(np.float32)
+    share = rng.beta(alphas[kind], alphas[kind], len(images)).astype(np.float32)
     if kind == "mixup":
         images = blend(images, images[partner], share)
     else:

@@ -11,7 +11,6 @@ from kapps.training.optimization import DEFAULTS, OPTIMIZERS
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 VALIDATION = 0.2  # share of the data, where nothing else is there to judge by
 JIT_COMPILE = ("auto", "true", "false")
-MIXES = ("mixup", "cutmix", "mixup+cutmix")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,9 @@ class Options:
         "auto, none, default (crop and flip), randaugment, or parts: flip+jitter:0.4+erase",
         group="data",
     )
-    mix: str | None = setting(None, "blend images and labels", choices=MIXES, group="data")
+    mix: str | None = setting(
+        None, "blend images: mixup, cutmix, or both as mixup:0.8+cutmix:1.0+share:0.5", group="data"
+    )
     batch_size: int = setting(32, "images a step", group="data")
 
     task: str = setting(

@@ -390,7 +390,7 @@ def test_unknown_addresses(uri, message):
         ({"batch_size": 2.5}, "batch_size=2.5"),
         ({"seed": -1}, "seed=-1 is not a whole number from 0"),
         ({"cache": "disk"}, "cache='disk' is not one of auto, memory, none"),
-        ({"mix": "cutout", "training": True}, "mix='cutout' is not one of"),
+        ({"mix": "cutout", "training": True}, "mix='cutout': 'cutout' is none of its parts"),
         ({"mix": "mixup"}, "have no effect with training=False"),
         ({"augment": "default"}, "augment='default', mix=None have no effect"),
         ({"limit": 0}, "limit=0"),

@@ -1,5 +1,7 @@
 """mixup and cutmix against their formulas."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -70,5 +72,35 @@ def test_a_batch_of_one_stays():
 
 
 def test_unknown_kind():
-    with pytest.raises(ValueError, match="mix='cutout' is not one of mixup, cutmix, mixup.cutmix"):
+    with pytest.raises(ValueError, match="mix='cutout': 'cutout' is none of its parts; use mixup"):
         mixing.mix("cutout", *batch(), np.random.default_rng(0))
+
+
+def test_strengths_are_alphas_of_the_beta_distribution():
+    assert mixing.parse("mixup") == ({"mixup": 0.2}, 1.0)
+    assert mixing.parse("mixup:0.8+cutmix+share:0.5") == ({"mixup": 0.8, "cutmix": 1.0}, 0.5)
+    black, white = np.zeros((1, 4, 4, 1), np.uint8), np.full((1, 4, 4, 1), 255, np.uint8)
+    images = np.concatenate([np.repeat(black, 2000, 0), np.repeat(white, 2000, 0)])
+    labels = mixing.one_hot(np.arange(4000) // 2000, 2)
+    for alpha in (0.2, 4.0):
+        _, shares = mixing.mix(f"mixup:{alpha}", images, labels, np.random.default_rng(0))
+        mixed = shares[:, 0][(shares[:, 0] > 0) & (shares[:, 0] < 1)]
+        # Beta(a, a) has the variance 1 / (4 (2 a + 1)).
+        assert mixed.var() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.1)
+
+
+def test_a_share_of_the_batches_stays_as_it_is():
+    images, labels = batch(4, 2, 2)
+    mixed = [
+        mixing.mix("mixup+share:0.3", images, labels, np.random.default_rng(seed))[1] is not labels
+        for seed in range(400)
+    ]
+    assert np.mean(mixed) == pytest.approx(0.3, abs=0.07)
+
+
+@pytest.mark.parametrize(
+    "mix", ["mixup:0", "mixup:x", "mixup+mixup", "share:0.5", "mixup+share:2", "cutout", ""]
+)
+def test_what_mixes_nothing_says_what_would(mix):
+    with pytest.raises(ValueError, match=re.escape(f"mix={mix!r}") + ".*use mixup, cutmix, "):
+        mixing.parse(mix)
