@@ -107,6 +107,8 @@ def _curves(history: list[dict], metrics: Sequence[Metric]) -> list[str]:
             for label, key in series.items()
             if any(key in row for row in history)
         }
+        if not lines:  # a soup was not trained, and has no learning rate
+            continue
         if name == "learning_rate":
             lines = {"": lines["training"]}
         title = name.replace("_", " ") + " by epoch"

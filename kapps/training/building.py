@@ -30,7 +30,7 @@ def new(app, size: int, classes: int, **arguments):
     return app(input_shape=shape, classes=classes, **arguments)
 
 
-def _new_with_dense(app, size: int, classes: int, activation: str | None):
+def _new_with_dense(app, size: int, classes: int, activation: str | None = "softmax"):
     """The same with a Dense classifier, below which features are cached, also after maps."""
     model = new(app, size, classes, classifier_activation=activation)
     if isinstance(model.layers[-1], keras.layers.Dense):
@@ -78,7 +78,7 @@ def pretrained(name: str, weights: str | None, arguments: tuple[str, ...]) -> Pr
     model, spec = read_model(name)
     *sides, channels = _image_shape(model)
 
-    def build(size: int, classes: int, activation: str | None):
+    def build(size: int, classes: int, activation: str | None = "softmax"):
         if sides[0] not in (None, size):
             raise SettingsError(
                 f"size={size} does not fit {name}, which takes {sides[0]}x{sides[1]} pixels; drop "
