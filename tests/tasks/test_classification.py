@@ -77,7 +77,7 @@ def test_classifiers_on_the_side_count_as_told():
     image = keras.Input((3,))
     outputs = [keras.layers.Dense(3, "softmax", name=name)(image) for name in ("main", "a", "b")]
     network = keras.Model(image, outputs)
-    main, a, b = (np.asarray(rows) for rows in network(ROWS))
+    main, a, b = network.predict_on_batch(ROWS)
 
     def loss(p):
         return -np.log(p[np.arange(4), LABELS]).mean()
