@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kapps.data import functions
-from kapps.errors import SettingsError
 from kapps.tasks import scoring, showing
 from kapps.tasks.findings import Finding, Table
 from kapps.tasks.task import Metric, Supervised
@@ -52,18 +50,10 @@ class Classification(Supervised):
         aux_weight: float = 0.3,
         metric: Sequence[str] = (),
     ):
-        if ":" in loss:
-            self.own_loss = functions.load(loss, "loss")
-        elif loss not in LOSSES:
-            raise SettingsError(
-                f"loss={loss!r} is not one of {', '.join(LOSSES)}, nor your own as module:function."
-            )
-        self.kind, self.label_smoothing, self.gamma = loss, label_smoothing, focal_gamma
+        self.choose(loss, LOSSES, metric)
+        self.label_smoothing, self.gamma = label_smoothing, focal_gamma
         self.threshold, self.weighting, self.aux_weight = bce_threshold, class_weights, aux_weight
         self.weights: list[float] | None = None
-        self.own_metrics = [functions.load(name, "metric") for name in metric]
-        own = (Metric(f.__name__, share=False, trained=False) for f in self.own_metrics)
-        self.metrics = (*type(self).metrics, *own)
         if loss == "bce":
             self.activation = "sigmoid"
 
@@ -75,7 +65,7 @@ class Classification(Supervised):
     def loss(self, network: "keras.Model"):
         from kapps.tasks.losses import BinaryCrossEntropy, CrossEntropy
 
-        if ":" in self.kind:
+        if self.own_loss:
             return self.own_loss
         common = {
             "from_logits": scoring.kind_of(network) == "logits",
@@ -110,8 +100,9 @@ class Classification(Supervised):
             loss = scoring.binary_cross_entropy(answers, np.eye(answers.shape[1])[annotations])
         else:
             loss = scoring.cross_entropy(answers, annotations)
-        own = {f.__name__: float(f(annotations, answers)) for f in self.own_metrics}
-        return {"loss": loss, "accuracy": scoring.accuracy(answers, annotations), **own}
+        accuracy = scoring.accuracy(answers, annotations)
+        own = self.own_numbers(answers, annotations)
+        return {"loss": loss, "accuracy": accuracy, **own}
 
     def read(self, row: np.ndarray, top: int) -> list[int]:
         return [int(i) for i in (-row).argsort(kind="stable")[:top]]

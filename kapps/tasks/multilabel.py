@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kapps.data import functions
-from kapps.errors import SettingsError
 from kapps.tasks import scoring
 from kapps.tasks.findings import Table
 from kapps.tasks.task import Metric, Supervised
@@ -51,17 +49,9 @@ class Multilabel(Supervised):
         class_weights: str = "none",
         metric: Sequence[str] = (),
     ):
-        if ":" in loss:
-            self.own_loss = functions.load(loss, "loss")
-        elif loss not in LOSSES:
-            raise SettingsError(
-                f"loss={loss!r} is not one of {', '.join(LOSSES)}, nor your own as module:function."
-            )
-        self.kind, self.label_smoothing, self.gamma = loss, label_smoothing, focal_gamma
+        self.choose(loss, LOSSES, metric)
+        self.label_smoothing, self.gamma = label_smoothing, focal_gamma
         self.weighting, self.weights = class_weights, None
-        self.own_metrics = [functions.load(name, "metric") for name in metric]
-        own = (Metric(f.__name__, share=False, trained=False) for f in self.own_metrics)
-        self.metrics = (*type(self).metrics, *own)
 
     def see(self, annotations: np.ndarray, names: Sequence[str]) -> None:
         if self.weighting == "balanced":
@@ -71,7 +61,7 @@ class Multilabel(Supervised):
     def loss(self, network: "keras.Model"):
         from kapps.tasks.losses import BinaryCrossEntropy
 
-        if ":" in self.kind:
+        if self.own_loss:
             return self.own_loss
         return BinaryCrossEntropy(
             self.label_smoothing,
@@ -92,7 +82,7 @@ class Multilabel(Supervised):
             "loss": scoring.binary_cross_entropy(answers, annotations),
             "mean_average_precision": scoring.mean_average_precision(answers, annotations),
             "f1": scoring.f1(answers >= YES, annotations),
-            **{f.__name__: float(f(annotations, answers)) for f in self.own_metrics},
+            **self.own_numbers(answers, annotations),
         }
 
     def read(self, row: np.ndarray, top: int) -> list[int]:

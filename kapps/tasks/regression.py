@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kapps.data import functions
 from kapps.errors import SettingsError
 from kapps.tasks.findings import Table
 from kapps.tasks.task import Metric, Supervised
@@ -43,16 +42,8 @@ class Regression(Supervised):
     )
 
     def __init__(self, *, loss: str = "mse", metric: Sequence[str] = ()):
-        if ":" in loss:
-            self.own_loss = functions.load(loss, "loss")
-        elif loss not in LOSSES:
-            raise SettingsError(
-                f"loss={loss!r} is not one of {', '.join(LOSSES)}, nor your own as module:function."
-            )
-        self.kind, self.scale, self.offset = loss, None, None
-        self.own_metrics = [functions.load(name, "metric") for name in metric]
-        own = (Metric(f.__name__, share=False, trained=False) for f in self.own_metrics)
-        self.metrics = (*type(self).metrics, *own)
+        self.choose(loss, LOSSES, metric)
+        self.scale = self.offset = None
 
     def see(self, annotations: np.ndarray, names: Sequence[str]) -> None:
         std = annotations.std(axis=0, dtype="float64")
@@ -72,7 +63,7 @@ class Regression(Supervised):
     def loss(self, network: "keras.Model"):  # noqa: ARG002
         from kapps.tasks.losses import ScaledError
 
-        return self.own_loss if ":" in self.kind else ScaledError(self.kind, self.scale)
+        return self.own_loss or ScaledError(self.kind, self.scale)
 
     def keras_metrics(self) -> list:
         return ["mean_absolute_error"]
@@ -88,7 +79,7 @@ class Regression(Supervised):
             "loss": float(((error / scale) ** 2).mean()),
             "mean_absolute_error": float(np.abs(error).mean()),
             "r2": float(np.nanmean(r2)) if not np.isnan(r2).all() else 0.0,
-            **{f.__name__: float(f(annotations, answers)) for f in self.own_metrics},
+            **self.own_numbers(answers, annotations),
         }
 
     def text(self, value: float) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kapps.data import functions
+from kapps.errors import SettingsError
 from kapps.runs import Metric
 from kapps.tasks import scoring
 from kapps.tasks.findings import Finding, Table
@@ -117,6 +119,29 @@ class Supervised(Task):
 
     answer: str = "score"
     column: tuple[str, str] = ("class", ">%")
+
+    def choose(self, loss: str, losses: Sequence[str], metric: Sequence[str]) -> None:
+        """Take the settings `loss` and `metric`, which may name the user's functions.
+
+        Afterwards `kind` is the loss, `own_loss` the user's function or None; `own_metrics` are the
+        user's, each with its column in `metrics`.
+
+        Raises:
+            SettingsError: a loss that is not one of `losses`, or a function that does not exist.
+        """
+        if ":" not in loss and loss not in losses:
+            raise SettingsError(
+                f"loss={loss!r} is not one of {', '.join(losses)}, nor your own as module:function."
+            )
+        self.kind = loss
+        self.own_loss = functions.load(loss, "loss") if ":" in loss else None
+        self.own_metrics = [functions.load(name, "metric") for name in metric]
+        own = (Metric(f.__name__, share=False, trained=False) for f in self.own_metrics)
+        self.metrics = (*type(self).metrics, *own)
+
+    def own_numbers(self, answers: np.ndarray, annotations: np.ndarray) -> dict[str, float]:
+        """What the user's metrics say, by their names."""
+        return {f.__name__: float(f(annotations, answers)) for f in self.own_metrics}
 
     def loss(self, network: "keras.Model") -> "keras.losses.Loss":
         """The loss of (annotations, outputs of `network`)."""
