@@ -25,24 +25,26 @@ ALLOWED = {
     "cli": LIGHT,  # it finds a job by its name when that is chosen
     # The folder that training writes, and export and the other jobs read.
     "runs": LIGHT | {"cli", "layers"},
-    "layers": LIGHT,
+    "detection": LIGHT,  # functions alone; what of it is a layer is in layers
+    "layers": LIGHT | {"detection"},
     "weights": LIGHT,
-    "applications": LIGHT | {"layers", "weights"},
+    "applications": LIGHT | {"layers", "weights", "detection"},
     "data": LIGHT,
     "inspect": LIGHT | {"layers"},
     # These two find an application by its name; that they know no family is a test of its own.
-    "export": LIGHT | {"layers", "data", "applications", "runs"},
-    "tasks": LIGHT | {"layers", "data", "applications", "export", "runs"},  # a teacher: any model
+    "export": LIGHT | {"layers", "data", "applications", "runs", "detection"},
+    # A teacher: any model.
+    "tasks": LIGHT | {"layers", "data", "applications", "export", "runs", "detection"},
     "reports": LIGHT | {"runs", "tasks"},
     "training": LIGHT | {"cli", "layers", "data", "applications", "runs", "tasks", "reports"},
     "recipes": LIGHT
     | {"applications", "layers", "weights", "data", "training", "export", "inspect", "runs"}
-    | {"cli", "tasks", "reports"},
+    | {"cli", "tasks", "reports", "detection"},
     "__main__": {"cli"},
 }
 # The package's own front door re-exports; it imports lazily and is not part of the order.
 FRONT = {"kapps", "kapps._keras_hook", "kapps._transforms"}
-NO_BACKEND = ("applications", "layers", "weights", "inspect")
+NO_BACKEND = ("applications", "layers", "weights", "inspect", "detection")
 KERNELS = {name for name in FILES if name.startswith("kapps.layers.kernels.")}  # one a backend
 FAMILIES = {  # modules of one family each: all in applications that are not the machinery
     name

@@ -41,6 +41,7 @@ from kapps.layers.resizing import BilinearResize, NearestResize, ResizeToMultipl
 from kapps.layers.rotary import RotaryAttention
 from kapps.layers.scaling import drop_path_rates, make_divisible
 from kapps.layers.searched import searched_network
+from kapps.layers.suppression import NonMaxSuppression
 from kapps.layers.token_windows import MergePatches
 from kapps.layers.tokens import TokensToMap
 from kapps.layers.transposed import conv_transpose, conv_transpose_norm_act
@@ -79,6 +80,7 @@ __all__ = [
     "MultiQueryAttention",
     "NearestResize",
     "Network",
+    "NonMaxSuppression",
     "Normalize",
     "PatchesToMap",
     "Preprocessing",

@@ -1,0 +1,204 @@
+"""Many boxes that see the same things become a fixed number of detections.
+
+Scores of every box for every class come in, and the best are kept, each of which removes or weakens
+those that overlap it. Shapes are static: detections that are not there have the class -1.
+"""
+
+from dataclasses import dataclass
+
+from keras import ops
+
+from kapps.detection.boxes import iou
+
+METHODS = ("hard", "linear", "gaussian", "matrix")
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """The rule by which a detector's boxes become detections.
+
+    Attributes:
+        threshold: the highest score that is not a detection.
+        iou: overlap from which on the weaker of two boxes goes ("hard") or is weakened ("linear").
+        max_detections: how many an image has at most.
+        candidates: how many of the best scores are looked at; None for all.
+        candidates_of: "image", or "level" where each level of a pyramid has that many of its own
+            (RetinaNet, FCOS), or "class" where each class has (SSD).
+        best_class: whether a box is of its best class alone, or of each above the threshold.
+        agnostic: whether a box also suppresses those of other classes.
+        method: "hard"; "linear" or "gaussian", soft suppression (Bodla et al., 2017,
+            arXiv:1704.04503, equations 2 and 3), or "matrix" (SOLOv2, Wang et al., 2020,
+            arXiv:2003.10152, equations 3 and 4, with the gaussian), which weakens all at once.
+        sigma: width of the gaussian of "gaussian", exp(-iou**2 / sigma), and "matrix",
+            exp(-sigma * iou**2).
+    """
+
+    threshold: float = 0.05
+    iou: float = 0.5
+    max_detections: int = 100
+    candidates: int | None = 1000
+    candidates_of: str = "image"
+    best_class: bool = False
+    agnostic: bool = False
+    method: str = "hard"
+    sigma: float | None = None
+
+    def __post_init__(self):
+        if self.method not in METHODS:
+            raise ValueError(f"method={self.method!r}: expected one of {', '.join(METHODS)}")
+        if self.candidates_of not in ("image", "level", "class"):
+            raise ValueError(
+                f"candidates_of={self.candidates_of!r}: expected image, level or class"
+            )
+        if self.best_class and self.candidates_of == "class":
+            raise ValueError(
+                "candidates_of='class' with best_class=True has no effect; drop one of them"
+            )
+        for name in ("threshold", "iou"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)!r}: expected a number in [0, 1]")
+        for name in ("max_detections", "candidates"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value!r}: expected a whole number of at least 1")
+
+    @property
+    def width(self) -> float:
+        """Of the gaussian: the papers' own where none is given."""
+        return (2.0 if self.method == "matrix" else 0.5) if self.sigma is None else self.sigma
+
+
+def suppress(boxes, scores, rule: Suppression | None = None, levels=None) -> dict:
+    """The detections among boxes.
+
+    Args:
+        boxes: (batch, A, 4), or (batch, A, classes, 4) where each class has its own.
+        scores: (batch, A, classes), probabilities; one that is not a number is none.
+        rule: how; None for `Suppression()`.
+        levels: numbers of boxes of each level, whose sum is A; for `candidates_of="level"`.
+
+    Returns:
+        {"boxes": (batch, M, 4) float32, "scores": (batch, M) float32, "classes": (batch, M) int32,
+        "anchors": (batch, M) int32, "count": (batch,) int32} by falling score, where M is
+        `max_detections`. "anchors" are the numbers of the boxes among A. Behind `count`, classes
+        and anchors are -1, boxes and scores 0.
+    """
+    rule = rule or Suppression()
+    boxes, scores = ops.cast(boxes, "float32"), ops.cast(scores, "float32")
+    boxes, scores = ops.stop_gradient(boxes), ops.stop_gradient(scores)
+    number = scores.shape[-1]
+    scores, anchors, classes = candidates(scores, rule, levels)
+    index = anchors
+    if len(boxes.shape) == 4:
+        index = anchors * number + classes
+        boxes = ops.reshape(boxes, (-1, boxes.shape[1] * number, 4))
+    boxes = ops.take_along_axis(boxes, index[..., None], axis=1)
+    if rule.method == "matrix":
+        scores, kept = _at_once(boxes, scores, classes, rule)
+    else:
+        scores, kept = _one_by_one(boxes, scores, classes, rule)
+    there = scores > 0
+    return {
+        "boxes": ops.where(there[..., None], ops.take_along_axis(boxes, kept[..., None], 1), 0.0),
+        "scores": ops.where(there, scores, 0.0),
+        "classes": ops.where(there, ops.take_along_axis(classes, kept, 1), -1),
+        "anchors": ops.where(there, ops.take_along_axis(anchors, kept, 1), -1),
+        "count": ops.sum(ops.cast(there, "int32"), axis=-1),
+    }
+
+
+def candidates(scores, rule: Suppression, levels=None) -> tuple:
+    """The best scores of each image: (scores, anchors, classes), each (batch, K).
+
+    A score that is no detection is -1. See `suppress` for the arguments.
+    """
+    scores = ops.where(scores > rule.threshold, scores, -1.0)
+    count, number = scores.shape[1:]
+    if rule.candidates_of == "class":
+        most = min(rule.candidates or count, count)
+        scores, anchors = ops.top_k(ops.transpose(scores, (0, 2, 1)), most)
+        classes = ops.broadcast_to(ops.arange(number, dtype="int32")[:, None], ops.shape(anchors))
+        return tuple(
+            ops.reshape(x, (-1, number * most))
+            for x in (scores, ops.cast(anchors, "int32"), classes)
+        )
+    if rule.candidates_of == "image":
+        levels = (count,)
+    elif levels is None or sum(levels) != count:
+        raise ValueError(
+            f"levels={levels!r} with {count} boxes: expected how many there are at each level"
+        )
+    if rule.best_class:
+        best = ops.cast(ops.argmax(scores, axis=-1), "int32")
+        scores, number = ops.max(scores, axis=-1, keepdims=True), 1
+    found, start = [], 0
+    for size in levels:
+        level = ops.reshape(scores[:, start : start + size], (-1, size * number))
+        values, index = ops.top_k(level, min(rule.candidates or size * number, size * number))
+        found.append((values, ops.cast(index, "int32") + start * number))
+        start += size
+    scores, index = (
+        parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
+        for parts in zip(*found, strict=True)
+    )
+    if rule.best_class:
+        return scores, index, ops.take_along_axis(best, index, axis=1)
+    return scores, index // number, index % number
+
+
+def _one_by_one(boxes, scores, classes, rule: Suppression):
+    """(scores, indices), each (batch, M): the best that is left, again and again."""
+    most, count = rule.max_detections, scores.shape[1]
+    places = ops.arange(most)
+    numbers = ops.arange(count, dtype="int32")
+
+    def more(step, scores, *_):
+        return ops.logical_and(step < most, ops.any(scores > rule.threshold))
+
+    def take(step, scores, values, kept):
+        best = ops.cast(ops.argmax(scores, axis=-1, keepdims=True), "int32")
+        value = ops.take_along_axis(scores, best, axis=1)
+        box = ops.take_along_axis(boxes, best[..., None], axis=1)
+        overlap = iou(box, boxes)[:, 0]
+        if rule.method == "gaussian":
+            weight = ops.exp(-ops.square(overlap) / rule.width)
+        else:
+            weaker = 0.0 if rule.method == "hard" else 1 - overlap
+            weight = ops.where(overlap > rule.iou, weaker, 1.0)
+        if not rule.agnostic:
+            same = ops.equal(classes, ops.take_along_axis(classes, best, axis=1))
+            weight = ops.where(same, weight, 1.0)
+        scores = ops.where(ops.equal(numbers, best), -1.0, scores * weight)
+        here = ops.equal(places, step)
+        value = ops.where(value > rule.threshold, value, 0.0)
+        return step + 1, scores, ops.where(here, value, values), ops.where(here, best, kept)
+
+    empty = ops.zeros_like(scores[:, :1])
+    values = empty * ops.zeros((1, most), "float32")
+    start = 0, scores, values, ops.cast(values, "int32")
+    _, _, values, kept = ops.while_loop(more, take, start)
+    return values, kept
+
+
+def _at_once(boxes, scores, classes, rule: Suppression):
+    """As `_one_by_one`: each is weakened by the stronger one that overlaps it most for its own."""
+    count = scores.shape[1]
+    scores, order = ops.top_k(scores, count)
+    boxes = ops.take_along_axis(boxes, order[..., None], axis=1)
+    overlaps = iou(boxes, boxes)
+    stronger = ops.arange(count)[:, None] < ops.arange(count)
+    if not rule.agnostic:
+        classes = ops.take_along_axis(classes, order, axis=1)
+        same = ops.equal(classes[:, :, None], classes[:, None])
+        stronger = ops.logical_and(stronger, same)
+    overlaps = ops.where(stronger, overlaps, 0.0)
+    # How much the stronger one is itself hidden.
+    hidden = ops.max(overlaps, axis=1)[:, :, None]
+    decay = ops.min(ops.exp(rule.width * (ops.square(hidden) - ops.square(overlaps))), axis=1)
+    scores = scores * ops.minimum(decay, 1.0)
+    scores = ops.where(scores > rule.threshold, scores, 0.0)
+    scores, index = ops.top_k(scores, min(rule.max_detections, count))
+    missing = rule.max_detections - scores.shape[1]
+    padding = ((0, 0), (0, max(missing, 0)))
+    kept = ops.take_along_axis(ops.cast(order, "int32"), ops.cast(index, "int32"), axis=1)
+    return ops.pad(scores, padding), ops.pad(kept, padding)
