@@ -24,6 +24,7 @@ from kapps.errors import DataError
 
 ANNOTATIONS = ("class", "labels", "values", "boxes", "mask", "none")
 MOVING = ("boxes", "mask")
+CLASSES = ("class", "labels", "boxes")  # what tells of classes, so that `strata` has several
 
 
 class Form(Protocol):

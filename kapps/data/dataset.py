@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from kapps.data import annotations, batch_functions, keras_layers, mixing, orders, pipeline
 from kapps.data import augment as augmentation
-from kapps.data import batch_functions, keras_layers, mixing, pipeline
 from kapps.data.marks import Array
-from kapps.data.packed import BUFFER, shuffled
+from kapps.data.packed import BUFFER
 from kapps.data.pipeline import PARALLEL_BATCHES, PREFETCH
 from kapps.data.reading import Reader
 from kapps.data.transforms import Transform
@@ -58,6 +58,7 @@ class Dataset:
         drop_remainder: bool,
         training: bool,
         share: tuple[int, int],
+        order: orders.Order = orders.EACH_ONCE,
     ):
         self._reader, self._seed, self.mix = reader, seed, mix
         self.class_names, self.batch_size, self.training = class_names, batch_size, training
@@ -70,7 +71,9 @@ class Dataset:
         whole, rest = divmod(self.images, batch_size)
         self.steps = whole if drop_remainder else whole + bool(rest)
         self._epoch, self._lock = 0, threading.Lock()
+        self._drawn = order
         self._order = lru_cache(maxsize=2)(self._make_order)
+        self._copies = lru_cache(maxsize=2)(lambda epoch: orders.occurrences(self._order(epoch)))
         for policy, look in zip(self.policies, reader.looks, strict=True):
             shape = (2, *look.transform.size, look.transform.channels)
             batch_functions.apply(policy.functions, np.zeros(shape, np.uint8), 0)
@@ -165,7 +168,13 @@ class Dataset:
             return np.arange(self.images)
         rng = np.random.default_rng([self._seed, epoch])
         stretches = getattr(self._reader.source.items, "stretches", None)
-        return rng.permutation(self.images) if stretches is None else shuffled(stretches, rng)
+        return self._drawn.draw(self.images, rng, self._groups, stretches)
+
+    @cached_property
+    def _groups(self) -> np.ndarray | None:
+        """The class of each picture, where that changes the order."""
+        labels = self._reader.source.labels
+        return annotations.strata(self.annotation, labels) if self._drawn.balance else None
 
     def signature(self) -> tuple[tuple[Array, ...], Any]:
         """What one picture has in a batch: in each view, and its annotations."""
@@ -183,7 +192,9 @@ class Dataset:
         order = self._order(epoch)
         if self._count == 1:  # of several processes each would read all of it
             self._reader.ahead(order[start + BUFFER : start + BUFFER + self._rows])
-        views, marks, _ = self._reader.batch(order[start : start + self._rows], epoch)
+        here = slice(start, start + self._rows)
+        copies = self._copies(epoch)[here] if self.training and self._drawn.repeating else None
+        views, marks, _ = self._reader.batch(order[here], epoch, copies)
         number = step * self._count + self._rank
         # The key of the first view is that of a picture with one view.
         keys = [

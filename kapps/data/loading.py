@@ -1,35 +1,20 @@
 """`load`: from an address of data to batches."""
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kapps.data import annotations, mixing, moving, names
-from kapps.data import augment as augmentation
 from kapps.data.addresses import find
 from kapps.data.dataset import Dataset
+from kapps.data.orders import EACH_ONCE, Order
 from kapps.data.outputs import choose
-from kapps.data.reading import Look, Reader
+from kapps.data.reading import Reader
 from kapps.data.sources import Collection, Source
 from kapps.data.transforms import Transform
+from kapps.data.views import View, looks
 from kapps.errors import DataError
-
-
-@dataclasses.dataclass(frozen=True)
-class View:
-    """One of several views of a picture, as semi- and self-supervised training takes them.
-
-    Attributes:
-        augment: the policy of this view, such as a weak and a strong one; None for that of `load`.
-        size: pixels of this view, a number or (height, width), for crops of several sizes.
-        scale: least and largest share of the picture's area that it shows.
-    """
-
-    augment: Any = None
-    size: int | tuple[int, int] | None = None
-    scale: tuple[float, float] | None = None
 
 
 def load(
@@ -54,6 +39,7 @@ def load(
     drop_remainder: bool = False,
     limit: int | None = None,
     share: tuple[int, int] = (0, 1),
+    order: Order = EACH_ONCE,
     progress: bool = True,
 ) -> Dataset:
     """Open a data set as batches for any backend.
@@ -90,6 +76,7 @@ def load(
         limit: keep this many pictures, evenly spread over the list and so over the classes.
         share: (number, count) of this process among those that train together: of every batch it
             reads its `batch_size / count` pictures. Needs drop_remainder.
+        order: how often a picture comes in an epoch to train on; by default each once, at random.
         progress: show a bar on stderr while many pictures are read.
 
     Raises:
@@ -105,7 +92,7 @@ def load(
         size=size, channels=channels, batch_size=batch_size, training=training, seed=seed,
         transform=transform, augment=augment, views=views, mix=mix, cache=cache, one_hot=one_hot,
         max_boxes=max_boxes, drop_remainder=drop_remainder, limit=limit, share=share,
-        progress=progress,
+        order=order, progress=progress,
     )  # fmt: skip
 
 
@@ -127,6 +114,7 @@ def load_splits(
     one_hot: bool = False,
     max_boxes: int | None = None,
     drop_remainder: bool = False,
+    order: Order = EACH_ONCE,
     progress: bool = True,
 ) -> tuple[Dataset, Dataset]:
     """Open the part to train on, shuffled and augmented, and the part to validate on, as it is.
@@ -157,6 +145,7 @@ def load_splits(
                 max_boxes=max_boxes,
                 drop_remainder=drop_remainder and training,
                 limit=None,
+                order=order if training else EACH_ONCE,
                 progress=progress,
             )  # fmt: skip
         )
@@ -182,6 +171,7 @@ def _dataset(
     max_boxes: int | None,
     drop_remainder: bool,
     limit: int | None,
+    order: Order,
     progress: bool,
     share: tuple[int, int] = (0, 1),
 ) -> Dataset:
@@ -195,6 +185,8 @@ def _dataset(
         raise ValueError(
             f"augment={augment!r}, mix={mix!r} have no effect with training=False; drop them."
         )
+    if not training and order != EACH_ONCE:
+        raise ValueError(f"{order} has no effect with training=False; drop it.")
     if limit is not None:
         if limit < 1:
             raise ValueError(f"limit={limit!r} is not a whole number above 0.")
@@ -207,19 +199,23 @@ def _dataset(
         )
     kind = collection.annotation
     rule = _transform(transform, size, channels, collection)
-    looked = _looks(rule, augment or ("default" if training else "none"), views, training)
-    policies, looks = zip(*looked, strict=True)
-    if mix is not None and (len(looks) > 1 or kind in annotations.MOVING):
+    looked = looks(rule, augment or ("default" if training else "none"), views, training)
+    policies, seen = zip(*looked, strict=True)
+    if order.balance and kind not in annotations.CLASSES:
+        raise ValueError(
+            f"balance={order.balance} needs classes and {collection.uri} knows {kind}; drop it."
+        )
+    if mix is not None and (len(seen) > 1 or kind in annotations.MOVING):
         raise ValueError(
             f"mix={mix!r} blends one picture and its classes or numbers, not "
-            f"{'several views' if len(looks) > 1 else kind}; drop it."
+            f"{'several views' if len(seen) > 1 else kind}; drop it."
         )
     if kind in annotations.MOVING:
         for policy in policies:
             moving.check(policy, kind)
     one_hot = one_hot or (mix is not None and kind == "class")
     form = annotations.form(collection, source, len(class_names), one_hot, max_boxes)
-    reader = Reader(source, looks, form, seed, cache, progress, fill=training)
+    reader = Reader(source, seen, form, seed, cache, progress, fill=training)
     if training:
         _check_classes(collection, reader, class_names)
     if drop_remainder and len(reader.source) < batch_size:
@@ -228,34 +224,8 @@ def _dataset(
             f"{len(reader.source)} pictures; use a smaller batch."
         )
     return Dataset(
-        reader, class_names, batch_size, seed, policies, mix, drop_remainder, training, share
+        reader, class_names, batch_size, seed, policies, mix, drop_remainder, training, share, order
     )
-
-
-def _looks(
-    rule: Transform, augment: Any, views: int | Sequence[View], training: bool
-) -> list[tuple[augmentation.Policy, Look]]:
-    """For each view what is done to a batch, and how a picture is looked at."""
-    if isinstance(views, int):
-        if views < 1:
-            raise ValueError(f"views={views!r} is not a whole number above 0.")
-        views = [View()] * views
-    if not views or (not training and list(views) != [View()]):
-        raise ValueError(
-            f"views={views!r} need training=True and at least one; to judge, a picture has one."
-        )
-    looks = []
-    for view in views:
-        policy = augmentation.policy(view.augment or augment)
-        changes: dict[str, Any] = {"training": training and policy.piece}
-        if training:
-            changes |= policy.cut
-        if view.size is not None:
-            changes["size"] = view.size
-        if view.scale is not None:
-            changes["scale"] = view.scale
-        looks.append((policy, Look(rule.replace(**changes), policy.picture)))
-    return looks
 
 
 def _transform(

@@ -54,10 +54,12 @@ class Look:
     Attributes:
         transform: how it becomes pixels.
         change: done to them after it, with a random generator.
+        of_first: the transform is that of the first look, whose piece is changed here.
     """
 
     transform: Transform
     change: Callable[[Image.Image, np.random.Generator], Image.Image] | None = None
+    of_first: bool = False
 
     @property
     def random(self) -> bool:
@@ -179,8 +181,15 @@ class Reader:
         """Whether the decoded pictures are in memory."""
         return self._decoded is not None
 
-    def batch(self, indices: np.ndarray, epoch: int) -> tuple[list[np.ndarray], Any, np.ndarray]:
+    def batch(
+        self, indices: np.ndarray, epoch: int, copies: np.ndarray | None = None
+    ) -> tuple[list[np.ndarray], Any, np.ndarray]:
         """Pictures by index.
+
+        Args:
+            indices: which.
+            epoch: what is random depends on it.
+            copies: and on this number of each; None for 0.
 
         Returns:
             For each look uint8 [B, H, W, C]; their annotations (of several looks a tuple, if the
@@ -196,8 +205,9 @@ class Reader:
             return pixels, self.form.stack([self._marks[i] for i in indices]), indices
         indices = indices.copy()
         items = self._read_ahead(indices)
-        work = parallel.guarded(lambda i, item: self._one(i, epoch, item), UNREADABLE)
-        results = list(parallel.pool().map(work, indices, items))
+        copies = np.zeros_like(indices) if copies is None else copies
+        work = parallel.guarded(lambda i, item, n: self._one(i, epoch, item, n), UNREADABLE)
+        results = list(parallel.pool().map(work, indices, items, copies))
         good = [i for i, result in enumerate(results) if not isinstance(result, Exception)]
         if len(good) < len(results):
             self._note(indices, results)
@@ -236,24 +246,26 @@ class Reader:
         return self.source.items[index] if self._decoded is None else self._decoded[index]
 
     def _one(
-        self, index: int, epoch: int, item: Callable[[], Any] | None = None
+        self, index: int, epoch: int, item: Callable[[], Any] | None = None, copy: int = 0
     ) -> list[tuple[np.ndarray, Any]]:
         """Pixels and, where they move, annotations of a picture: for each look."""
         item = item() if item else self._item(index)
         moves, ready = self.form.moves, isinstance(self._decoded, np.ndarray)
         marks = self._marks_of(index, item) if moves else None
-        results = []
+        results, first = [], (item, marks)
         for number, look in enumerate(self.looks):
             rng = None
             if look.random:
                 # The first look draws what a picture that is looked at once draws.
-                more = (number,) if number else ()
+                more = (number, copy) if copy else (number,) if number else ()
                 rng = np.random.default_rng([self.seed, epoch, index, *more])
-            if ready:  # transformed when it was read
-                pixels, moved = item, marks
+            if ready or look.of_first:  # transformed when it was read, or for the first look
+                pixels, moved = first
             else:
                 pixels, placement = look.transform.place(item, rng)
                 moved = self.form.place(marks, placement, look.transform.size) if moves else None
+            if not number:
+                first = pixels, moved
             if look.change is not None:
                 pixels = to_pixels(look.change(images.peek(pixels), rng))
             results.append((pixels, moved))

@@ -243,6 +243,7 @@ def _head(
         task=task,
         run=run,
         devices=count,
+        balance=settings.balance,
         callbacks=callbacks,
         pictures=validation and validation.pictures,
     )

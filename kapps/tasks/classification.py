@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kapps.errors import SettingsError
 from kapps.tasks import scoring, showing
 from kapps.tasks.findings import Finding, Table
 from kapps.tasks.task import Metric, Supervised
@@ -29,11 +30,15 @@ class Classification(Supervised):
         class_weights: "balanced" lets each class count the same, however many pictures it has.
         aux_weight: of the losses of a network's classifiers on the side, such as GoogLeNet's with
             aux=True (Szegedy et al., 2014, arXiv:1409.4842, section 5: 0.3).
+        consistency: weight of AugMix's consistency, such as 12: of each picture the network also
+            sees two views that `augment` has changed and the label is that of the unchanged one,
+            see `kapps.tasks.augmix.Consistent`; 0 for none.
         metric: your own, as "module:function" of (annotations, probabilities), both numpy arrays;
             each is a column of metrics.csv under the function's name.
 
     Raises:
-        SettingsError: a loss or function that does not exist.
+        SettingsError: a loss or function that does not exist, or consistency with a loss whose
+            answers are no distribution.
     """
 
     mixes = True
@@ -48,14 +53,27 @@ class Classification(Supervised):
         bce_threshold: float | None = None,
         class_weights: str = "none",
         aux_weight: float = 0.3,
+        consistency: float = 0.0,
         metric: Sequence[str] = (),
     ):
         self.choose(loss, LOSSES, metric)
         self.label_smoothing, self.gamma = label_smoothing, focal_gamma
         self.threshold, self.weighting, self.aux_weight = bce_threshold, class_weights, aux_weight
         self.weights: list[float] | None = None
+        self.consistency = consistency
         if loss == "bce":
             self.activation = "sigmoid"
+        if not consistency >= 0:
+            raise SettingsError(f"consistency={consistency} is out of range; use 0 or more.")
+        if consistency:
+            if loss == "bce":
+                raise SettingsError(
+                    f"consistency={consistency} compares probabilities of classes that exclude "
+                    "each other, which loss=bce has not; drop one of them."
+                )
+            from kapps.tasks.augmix import VIEWS
+
+            self.views = VIEWS
 
     def see(self, annotations: np.ndarray, names: Sequence[str]) -> None:
         if self.weighting == "balanced":
@@ -80,9 +98,18 @@ class Classification(Supervised):
         return ["accuracy"]
 
     def trainee(self, network: "keras.Model") -> "keras.Model":
+        from kapps.tasks.augmix import Consistent
         from kapps.tasks.trainee import Sided
 
-        return Sided(network, self.aux_weight) if len(network.outputs) > 1 else network
+        sided = len(network.outputs) > 1
+        if self.consistency and sided:
+            raise SettingsError(
+                f"consistency={self.consistency} does not go with classifiers on the side; drop it "
+                "or aux=True."
+            )
+        if self.consistency:
+            return Consistent(network, self.consistency)
+        return Sided(network, self.aux_weight) if sided else network
 
     def answers(self, rows: np.ndarray, kind: str | None = None) -> np.ndarray:
         rows = np.asarray(rows, "float32")

@@ -58,7 +58,7 @@ class Distillation(Classification):
     @classmethod
     def settings(cls) -> tuple[str, ...]:
         own = ("teacher", "distill", "distill_weight", "temperature")
-        return (*own, *Classification.settings())
+        return (*own, *(n for n in Classification.settings() if n != "consistency"))
 
     def see(self, annotations: np.ndarray, names: list[str]) -> None:
         super().see(annotations, names)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kapps.data import functions
+from kapps.data import View, functions
 from kapps.errors import SettingsError
 from kapps.runs import Metric
 from kapps.tasks import scoring
@@ -25,8 +25,8 @@ class Task:
 
     Attributes:
         annotation: what `kapps.data.load` gives beside a picture: "class", "labels", "values".
-        views: how many independently augmented views of a picture a batch holds; with more than
-            one, a batch is a tuple of them.
+        views: how many independently augmented views of a picture a batch holds, or a
+            `kapps.data.View` for each; with more than one, a batch is a tuple of them.
         activation: at the end of a network that is built for the task; None for none.
         metrics: what a model is judged by, the best for ranking epochs first. Of those with
             `trained`, Keras measures one of the same name on the training batches.
@@ -37,7 +37,7 @@ class Task:
     """
 
     annotation: str = "class"
-    views: int = 1
+    views: int | Sequence[View] = 1
     activation: str | None = "softmax"
     metrics: tuple[Metric, ...] = ()
     counted: str = "classes"

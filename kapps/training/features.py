@@ -11,6 +11,8 @@ import keras
 import numpy as np
 
 from kapps import runs
+from kapps.data.annotations import strata
+from kapps.data.orders import EACH_ONCE, Order
 from kapps.files import atomic_path, atomic_write
 from kapps.layers import Network, Units
 from kapps.tasks import Task
@@ -146,9 +148,19 @@ def _digest(backbone, key: dict | None) -> str:
 class FeatureBatches:
     """Features as training and judging data of `engine.fit`, scaled to mean 0 and deviation 1."""
 
-    def __init__(self, features: Features, mean, std, batch_size: int, seed: int, devices: int = 1):
+    def __init__(
+        self,
+        features: Features,
+        mean,
+        std,
+        batch_size: int,
+        seed: int,
+        devices: int = 1,
+        order: Order = EACH_ONCE,
+        groups: np.ndarray | None = None,
+    ):
         self.features, self.mean, self.std, self.seed = features, mean, std, seed
-        self.batch_size = batch_size
+        self.batch_size, self.order, self.groups = batch_size, order, groups
         # A training step takes a full batch, however few images there are.
         images = len(features.labels)
         self.full = min(batch_size, images) // devices * devices
@@ -156,7 +168,8 @@ class FeatureBatches:
 
     def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Full batches in an order that depends on the seed and the epoch."""
-        order = np.random.default_rng((self.seed, number)).permutation(len(self.features.labels))
+        rng = np.random.default_rng((self.seed, number))
+        order = self.order.draw(len(self.features.labels), rng, self.groups)
         for start in range(0, self.steps * self.full, self.full):
             yield self._batch(np.sort(order[start : start + self.full]))
 
@@ -179,6 +192,7 @@ def train_head(
     task: Task | None = None,
     run: runs.Run | None = None,
     devices: int = 1,
+    balance: float = 0.0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     pictures: Callable[[Sequence[int]], Sequence[np.ndarray]] | None = None,
 ) -> list[dict]:
@@ -196,6 +210,7 @@ def train_head(
         task: what is learnt; None for one class a picture.
         run: where the epochs are recorded and backed up; None records nothing.
         devices: on how many this process trains.
+        balance: how often rare classes come, see `kapps.data.Order`.
         callbacks, pictures: see `engine.fit`.
 
     Returns:
@@ -221,9 +236,11 @@ def train_head(
     # which cost 2 to 3 points of test accuracy on sign_digits.
     dense.set_weights([np.zeros_like(np.asarray(w)) for w in dense.get_weights()])
 
+    groups = strata(task.annotation if task else Task.annotation, train.labels) if balance else None
+    order = Order(balance)
     rows = engine.fit(
         head,
-        FeatureBatches(train, mean, std, batch_size, plan.seed, devices),
+        FeatureBatches(train, mean, std, batch_size, plan.seed, devices, order, groups),
         validation and FeatureBatches(validation, mean, std, batch_size, plan.seed),
         plan,
         task=task,

@@ -37,6 +37,12 @@ class Options:
         None, "blend images: mixup, cutmix, or both as mixup:0.8+cutmix:1.0+share:0.5", group="data"
     )
     batch_size: int = setting(32, "images a step", group="data")
+    balance: float = setting(
+        0.0, "1: rare classes are drawn as often as others; 0.5: half way", group="data"
+    )
+    repeats: int = setting(
+        1, "times that a picture is in a batch, augmented anew", group="data", advanced=True
+    )
 
     task: str = setting(
         "classification",
@@ -66,6 +72,12 @@ class Options:
     )
     aux_weight: float = setting(
         0.3, "of the losses of classifiers on the side", group="task", advanced=True
+    )
+    consistency: float = setting(
+        0.0,
+        "weight of AugMix's loss between a picture and two augmented views, such as 12",
+        group="task",
+        advanced=True,
     )
     teacher: str | None = setting(
         None, "distillation: application, run folder, .keras or .tflite", group="task"
@@ -225,6 +237,7 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
             f"val={options.val} judges by others; drop one of them."
         )
     from kapps import tasks  # which knows Keras, and --help does without
+    from kapps.data import Order
 
     changes = {}
     kind = tasks.find(options.task)
@@ -254,6 +267,7 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise ValueError(f"{name}={value} is out of range; use more than 0.")
+    Order(options.balance, options.repeats)
     _check_devices(options)
     if options.seed < 0:
         raise ValueError(f"seed={options.seed} is out of range; use 0 or more.")

@@ -95,6 +95,7 @@ class Splits:
             mix=self.options.mix,
             drop_remainder=True,
             share=(self.share.rank, self.share.count),
+            order=data.Order(self.options.balance, self.options.repeats),
         )
         for name, reason in dataset.skipped:
             say(f"left out {name}: {reason}")

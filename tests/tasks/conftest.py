@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.training.conftest import digits  # noqa: F401  a fixture
+from tests.training.conftest import digits, make_model, make_spots  # noqa: F401  fixtures
 
 SIZE = 16
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from kapps import runs
+from kapps.data import Order
 from kapps.tasks.classification import Classification
 from kapps.training import engine, features
 
@@ -124,6 +125,15 @@ def test_every_epoch_has_its_own_order():
     assert order(0) == order(0) != order(1)
     assert len({label for batch in order(0) for label in batch}) == 18
     assert [len(labels) for _, labels in batches] == [6, 6, 6, 2]
+
+
+def test_rare_classes_come_as_often_as_they_are_told_to():
+    labels = np.repeat([0, 1], [15, 5])
+    found = features.Features(np.arange(20, dtype="float32")[:, None], labels)
+    one, order = np.float32(1), Order(balance=1.0)
+    batches = features.FeatureBatches(found, one, one, 5, 1, order=order, groups=labels)
+    drawn = np.concatenate([numbers for _, numbers in batches.epoch(0)])
+    np.testing.assert_array_equal(np.bincount(drawn), [10, 10])
 
 
 def test_the_head_ends_with_its_best_epoch(make_model, make_spots, monkeypatch):
