@@ -27,12 +27,16 @@ EXTRAS = {
     "torch": ["torch>=2.13"],  # backend
     # What the jobs of the command line use beyond a backend.
     "recipes": [
-        "opencv-python-headless>=5.0",  # cuts training pieces several times faster than Pillow
+        # Cuts training pieces several times faster than Pillow. The build with the extra modules,
+        # since selective search is one of them, and two builds of cv2 do not go together; the
+        # packages with that name alone are in Python, many times slower, and unmaintained.
+        "opencv-contrib-python-headless>=5.0",
         "simplejpeg>=1.9",  # decodes them 1.5 times faster; reports damage
         "tensorflow-datasets>=4.9.10",  # data sets by name: tfds:NAME
         "importlib-resources>=7.1",  # what tfds needs to prepare a data set and does not declare
         "keras-cv>=0.9",  # augmentation layers by name: keras_cv:NAME
         "scikit-learn>=1.9.1",  # real digits and two real photos, embedded
+        "scipy>=1.17",  # the assignment of DETR's queries; scikit-learn needs it too
     ],
     "litert": ["ai-edge-litert>=2.3"],  # runs .tflite files as a phone does
     "onnx": [

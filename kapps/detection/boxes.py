@@ -35,6 +35,7 @@ def rescale(boxes, size, to=(1.0, 1.0)):
         size: (height, width) of the image that they are in; (1, 1) where they are shares of it.
         to: (height, width) of the other.
     """
+    boxes = ops.convert_to_tensor(boxes)
     down, across = to[0] / size[0], to[1] / size[1]
     return boxes * ops.convert_to_tensor([across, down, across, down], boxes.dtype)
 

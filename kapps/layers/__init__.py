@@ -1,8 +1,11 @@
 """Blocks that families share, and the few real Keras layers of the package."""
 
 from kapps.layers.adaptive_pooling import AdaptiveAveragePooling2D, adaptive_avg_pool
+from kapps.layers.assignment import OptimalAssignment
+from kapps.layers.atrous import atrous_pyramid
 from kapps.layers.attention import Attention, attention_maps
 from kapps.layers.attention_pooling import AttentionPooling, LatentQuery, attention_pool
+from kapps.layers.bifpn import WeightedSum, bifpn
 from kapps.layers.blocks import Blocks
 from kapps.layers.blur_pool import BlurPool2D
 from kapps.layers.branches import branched_conv
@@ -16,6 +19,7 @@ from kapps.layers.channel_padding import ChannelPadding
 from kapps.layers.channels import ChannelShuffle, ChannelSlice
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
+from kapps.layers.csp import c2f, c3, dark_bottleneck, spp, sppf
 from kapps.layers.decomposed_position import DecomposedAttention
 from kapps.layers.global_response import GlobalResponseNormalization
 from kapps.layers.initializers import initializer
@@ -23,6 +27,14 @@ from kapps.layers.layer_scale import LayerScale
 from kapps.layers.linear_attention import LinearAttention
 from kapps.layers.local_response import LocalResponseNormalization
 from kapps.layers.multi_query import MultiQueryAttention, multi_query_attention
+from kapps.layers.necks import (
+    add_downsampled_levels,
+    add_pooled_level,
+    add_strided_levels,
+    feature_pyramid,
+    path_aggregation,
+    path_concatenation,
+)
 from kapps.layers.network import Network
 from kapps.layers.normalization import (
     BatchNormalization,
@@ -35,6 +47,7 @@ from kapps.layers.patches import MapToPatches, PatchesToMap
 from kapps.layers.pooling import ceil_max_pool
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
 from kapps.layers.random_pooling import MixedPooling2D, StochasticPooling2D
+from kapps.layers.regions import RoIAlign, RoIPool
 from kapps.layers.relative_position import RelativePositionAttention
 from kapps.layers.reparameterization import reparameterize
 from kapps.layers.resizing import BilinearResize, NearestResize, ResizeToMultiple
@@ -82,34 +95,51 @@ __all__ = [
     "Network",
     "NonMaxSuppression",
     "Normalize",
+    "OptimalAssignment",
     "PatchesToMap",
     "Preprocessing",
     "RelativePositionAttention",
     "ResizeToMultiple",
+    "RoIAlign",
+    "RoIPool",
     "RotaryAttention",
     "SCells",
     "StandardizedConv2D",
     "StochasticPooling2D",
     "TokensToMap",
-    "adaptive_avg_pool",
     "Units",
+    "WeightedSum",
+    "adaptive_avg_pool",
+    "add_downsampled_levels",
+    "add_pooled_level",
+    "add_strided_levels",
+    "atrous_pyramid",
     "attention_maps",
     "attention_pool",
+    "bifpn",
     "branched_conv",
+    "c2f",
+    "c3",
     "ceil_max_pool",
     "conv_transpose",
     "conv_transpose_norm_act",
+    "dark_bottleneck",
     "drop_path_rates",
     "efficient_channel_attention",
+    "feature_pyramid",
     "group_norm",
     "initializer",
     "instance_norm",
     "make_divisible",
     "multi_query_attention",
     "normalize",
+    "path_aggregation",
+    "path_concatenation",
     "reparameterize",
     "searched_network",
     "selective_kernel",
     "spec_of",
     "split_attention",
+    "spp",
+    "sppf",
 ]

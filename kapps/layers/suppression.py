@@ -4,7 +4,8 @@ import dataclasses
 
 import keras
 
-from kapps.detection.suppression import Suppression, suppress
+from kapps.detection.rules import Suppression
+from kapps.detection.suppression import suppress
 
 
 @keras.saving.register_keras_serializable(package="kapps")

@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from kapps.detection.suppression import Suppression, suppress
+from kapps.detection.host import suppress_on_host
+from kapps.detection.rules import Suppression
+from kapps.detection.suppression import suppress
 from kapps.layers import NonMaxSuppression
 
 
@@ -199,3 +201,24 @@ def test_a_rule_that_cannot_be_is_said(settings, words):
 def test_levels_must_add_up(crowd):
     with pytest.raises(ValueError, match=r"levels=\(3, 4\) with 40 boxes"):
         suppress(*crowd, Suppression(candidates_of="level"), (3, 4))
+
+
+@pytest.mark.parametrize("method", ["hard", "linear", "gaussian", "matrix"])
+@pytest.mark.parametrize(
+    ("settings", "levels"),
+    [
+        ({}, None),
+        ({"candidates": 9, "candidates_of": "class"}, None),
+        ({"candidates": 9, "candidates_of": "level", "agnostic": True}, (30, 10)),
+        ({"best_class": True, "max_detections": 5}, None),
+    ],
+)
+def test_the_host_says_the_same(crowd, method, settings, levels):
+    rule = Suppression(0.2, 0.4, **{"max_detections": 40, "method": method, **settings})
+    expected = suppress(*map(keras.ops.convert_to_tensor, crowd), rule, levels)
+    got = suppress_on_host(*crowd, rule, levels)
+    assert got["count"].min() > 3
+    for name, value in expected.items():
+        value = keras.ops.convert_to_numpy(value)
+        assert got[name].dtype == value.dtype
+        np.testing.assert_allclose(got[name], value, rtol=1e-5)

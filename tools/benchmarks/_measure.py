@@ -40,14 +40,16 @@ def peers() -> str:
     return str(PEERS)
 
 
-def child(words: Sequence[str], **environment: str) -> subprocess.CompletedProcess:
-    """Run Python with `words` in a clean process at the root of the repository.
+def child(
+    words: Sequence[str], python: str = sys.executable, **environment: str
+) -> subprocess.CompletedProcess:
+    """Run `python` with `words` in a clean process at the root of the repository.
 
     Raises:
         RuntimeError: it failed; the end of its stderr is in the message.
     """
     done = subprocess.run(
-        [sys.executable, *words],
+        [python, *words],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -17,6 +17,10 @@ Keras layer, whose path is the reference that the tests compare with:
 - `records_gradients()`: whether what is computed now may be asked for gradients
 - `overwriting(activation)`: the function of Keras in a form that writes over its argument
 
+What only a backend can do is in each of them, and has a function of its own here:
+
+- `on_host(function, tensors, shape, dtype)`, see below
+
 Tensors are the backend's; kernels have Keras's shape (height, width, channels, filters); `padding`
 is "valid" or "same".
 """
@@ -24,7 +28,7 @@ is "valid" or "same".
 import contextlib
 import functools
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 
@@ -45,6 +49,18 @@ def reference() -> Iterator[None]:
 def find(name: str) -> Callable | None:
     """The function `name` of this process's backend, or None where Keras's own path is taken."""
     return None if _reference else _functions().get(name)
+
+
+def on_host(function: Callable, tensors: Sequence, shape: Sequence, dtype: str):
+    """What a function of numpy arrays says, also within a traced or compiled step.
+
+    Args:
+        function: of as many arrays, without side effects, that returns one array.
+        tensors: its arguments; no gradient passes.
+        shape: of what it returns, None where the trace does not know.
+        dtype: of what it returns.
+    """
+    return _functions()["on_host"](function, tensors, tuple(shape), dtype)
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import keras
 from jax import lax
 
-__all__ = ["batch_statistics_norm", "conv", "depthwise_conv"]
+__all__ = ["batch_statistics_norm", "conv", "depthwise_conv", "on_host"]
 
 BLOCK = 32  # channels of the groups that are computed together, if one group has fewer
 UNROLLED = 16  # summands of one fused loop; more take longer to compile and gain nothing
@@ -259,3 +259,9 @@ def _normalized_backward(epsilon, kept, gradients):
 
 
 _normalized.defvjp(_normalized_forward, _normalized_backward)
+
+
+def on_host(function, tensors, shape, dtype):
+    """See `kapps.layers.kernels.on_host`."""
+    found = jax.ShapeDtypeStruct(shape, dtype)
+    return jax.pure_callback(function, found, *tensors, vmap_method="sequential")

@@ -1,8 +1,8 @@
-"""TensorFlow: its fused batch normalisation."""
+"""TensorFlow: its fused batch normalisation, and work on the host."""
 
 import tensorflow as tf
 
-__all__ = ["batch_norm", "batch_statistics_norm"]
+__all__ = ["batch_norm", "batch_statistics_norm", "on_host"]
 
 
 def batch_norm(x, gamma, beta, mean, variance, epsilon, axis):
@@ -51,3 +51,9 @@ def _numbers(x, gamma, beta):
     scale = tf.ones((channels,)) if gamma is None else tf.convert_to_tensor(gamma)
     offset = tf.zeros((channels,)) if beta is None else tf.convert_to_tensor(beta)
     return scale, offset
+
+
+def on_host(function, tensors, shape, dtype):
+    """See `kapps.layers.kernels.on_host`."""
+    found = tf.numpy_function(function, list(tensors), dtype, stateful=False)
+    return tf.ensure_shape(found, shape)

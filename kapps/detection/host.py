@@ -1,0 +1,123 @@
+"""Suppression of arrays that are on the host already: the same detections, in numpy.
+
+For jobs that judge or draw what a model said. Boxes that are out of the running are dropped from
+the arrays, which a graph of static shapes cannot do.
+"""
+
+import numpy as np
+
+from kapps.detection.rules import Suppression
+
+
+def suppress_on_host(
+    boxes: np.ndarray, scores: np.ndarray, rule: Suppression | None = None, levels=None
+) -> dict[str, np.ndarray]:
+    """As `kapps.detection.suppression.suppress`, with numpy arrays in and out."""
+    rule = rule or Suppression()
+    boxes, scores = np.asarray(boxes, "float32"), np.asarray(scores, "float32")
+    batch, most = len(scores), rule.max_detections
+    found = {
+        "boxes": np.zeros((batch, most, 4), "float32"),
+        "scores": np.zeros((batch, most), "float32"),
+        "classes": np.full((batch, most), -1, "int32"),
+        "anchors": np.full((batch, most), -1, "int32"),
+        "count": np.zeros(batch, "int32"),
+    }
+    for image in range(batch):
+        values, anchors, classes = _candidates(scores[image], rule, levels)
+        own = boxes[image][anchors, classes] if boxes.ndim == 4 else boxes[image][anchors]
+        if rule.method == "matrix":
+            values, kept = _at_once(own, values, classes, rule)
+        else:
+            values, kept = _one_by_one(own, values, classes, rule)
+        count = len(kept)
+        found["count"][image] = count
+        found["scores"][image, :count] = values
+        found["boxes"][image, :count] = own[kept]
+        found["classes"][image, :count] = classes[kept]
+        found["anchors"][image, :count] = anchors[kept]
+    return found
+
+
+def _candidates(scores, rule: Suppression, levels):
+    """(scores, anchors, classes) of what may be a detection, each (K,), best first."""
+    count, number = scores.shape
+    if rule.candidates_of == "image":
+        levels = (count,)
+    elif rule.candidates_of == "level" and (levels is None or sum(levels) != count):
+        raise ValueError(
+            f"levels={levels!r} with {count} boxes: expected how many there are at each level"
+        )
+    if rule.best_class:
+        best = np.argmax(np.where(np.isnan(scores), -1, scores), axis=1)
+        hot = np.zeros_like(scores)
+        hot[np.arange(count), best] = scores[np.arange(count), best]
+        scores = hot
+    if rule.candidates_of == "class":
+        parts = [(slice(None), slice(c, c + 1)) for c in range(number)]
+    else:
+        ends = np.cumsum(levels)
+        parts = [(slice(e - n, e), slice(None)) for n, e in zip(levels, ends, strict=True)]
+    found = []
+    for rows, columns in parts:
+        anchors, classes = np.nonzero(scores[rows, columns] > rule.threshold)
+        values = scores[rows, columns][anchors, classes]
+        order = np.argsort(-values, kind="stable")[: rule.candidates]
+        anchors = anchors[order] + (rows.start or 0)
+        found.append((values[order], anchors, classes[order] + (columns.start or 0)))
+    values, anchors, classes = (np.concatenate(x) for x in zip(*found, strict=True))
+    order = np.argsort(-values, kind="stable")
+    return values[order], anchors[order], classes[order]
+
+
+def _one_by_one(boxes, scores, classes, rule: Suppression):
+    """(scores, indices): the best that is left, again and again."""
+    columns = np.ascontiguousarray(boxes.T)
+    left = np.arange(len(scores))
+    values, kept = [], []
+    scores = scores.copy()
+    while len(left) and len(kept) < rule.max_detections:
+        # Only soft suppression changes the order.
+        place = 0 if rule.method == "hard" else int(np.argmax(scores))
+        values.append(scores[place])
+        kept.append(left[place])
+        overlap = _overlap(columns[:, place, None], columns)
+        if not rule.agnostic:
+            overlap = np.where(classes == classes[place], overlap, 0)
+        if rule.method == "hard":
+            stay = overlap <= rule.iou
+        else:
+            if rule.method == "gaussian":
+                scores = scores * np.exp(-np.square(overlap) / rule.width)
+            else:
+                scores = np.where(overlap > rule.iou, scores * (1 - overlap), scores)
+            stay = scores > rule.threshold
+        stay[place] = False
+        scores, classes, left = scores[stay], classes[stay], left[stay]
+        columns = columns[:, stay]
+    return np.array(values, "float32"), np.array(kept, int)
+
+
+def _at_once(boxes, scores, classes, rule: Suppression):
+    """As `_one_by_one`, by the formula of matrix suppression."""
+    overlaps = _overlap(boxes.T[:, :, None], boxes.T[:, None])
+    stronger = np.triu(np.ones(overlaps.shape, bool), 1)
+    if not rule.agnostic:
+        stronger &= classes[:, None] == classes
+    overlaps = np.where(stronger, overlaps, 0)
+    hidden = overlaps.max(axis=0, initial=0)[:, None]
+    decay = np.exp(rule.width * (hidden**2 - overlaps**2)).min(axis=0, initial=1)
+    scores = scores * decay
+    order = np.argsort(-scores, kind="stable")[: rule.max_detections]
+    order = order[scores[order] > rule.threshold]
+    return scores[order], order
+
+
+def _overlap(a, b):
+    """Intersection over union of boxes whose first axis is (left, top, right, bottom)."""
+    width = np.minimum(a[2], b[2]) - np.maximum(a[0], b[0])
+    height = np.minimum(a[3], b[3]) - np.maximum(a[1], b[1])
+    both = np.maximum(width, 0) * np.maximum(height, 0)
+    one, other = (np.maximum(x[2] - x[0], 0) * np.maximum(x[3] - x[1], 0) for x in (a, b))
+    either = one + other - both
+    return both / np.where(either > 0, either, 1)
