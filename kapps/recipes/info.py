@@ -1,47 +1,111 @@
-"""Print everything about one application; imports no Keras unless --layers is given."""
+"""Print everything about one model; imports no Keras for what is known of an application.
+
+kapps info MobileNetV2 --layers
+kapps info runs/photos --layers --format html --out photos.html
+kapps info bundle
+"""
 
 import dataclasses
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from kapps.cli.settings import main, setting
 from kapps.recipes import _tables
+
+FORMATS = ("text", "markdown", "html", "json")
 
 
 @dataclass(frozen=True)
 class Settings:
     """What to tell."""
 
-    name: str = setting(help="an application, e.g. MobileNetV2 (see kapps list)", positional=True)
-    layers: bool = setting(False, "build the model and print its layer table")
-    json: bool = setting(False, "print JSON instead of text")
+    name: str = setting(
+        help="an application (see kapps list), a run folder, a .keras or .tflite file, a bundle",
+        positional=True,
+    )
+    layers: bool = setting(
+        False, "the table of layers: sizes, parameters, multiply-adds, receptive fields, memory"
+    )
+    size: int | None = setting(None, "with --layers: pixels to count at (default: its own)")
+    batch_size: int = setting(32, "with --layers: images of a training step")
+    precision: str = setting(
+        "float32", "with --layers: of training", choices=("float32", "bfloat16", "float16")
+    )
+    format: str = setting(
+        "text", "of the answer; all but text and json need --layers", choices=FORMATS
+    )
+    out: str | None = setting(None, "write it to this file", metavar="FILE")
+    json: bool = setting(False, "the same as --format json")
 
 
 def run(settings: Settings) -> dict:
-    """Print the facts of an application and return them.
+    """Print the facts of an application or a file and return them.
 
     Returns:
-        name, family, size (pixels), channels, classes, params, macs, flavors, levels, references,
-        paper and weights: a list of KEYS of each published checkpoint. With `layers` also layers.
+        Of an application: name, family, size (pixels), channels, classes, params, macs, flavors,
+        levels, references, paper and weights: a list of KEYS of each published checkpoint. Of a
+        file: see `kapps.recipes._files.facts`. With `layers` also "layers", the fields of
+        `kapps.inspect.LayerRow` each, and "memory".
 
     Raises:
-        ValueError: there is no such application.
+        ValueError, KappsError: there is no such application or file, or settings that do not fit.
     """
+    from kapps.recipes import _files
+
+    form = "json" if settings.json else settings.format
+    if form in ("markdown", "html") and not settings.layers:
+        raise ValueError(f"format={form} is of the table of layers; add --layers.")
+    if settings.size is not None and not settings.layers:
+        raise ValueError(f"size={settings.size} is of the table of layers; add --layers.")
+    path = Path(settings.name).expanduser()
+    is_file = _files.is_file(settings.name)
+    result = _files.facts(path) if is_file else _facts(settings.name)
+    model, rows = result.pop("model", None), []
+    if settings.layers:
+        if result.get("kind") == "tflite":
+            raise ValueError(f"{settings.name} has operators and no layers; drop --layers.")
+        rows, whole = _layers(settings, model)
+        result["layers"] = [dataclasses.asdict(row) for row in rows]
+        result["totals"] = dict(whole)
+    if form == "json":
+        _give(json.dumps(result, indent=2, ensure_ascii=False), settings.out)
+    elif form in ("markdown", "html"):
+        from kapps.recipes import _layers as pages
+
+        make = pages.markdown if form == "markdown" else pages.page
+        _give(make(settings.name, rows, whole), settings.out)
+    else:
+        if settings.out:
+            raise ValueError(f"out={settings.out} takes --format markdown, html or json.")
+        _print_file(result) if is_file else _print(result)
+        if settings.layers:
+            from kapps.recipes import _layers as pages
+
+            pages.print_text(rows, whole)
+    return result
+
+
+def _give(text: str, out: str | None) -> None:
+    from kapps.files import atomic_write
+
+    if out is None:
+        print(text)
+        return
+    with atomic_write(Path(out), "w") as file:
+        file.write(text if text.endswith("\n") else text + "\n")
+    print(f"look at {out}")
+
+
+def _facts(name: str) -> dict:
     from kapps import applications
     from kapps.weights import catalog
 
-    if settings.name not in applications.APPLICATIONS:
-        applications.get(settings.name)  # raises the sentence with the closest name
-    own = [c for c in catalog.CHECKPOINTS if c.application == settings.name]
-    result = {**applications.facts(settings.name), "weights": [_checkpoint(c) for c in own]}
-    if settings.layers:
-        result["layers"] = _layers(settings.name)
-    if settings.json:
-        print(json.dumps(result, indent=2))
-    else:
-        _print(result)
-    return result
+    if name not in applications.APPLICATIONS:
+        applications.get(name)  # raises the sentence with the closest name
+    own = [c for c in catalog.CHECKPOINTS if c.application == name]
+    return {**applications.facts(name), "weights": [_checkpoint(c) for c in own]}
 
 
 KEYS = (
@@ -68,12 +132,59 @@ def _checkpoint(checkpoint) -> dict:
     return {key: dict(values[key]) if key == "arguments" else values[key] for key in KEYS}
 
 
-def _layers(name: str) -> list[dict]:
-    """The layer table of the model without weights, which need not be downloaded to count."""
-    from kapps import applications, inspect
+def _layers(settings: Settings, model) -> tuple[list, list[tuple[str, str]]]:
+    """The layer table, and what the whole model needs.
 
-    table = inspect.layer_table(applications.get(name)(weights=None))
-    return [dataclasses.asdict(row) for row in table]
+    An application is built without weights, which need not be downloaded to count.
+    """
+    from kapps import applications, inspect
+    from kapps.recipes import _layers as pages
+
+    size = settings.size
+    if model is None:
+        app = applications.get(settings.name)
+        model = app(weights=None, **({} if size is None else {"input_shape": _shape(app, size)}))
+    elif size is None and None in model.input_shape[1:]:
+        size = 224
+    how = settings.batch_size, settings.precision
+    rows = inspect.layer_table(model, size)
+    answering = inspect.inference_memory(model, size=size)
+    training = inspect.training_memory(model, *how, size=size)
+    return rows, pages.totals(rows, answering, training, how)
+
+
+def _shape(app, size: int) -> tuple[int, int, int]:
+    import keras
+
+    last = keras.config.image_data_format() == "channels_last"
+    return (size, size, app.channels) if last else (app.channels, size, size)
+
+
+def _print_file(facts: dict) -> None:
+    from kapps.recipes import _layers as pages
+
+    labels = facts["labels"]
+    spec = facts["spec"]
+    lines = {"bytes": pages.size_of(facts["bytes"])}
+    if facts["kind"] == "keras":
+        lines["parameters"] = f"{facts['params']:,}"
+    else:
+        lines["multiply-adds"] = f"{facts['macs']:,}"
+        for name in ("inputs", "outputs"):
+            lines[name] = ", ".join(
+                f"{'x'.join(map(str, row['shape']))} {row['dtype']}" for row in facts[name]
+            )
+    lines["application"] = spec.get("application")
+    lines["task"] = spec.get("task")
+    if labels:
+        more = f", ... ({len(labels)})" if len(labels) > 5 else ""
+        lines["labels"] = ", ".join(labels[:5]) + more
+    print(f"{facts['name']}  ({facts['kind']})\n")
+    for name, text in lines.items():
+        print(f"  {name:14}{text or '-'}")
+    if facts["kind"] == "tflite":
+        rows = [(n, row["count"], row["version"]) for n, row in facts["operators"].items()]
+        _tables.print_table(("operator", ">count", ">version"), rows)
 
 
 def _print(facts: dict) -> None:
@@ -111,8 +222,6 @@ def _print(facts: dict) -> None:
         )
     else:
         print("\nNo published weights; weights=None starts from random ones.")
-    if "layers" in facts:
-        _print_layers(facts["layers"])
     print(f"\n  kapps.applications.{facts['name']}()")
 
 
@@ -120,12 +229,6 @@ def _reference(reference: dict) -> str:
     arguments = [f"flavor={reference['flavor']}"]
     arguments += [f"{name}={value}" for name, value in dict(reference["arguments"]).items()]
     return f"{reference['name']} ({', '.join(arguments)})"
-
-
-def _print_layers(rows: list[dict]) -> None:
-    columns = list(rows[0])
-    titles = [f">{c}" if isinstance(rows[0][c], int | float) else c for c in columns]
-    _tables.print_table(titles, [[row[c] for c in columns] for row in rows])
 
 
 if __name__ == "__main__":
