@@ -7,6 +7,9 @@ mechanism. On torch, which compiles nothing, every family is compared with its r
 test-all` leaves nothing out.
 """
 
+from kapps.applications import FAMILIES, task_of
+
+CLASSIFIERS = {f: names for f, names in FAMILIES.items() if task_of(names[0]) == "classification"}
 ALIKE = {  # family: the one whose parts it is made of, which stands for it in the contract
     "zfnet": "alexnet",
     "nin": "squeezenet",

@@ -10,9 +10,10 @@ from kapps.applications._registry import (
     find_application,
     get,
     list_models,
+    task_of,
 )
 
-__all__ = ["FAMILIES", "facts", "find_application", "get", "list_models", *APPLICATIONS]
+__all__ = ["FAMILIES", "facts", "find_application", "get", "list_models", "task_of", *APPLICATIONS]
 
 
 def __getattr__(name: str):

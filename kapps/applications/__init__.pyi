@@ -366,8 +366,15 @@ from kapps.applications.eva import EVA02Small14 as EVA02Small14
 from kapps.applications.eva import EVA02Base14 as EVA02Base14
 from kapps.applications.eva import EVA02Large14 as EVA02Large14
 from kapps.applications.eva import EVAGiant14 as EVAGiant14
+from kapps.applications import ssd as ssd
+from kapps.applications.ssd import SSDLite as SSDLite
+from kapps.applications.ssd import SSDLite320MobileNetV2 as SSDLite320MobileNetV2
+from kapps.applications.ssd import SSDLite320MobileNetV3Large as SSDLite320MobileNetV3Large
+from kapps.applications.ssd import SSDLite320MobileNetV4ConvSmall as SSDLite320MobileNetV4ConvSmall
+from kapps.applications.ssd import SSDLite320EfficientNetLite0 as SSDLite320EfficientNetLite0
 from kapps.applications._registry import FAMILIES as FAMILIES
 from kapps.applications._registry import facts as facts
 from kapps.applications._registry import find_application as find_application
 from kapps.applications._registry import get as get
 from kapps.applications._registry import list_models as list_models
+from kapps.applications._registry import task_of as task_of

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 
 from kapps.applications import _graph, _loading, _registry
+from kapps.applications._calling import Called
 from kapps.applications._tokens import Tokens
-from kapps.errors import did_you_mean
 from kapps.layers import PREPROCESSING, Network, attention_maps
 from kapps.weights import catalog
 
@@ -137,6 +137,8 @@ class Spec:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     references: dict[str, str]
+    task: str = "classification"
+    crop_mode: str = "center"
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON-able values."""
@@ -144,7 +146,7 @@ class Spec:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Application:
+class Application(Called):
     """A backbone, its head, its preprocessing and its published weights, called like a function.
 
     Attributes:
@@ -200,33 +202,14 @@ class Application:
 
     def __post_init__(self):
         """Look like a function: name, module, signature and documentation."""
-        first_flavor = next(iter(self.flavors))
         tags = catalog.tags(self.name)
         own = {
             "classes": self.classes,
-            "flavor": first_flavor,
+            "flavor": next(iter(self.flavors)),
             "weights": tags[0] if tags else None,
         }
-        defaults = COMMON | own | dict(self.arguments) | dict(self.defaults)
-        signature = inspect.Signature(
-            [
-                inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=v)
-                for k, v in defaults.items()
-            ],
-            return_annotation=keras.Model,
-        )
-        module = self._module
-        for attribute, value in (
-            ("__name__", self.name),
-            ("__qualname__", self.name),
-            ("__module__", module),
-            ("__signature__", signature),
-            ("__doc__", _document(self, signature)),
-        ):
-            object.__setattr__(self, attribute, value)
-
-    def __repr__(self) -> str:
-        return f"<application {self.__module__}.{self.name}>"
+        signature = self._dress(COMMON | own | dict(self.arguments))
+        object.__setattr__(self, "__doc__", _document(self, signature))
 
     def __call__(self, *args, **kwargs) -> keras.Model:
         a = self._bound(args, kwargs)
@@ -293,15 +276,14 @@ class Application:
         return attention_maps(model, images)
 
     @property
-    def family(self) -> str:
-        """The module that defines it, such as "mobilenet_v2"."""
-        return self._module.rpartition(".")[2]
+    def flavor_names(self) -> tuple[str, ...]:
+        """The flavors that it exists in, the default one first."""
+        return tuple(self.flavors)
 
     @property
-    def _module(self) -> str:
-        """Families may share a backbone, so the registry knows better than the function."""
-        family = _registry.APPLICATIONS.get(self.name)
-        return f"kapps.applications.{family}" if family else self.backbone.__module__
+    def task(self) -> str:
+        """What it answers: a class for a picture."""
+        return "classification"
 
     @property
     def levels(self) -> dict[int, str]:
@@ -334,40 +316,15 @@ class Application:
             references=references,
         )
 
-    def bind(self, **arguments) -> "Application":
-        """The same application with other defaults, as in `MobileNetV2.bind(alpha=0.5)`."""
-        self._bound((), arguments)
-        defaults = dict(self.defaults) | self._renamed(arguments)
-        return dataclasses.replace(self, defaults=defaults)
+    def _check(self, a: dict[str, Any], given: dict[str, Any]) -> None:
+        _graph.check(self, a, given)
 
-    def _bound(self, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """All arguments with their defaults, checked."""
-        if args:
-            raise TypeError(
-                f"{self.name}({args[0]!r}, ...): arguments are given by name only; write "
-                f"{self.name}(input_shape=...) or whichever you meant"
-            )
-        parameters = self.__signature__.parameters
-        kwargs = self._renamed(kwargs)
-        for name in kwargs:
-            if name not in parameters:
-                raise TypeError(
-                    f"{self.name}() has no argument {name!r}"
-                    f"{did_you_mean(name, parameters) or '; it has ' + ', '.join(parameters)}"
-                )
-        bound = {name: p.default for name, p in parameters.items()} | kwargs
-        _graph.check(self, bound, given=dict(self.defaults) | kwargs)
-        return bound
-
-    def _renamed(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The same arguments under our names."""
-        for alias, name in self.aliases.items():
-            if alias in kwargs and name in kwargs:
-                raise TypeError(f"{self.name}() got {alias} and {name}, which are one; drop one")
-        return {self.aliases.get(name, name): value for name, value in kwargs.items()}
+    def _home(self) -> str:
+        return self.backbone.__module__
 
 
-def _documented_tags(name: str) -> str:
+def documented_tags(name: str) -> str:
+    """The tags of an application in the words of its documentation."""
     tags = [repr(tag).replace("'", '"') for tag in catalog.tags(name)]
     return " or ".join(tags) + ", tags of the catalog" if tags else "no tag, for none is published"
 
@@ -387,7 +344,7 @@ def _document(app: Application, signature: inspect.Signature) -> str:
             map(repr, app.tokens.poolings if app.tokens else ("avg", "max", None))
         ),
         no_classifier="" if app.classes else "; 0 for none, and the pooled features are the output",
-        weights=_documented_tags(app.name),
+        weights=documented_tags(app.name),
         preprocessings=", ".join(map(repr, PREPROCESSING)),
         dropout=app.dropout,
         drop_path=app.drop_path,

@@ -26,11 +26,11 @@ def check(app: "Application", a: dict[str, Any], given: dict[str, Any]) -> None:
     Raises:
         ValueError: one sentence with the value, what was expected and the fix.
     """
-    _choice(a, "flavor", tuple(app.flavors), f"{app.name} exists in")
+    choice(a, "flavor", tuple(app.flavors), f"{app.name} exists in")
     poolings = app.tokens.poolings if app.tokens else ("avg", "max", None)
-    _choice(a, "pooling", poolings, "expected one of")
+    choice(a, "pooling", poolings, "expected one of")
     if not isinstance(a["include_preprocessing"], bool):
-        _choice(a, "include_preprocessing", (True, False, *PREPROCESSING), "expected one of")
+        choice(a, "include_preprocessing", (True, False, *PREPROCESSING), "expected one of")
     if not isinstance(a["classes"], int) or a["classes"] < (app.classes > 0):
         least = "1" if app.classes else "0, which means no classifier"
         raise ValueError(f"classes={a['classes']!r}: expected a whole number of at least {least}")
@@ -52,6 +52,11 @@ def check(app: "Application", a: dict[str, Any], given: dict[str, Any]) -> None:
             f"drop_path={a['drop_path']!r} has no effect: {app.name} has no stochastic depth; "
             "drop it"
         )
+    check_tensor(a)
+
+
+def check_tensor(a: dict[str, Any]) -> None:
+    """Refuse an `input_tensor` that is no tensor of Keras."""
     if a["input_tensor"] is not None and not keras.utils.is_keras_tensor(a["input_tensor"]):
         raise ValueError(
             f"input_tensor is of type {type(a['input_tensor']).__name__}; expected a Keras tensor "
@@ -78,7 +83,7 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
     config = {**app.config, **flavor.config, **{name: a[name] for name in app.arguments}}
     if _takes(app.backbone, "drop_path"):
         config["drop_path"] = app.drop_path if a["drop_path"] is None else a["drop_path"]
-    x = app.backbone(x, nn, **_taken(app.backbone, config))
+    x = app.backbone(x, nn, **taken(app.backbone, config))
     x, sides = x if isinstance(x, tuple) else (x, {})
 
     if a["include_top"]:
@@ -87,7 +92,7 @@ def build(app: "Application", a: dict[str, Any]) -> keras.Model:
         if app.top is None and app.classifier is None:
             x = _pooled(app, nn, x, app.tokens.pooling if app.tokens else "avg")
         elif app.top:
-            x = app.top(x, nn, **_taken(app.top, {**config, "dropout": dropout}))
+            x = app.top(x, nn, **taken(app.top, {**config, "dropout": dropout}))
     elif a["pooling"]:
         x = _pooled(app, nn, x, a["pooling"])
     if app.final:
@@ -190,7 +195,7 @@ def _image(app, a, data_format):
                 f"input_shape={tuple(a['input_shape'])} does not agree with the shape {shape} of "
                 "input_tensor; drop input_shape"
             )
-        _check_shape(app, a, shape, data_format)
+        check_shape(app, a, shape, data_format)
         return a["input_tensor"]
     if a["input_shape"] is not None:
         shape = tuple(a["input_shape"])
@@ -198,11 +203,12 @@ def _image(app, a, data_format):
         side = app.size if a["include_top"] or app.tokens else None
         shape = (side, side, app.channels)
         shape = shape if data_format == "channels_last" else (shape[2], *shape[:2])
-    _check_shape(app, a, shape, data_format)
+    check_shape(app, a, shape, data_format)
     return keras.Input(shape, name="image")
 
 
-def _check_shape(app, a, shape, data_format):
+def check_shape(app, a, shape, data_format) -> None:
+    """Refuse a shape of the input that is none, or too small."""
     order = (
         "height, width, channels" if data_format == "channels_last" else "channels, height, width"
     )
@@ -243,11 +249,13 @@ def _takes(function, name: str) -> bool:
     return name in inspect.signature(function).parameters
 
 
-def _taken(function, offered: dict[str, Any]) -> dict[str, Any]:
+def taken(function, offered: dict[str, Any]) -> dict[str, Any]:
+    """Of the arguments offered, those that a function takes."""
     return {name: value for name, value in offered.items() if _takes(function, name)}
 
 
-def _choice(a, name, choices, sentence):
+def choice(a, name, choices, sentence) -> None:
+    """Refuse an argument that is none of the choices."""
     if a[name] not in choices:
         known = ", ".join(map(repr, choices))
         hint = did_you_mean(str(a[name]), [c for c in choices if isinstance(c, str)])

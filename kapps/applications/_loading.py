@@ -76,8 +76,12 @@ def load(
     model: keras.Model,
     checkpoint: catalog.Checkpoint | Path | str,
     a: dict[str, Any],
+    body: str | None = None,
 ) -> port.LoadReport:
     """Fetch, read, translate and assign; strict but for a head of other classes.
+
+    Args:
+        body: family of the backbone, where that is an application of its own.
 
     Raises:
         kapps.errors.KappsError: the file could not be fetched or read, or does not fit.
@@ -90,9 +94,9 @@ def load(
     layers = targets_of(model)
     if row is None or row.dialect is None:
         names = {*layers, port.CLASSIFIER, *app.top_layers}
-        dialect = dialects.detect(app.family, list(arrays), names, source)
+        dialect = dialects.detect(app.family, list(arrays), names, source, body)
     else:
-        dialect = dialects.find(app.family, row.dialect)
+        dialect = dialects.find(app.family, row.dialect, body)
     if dialect.check:
         used = _graph.preprocessing_of(app, a)
         dialect.check(arrays, used and (used.mean, used.std))

@@ -152,6 +152,15 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "sam": ("SAMViTBase16", "SAMViTLarge16", "SAMViTHuge16"),
     "beit": ("BEiTBase16", "BEiTLarge16", "BEiTV2Base16"),
     "eva": ("EVA02Tiny14", "EVA02Small14", "EVA02Base14", "EVA02Large14", "EVAGiant14"),
+    "ssd": (
+        "SSDLite",
+        *(f"SSDLite320{name}" for name in ("MobileNetV2", "MobileNetV3Large")),
+        *(f"SSDLite320{name}" for name in ("MobileNetV4ConvSmall", "EfficientNetLite0")),
+    ),
+}
+TASKS = {  # what an application answers -> the families that do not classify
+    "detection": ("ssd",),
+    "segmentation": (),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
 # Modules of keras.applications that are named after one application of a family.
@@ -168,6 +177,17 @@ def get(name: str) -> "Application":
         return find_application(name)
     _check(name)
     return getattr(import_module(f"kapps.applications.{APPLICATIONS[name]}"), name)
+
+
+def task_of(name: str) -> str:
+    """What an application answers: "classification", "detection" or "segmentation".
+
+    Raises:
+        ValueError: there is no such application; the sentence names the closest ones.
+    """
+    _check(name)
+    family = APPLICATIONS[name]
+    return next((t for t, families in TASKS.items() if family in families), "classification")
 
 
 def _check(name: str) -> None:
@@ -188,21 +208,21 @@ def facts(name: str) -> dict[str, Any]:
     """What is known of an application without building it.
 
     Returns:
-        {"name", "family", "size", "params", "macs", "flavors", "levels", "references", "paper"};
-        params and macs with the default arguments and size (1000 classes for networks that were
-        published without a classifier), macs in multiply-accumulates.
+        {"name", "family", "task", "size", "params", "macs", "flavors", "levels", "references",
+        "paper"}; params and macs with the default arguments and size (1000 classes for networks
+        that were published without a classifier), macs in multiply-accumulates.
 
     Raises:
         ValueError: there is no such application; the sentence names the closest ones.
     """
-    _check(name)
-    return _table()[name]
+    return {**_table()[name], "task": task_of(name)}
 
 
 def list_models(
     pattern: str | None = None,
     *,
     family: str | None = None,
+    task: str | None = None,
     weights: bool | str | None = None,
     max_params: int | None = None,
     max_macs: int | None = None,
@@ -214,22 +234,28 @@ def list_models(
     Args:
         pattern: shell wildcards, case-insensitive: "mobilenet*", "*lite*".
         family: a module of `kapps.applications`.
+        task: "classification", "detection" or "segmentation".
         weights: True for any published weights, False for none, or a tag such as "imagenet".
         max_params, max_macs: limits with the default arguments.
         min_size, max_size: limits of the default input size in pixels.
 
     Raises:
-        ValueError: no such family.
+        ValueError: no such family or task.
     """
     if family is not None and family not in FAMILIES:
         hint = did_you_mean(family, FAMILIES) or f"; the families are {', '.join(FAMILIES)}"
         raise ValueError(f"family={family!r} does not exist{hint}")
+    if task is not None and task not in ("classification", *TASKS):
+        hint = did_you_mean(task, ("classification", *TASKS))
+        known = f"; the tasks are classification, {', '.join(TASKS)}"
+        raise ValueError(f"task={task!r} does not exist{hint or known}")
     found = []
     for row in _table().values():
         tags = catalog.tags(row["name"])
         if (
             (pattern is None or fnmatch.fnmatch(row["name"].lower(), pattern.lower()))
             and (family is None or row["family"] == family)
+            and (task is None or task_of(row["name"]) == task)
             and (
                 weights is None
                 or (weights in tags if isinstance(weights, str) else weights == bool(tags))

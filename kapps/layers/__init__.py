@@ -21,6 +21,7 @@ from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.csp import c2f, c3, dark_bottleneck, spp, sppf
 from kapps.layers.decomposed_position import DecomposedAttention
+from kapps.layers.detection import ClassScores, DecodeBoxes, detector_outputs
 from kapps.layers.global_response import GlobalResponseNormalization
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
@@ -74,8 +75,10 @@ __all__ = [
     "ChannelPadding",
     "ChannelShuffle",
     "ChannelSlice",
+    "ClassScores",
     "Conv2D",
     "CosineAttention",
+    "DecodeBoxes",
     "DecomposedAttention",
     "DepthwiseConv2D",
     "GlobalResponseNormalization",
@@ -124,6 +127,7 @@ __all__ = [
     "conv_transpose",
     "conv_transpose_norm_act",
     "dark_bottleneck",
+    "detector_outputs",
     "drop_path_rates",
     "efficient_channel_attention",
     "feature_pyramid",

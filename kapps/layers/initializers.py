@@ -58,6 +58,14 @@ class TruncatedNormal(keras.initializers.TruncatedNormal):
 
 
 @_register
+class RandomNormal(keras.initializers.RandomNormal):
+    """Normal values."""
+
+    def __call__(self, shape, dtype=None):
+        return ready(_drawn(self.seed, shape, _normal(self.stddev)))
+
+
+@_register
 class VarianceScaling(keras.initializers.VarianceScaling):
     """Values with variance `scale / fan` (Glorot and Bengio 2010, He et al. 2015)."""
 
@@ -83,6 +91,8 @@ NAMED = {
     "he_normal_fan_out": lambda: VarianceScaling(2.0, "fan_out", "untruncated_normal"),
     "lecun_normal": lambda: VarianceScaling(1.0, "fan_in", "truncated_normal"),
     "truncated_normal": lambda: TruncatedNormal(stddev=0.02),
+    "normal_0.01": lambda: RandomNormal(stddev=0.01),
+    "normal_0.03": lambda: RandomNormal(stddev=0.03),
 }
 
 

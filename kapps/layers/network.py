@@ -48,7 +48,7 @@ class Network(keras.Model):
                 for number in done:
                     del values[number]
             outputs = [values[number] for number in self._kept]
-            return outputs[0] if len(outputs) == 1 else outputs
+            return keras.tree.pack_sequence_as(self._outputs_struct, outputs)
         return super().call(inputs, training=training, mask=mask)
 
     def _row(self) -> list[_Step] | None:
@@ -62,11 +62,7 @@ class Network(keras.Model):
 
     def _is_plain(self) -> bool:
         """Whether every layer can be called as it is, which hooks and policies may change."""
-        return (
-            keras.distribution.distribution() is None
-            and not isinstance(self._outputs_struct, dict)
-            and all(map(_is_plain, self.layers))
-        )
+        return keras.distribution.distribution() is None and all(map(_is_plain, self.layers))
 
 
 def _is_plain(layer) -> bool:

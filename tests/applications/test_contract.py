@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import kapps
-from kapps.applications import FAMILIES, facts
+from kapps.applications import facts
 from kapps.applications._graph import convolutional_classifier
 from kapps.errors import WeightsError
 from kapps.inspect import count_macs
-from tests.representatives import ALIKE, ON_JAX, REPRESENTATIVES
+from tests.representatives import ALIKE, CLASSIFIERS, ON_JAX, REPRESENTATIVES
 
 # The smaller ones have 120 million weights in two dense layers whatever the size of the image.
 INSTEAD = {"vgg": "VGG16"}
@@ -23,8 +23,8 @@ BACKEND = keras.backend.backend()
 
 def smallest():
     """The member of each family with the fewest parameters."""
-    here = {"tensorflow": set(FAMILIES) - set(ALIKE), "jax": ON_JAX, "torch": REPRESENTATIVES}
-    for family, names in FAMILIES.items():
+    here = {"tensorflow": set(CLASSIFIERS) - set(ALIKE), "jax": ON_JAX, "torch": REPRESENTATIVES}
+    for family, names in CLASSIFIERS.items():
         late = family not in here[BACKEND]
         name = INSTEAD.get(family) or min(names, key=lambda name: facts(name)["params"])
         yield pytest.param(name, marks=[pytest.mark.sweep] if late else [])

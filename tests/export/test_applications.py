@@ -17,9 +17,9 @@ from sklearn.datasets import load_sample_images
 
 import kapps
 from kapps import data
-from kapps.applications import APPLICATIONS, FAMILIES, facts
+from kapps.applications import facts
 from kapps.export import export
-from tests.representatives import ALIKE
+from tests.representatives import ALIKE, CLASSIFIERS
 
 pytestmark = pytest.mark.usefixtures("one_child")
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("one_child")
 INSTEAD = {"vgg": "VGG16"}
 SMALLEST = [
     INSTEAD.get(family) or min(names, key=lambda name: facts(name)["params"])
-    for family, names in FAMILIES.items()
+    for family, names in CLASSIFIERS.items()
     if family not in ALIKE
 ]
 # What a layer's kind is, beside its class: whatever may become another operator of the file.
@@ -160,7 +160,7 @@ def test_one_of_each_family(name, tmp_path, pieces, seen):
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("name", APPLICATIONS)
+@pytest.mark.parametrize("name", kapps.list_models(task="classification"))
 def test_all(name, tmp_path, pieces):
     equals_keras(small(name, pieces), tmp_path, pieces)
 

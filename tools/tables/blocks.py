@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 BLOCK = re.compile(r"(stage\d+_block\d+)_")
 STAGE = re.compile(r"(stage\d+)_")
+HEAD = re.compile(r"(head)_(?:class1?|box1?)_")  # of a detector, at its first map
 WORDS = {"BatchNormalization": "batch norm", "LayerNormalization": "layer norm", "Add": "sum"}
 
 
@@ -29,6 +30,9 @@ def draw(name: str) -> str:
 
 
 def _chosen(model) -> tuple[str, list]:
+    head = [layer for layer in model.layers if HEAD.match(layer.name)]
+    if head:
+        return "head", head
     for pattern in (BLOCK, STAGE):
         groups: dict[str, list] = {}
         for layer in model.layers:

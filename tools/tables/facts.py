@@ -45,8 +45,8 @@ def of(name: str) -> dict:
         "classes": app.classes,
         "params": sum(math.prod(v.shape) for v in model.trainable_variables),
         "macs": count_macs(model),
-        "flavors": list(app.flavors),
-        "arguments": dict(app.arguments),
+        "flavors": list(app.flavor_names),
+        "arguments": app.spec.arguments,
         "levels": {str(level): name for level, name in level_layers(model, app.stages).items()},
         "references": [
             {"name": r.name, "flavor": r.flavor, "arguments": dict(r.arguments)}
@@ -90,7 +90,7 @@ def stub() -> str:
     for family, names in FAMILIES.items():
         lines.append(f"from kapps.applications import {family} as {family}")
         lines += [f"from kapps.applications.{family} import {name} as {name}" for name in names]
-    for name in ("FAMILIES", "facts", "find_application", "get", "list_models"):
+    for name in ("FAMILIES", "facts", "find_application", "get", "list_models", "task_of"):
         lines.append(f"from kapps.applications._registry import {name} as {name}")
     return "\n".join(lines) + "\n"
 

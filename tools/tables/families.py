@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import kapps
 from kapps.weights.checkpoint import Checkpoint
 from tools.tables import facts, models
 
@@ -78,6 +79,8 @@ def _call(row: dict, own: list[Checkpoint]) -> str:
         call, remark = f"{name}()", f"weights={first.tag!r}"
     else:
         call, remark = f"{name}(include_top=False)", f"weights={first.tag!r}, without a classifier"
+    if kapps.applications.task_of(name) != "classification":
+        return _dense_call(row, first)
     levels = ", ".join(row["levels"])
     comma = "," if len(row["levels"]) == 1 else ""
     weights = "" if first else ", weights=None"
@@ -85,6 +88,20 @@ def _call(row: dict, own: list[Checkpoint]) -> str:
         "```python\nimport kapps\n\n"
         f"model = kapps.applications.{call}  # {remark.replace(chr(39), chr(34))}\n"
         f"pyramid = kapps.applications.{name}.features(levels=({levels}{comma}){weights})\n```\n"
+    )
+
+
+def _dense_call(row: dict, first: Checkpoint | None) -> str:
+    """How to call a detector or segmenter and what to do with its answer."""
+    weights = f"()  # weights={first.tag!r}".replace("'", '"') if first else "(classes=3)"
+    answer = {
+        "detection": "found = kapps.detections(model, images)  # boxes, scores, classes of each",
+        "segmentation": "maps = model.predict(images)  # (batch, height, width, classes)",
+    }
+    return (
+        "```python\nimport kapps\n\n"
+        f"model = kapps.applications.{row['name']}{weights}\n"
+        f"{answer[kapps.applications.task_of(row['name'])]}\n```\n"
     )
 
 

@@ -17,35 +17,46 @@ from kapps.weights.dialects._dialect import KAPPS, SIDE, Dialect, Target
 __all__ = ["KAPPS", "SIDE", "Dialect", "Target", "detect", "dialects_of", "find"]
 
 
-def dialects_of(family: str) -> tuple[Dialect, ...]:
-    """The dialects of a family, ours last; a family without published weights has ours alone."""
+def dialects_of(family: str, body: str | None = None) -> tuple[Dialect, ...]:
+    """The dialects of a family, ours last; a family without published weights has ours alone.
+
+    Args:
+        body: family of the network that this one stands on, where there is one. A dialect that
+            names its tensors as another dialect of that family's is left out where it has none.
+    """
     module = f"{__name__}.{family}"
     own = import_module(module).DIALECTS if find_spec(module) else ()
+    if body is not None:
+        below = {dialect.name: dialect for dialect in dialects_of(body)}
+        own = tuple(d.on(below[d.body]) if d.body else d for d in own if d.body in {*below, None})
     return (*own, KAPPS)
 
 
-def find(family: str, name: str) -> Dialect:
+def find(family: str, name: str, body: str | None = None) -> Dialect:
     """The dialect of that name."""
-    return next(dialect for dialect in dialects_of(family) if dialect.name == name)
+    return next(dialect for dialect in dialects_of(family, body) if dialect.name == name)
 
 
-def detect(family: str, names: list[str], layers: set[str], source: str) -> Dialect:
+def detect(
+    family: str, names: list[str], layers: set[str], source: str, body: str | None = None
+) -> Dialect:
     """The dialect in which every name has a meaning.
 
     Args:
         names: tensors of the file. layers: of the model. source: what the error calls the file.
+        body: family of the backbone, where that is an application of its own.
 
     Raises:
         WeightsError: no dialect knows all the names; the sentence shows one of them.
     """
     closest, unknown = None, list(names)
-    for dialect in dialects_of(family):
+    for dialect in dialects_of(family, body):
         missed = [name for name in names if not dialect.knows(name, layers)]
         if not missed:
             return dialect
         if len(missed) < len(unknown):
             closest, unknown = dialect, missed
-    known = ", ".join(dialect.name for dialect in dialects_of(family))
+    known = ", ".join(dialect.name for dialect in dialects_of(family, body))
     near = f" (closest: {closest.name})" if closest else ""
     raise WeightsError(
         f"{source} does not belong to {family}: the tensor {unknown[0]!r} is in none of its "

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -69,6 +69,9 @@ class Dialect:
         orders: for sources that only number their layers: {"conv": regular expression} makes
             "{0:conv}" the n-th of our layers that match, counted from zero, or rather its first
             group. "block" is always there.
+        body: of a network on top of another one: the dialect of that one's family.
+        renames: (regular expression, template) for the beginnings of names, the first that fits:
+            what stands before the names of the body goes away.
     """
 
     name: str
@@ -79,6 +82,19 @@ class Dialect:
     prepare: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
     check: Callable[[dict[str, np.ndarray], Normalization], None] | None = None
     orders: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    renames: tuple[tuple[str, str], ...] = ()
+
+    def on(self, body: "Dialect") -> "Dialect":
+        """This dialect with that of the body, whose names follow the beginnings in `renames`."""
+        return replace(
+            self,
+            rows=(*self.rows, *body.rows),
+            ignore=(*self.ignore, *body.ignore),
+            bgr=body.bgr,
+            prepare=_one_after_the_other(self.prepare, body.prepare),
+            orders={**body.orders, **self.orders},
+        )
 
     @cached_property
     def _separator(self) -> str:
@@ -92,6 +108,7 @@ class Dialect:
         """Whether a name of the file means something in this dialect."""
         if self is KAPPS:
             return self._ignored(name) or name.rpartition("/")[0] in layers
+        name = self._renamed(name)
         return self._ignored(name) or self._row(name) is not None
 
     def translate(
@@ -110,6 +127,7 @@ class Dialect:
         patterns = {"block": BLOCK, **self.orders}
         orders = {kind: _in_order(pattern, targets) for kind, pattern in patterns.items()}
         translated = {}
+        arrays = {self._renamed(name): array for name, array in arrays.items()}
         for name, array in (self.prepare(arrays) if self.prepare else arrays).items():
             if self._ignored(name) and not self._has_place(name, targets, orders):
                 continue
@@ -123,6 +141,12 @@ class Dialect:
                 array = self._kernel(array, kind, shape)
             translated[target] = array
         return translated
+
+    def _renamed(self, name: str) -> str:
+        for pattern, template in self.renames:
+            if match := re.match(pattern, name):
+                return template.format(*_groups(match, {})) + name[match.end() :]
+        return name
 
     def _ignored(self, name: str) -> bool:
         if self.layout == "torch" and name.endswith("num_batches_tracked"):
@@ -152,13 +176,7 @@ class Dialect:
                 name = f"{layer}/{known[int(variable)]}"
             return name, None
         match, template, transform = self._row(name)
-        groups = []
-        for text in match.groups(default=""):
-            group = _Group(text) if text.isdigit() else _Letter(text)
-            if isinstance(group, _Group):
-                group.orders = orders
-            groups.append(group)
-        target = template.format(*groups)
+        target = template.format(*_groups(match, orders))
         if "/" in template:
             return target, transform
         leaf = name.rpartition(self._separator)[2]
@@ -186,6 +204,23 @@ class Dialect:
         if kind == "conv" and array.ndim == 2:
             array = array.reshape(1, 1, *array.shape)
         return array
+
+
+def _groups(match: re.Match, orders: dict[str, list[str]]) -> list[str | int]:
+    """The groups of a match, whose formats make our names of them."""
+    groups = []
+    for text in match.groups(default=""):
+        group = _Group(text) if text.isdigit() else _Letter(text)
+        if isinstance(group, _Group):
+            group.orders = orders
+        groups.append(group)
+    return groups
+
+
+def _one_after_the_other(first: Callable | None, second: Callable | None) -> Callable | None:
+    if first and second:
+        return lambda arrays: second(first(arrays))
+    return first or second
 
 
 def _in_order(pattern: str, names: Collection[str]) -> list[str]:

@@ -1,0 +1,250 @@
+"""DenseApplication: a detector or segmenter, a neck and a head on another application."""
+
+import dataclasses
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from kapps.applications import _dense_graph, _graph, _loading, _registry
+from kapps.applications._application import Flavor, Reference, Spec, documented_tags
+from kapps.applications._calling import Called
+from kapps.layers import PREPROCESSING
+from kapps.weights import catalog
+
+COMMON = {  # the arguments of every one, with the defaults that do not vary
+    "weights": None,
+    "backbone_weights": None,
+    "input_tensor": None,
+    "input_shape": None,
+    "classes": 91,
+    "name": None,
+    "include_preprocessing": True,
+    "flavor": None,
+}
+
+ARGUMENTS = {  # what the arguments of families mean, for their documentation
+    "backbone": "any application with the feature maps that are needed here, by its name",
+    "size": "height and width of the input in pixels, where input_shape says nothing",
+    "background": "whether `classes` counts what is nothing as class 0, as torchvision does; None: "
+    "as published for the published number of classes, otherwise not",
+    "reduced_tail": "half the filters in the last stage of the backbone (table 6 of MobileNetV3), "
+    "which pretrained backbones do not have",
+    "classifier_activation": "of the classifier; None for logits",
+    "aux": "whether the classifier on the side, which only helps training, is a further output",
+    "output_stride": "of the backbone's last map: what later stages would halve, they dilate",
+}
+
+OUTPUTS = {
+    "detection": '{"boxes": (batch, anchors, 4), "scores": (batch, anchors, classes)}, float32; '
+    "boxes are\n    (left, top, right, bottom) in pixels of the input, scores are probabilities. "
+    "`kapps.detections`\n    makes detections of them",
+    "segmentation": "(batch, height, width, classes) at the size of the input, float32",
+}
+
+DOC = """{signature}
+
+{summary}
+
+Args:
+    weights: {weights}; or a path to a file of weights,
+        "hf://owner/name" for a repository of the Hugging Face hub, or None (random).
+    backbone_weights: of {backbone} alone: one of its tags, such as "imagenet", or a file.
+    input_tensor: a Keras tensor to build on, in place of a new input.
+    input_shape: (height, width, channels) in the data format of Keras, height and width static;
+        {size}x{size}x3 by default.
+    classes: what can be found; other than the checkpoint's makes a new classifier.
+    name: of the model.
+    include_preprocessing: True normalises RGB in [0, 255] inside the model as the flavor was
+        trained; False gives the bare network; one of {preprocessings} says it explicitly.
+    flavor: {flavors}: whose conventions (padding, epsilon, preprocessing) to follow.{arguments}
+
+Returns:
+    A functional keras.Model. Input: RGB images in [0, 255], uint8 or float. Output:
+    {outputs}.
+    `model.load_report` says what was loaded.
+
+Raises:
+    ValueError: an argument has no meaning or no effect here, or the weights do not fit.
+    kapps.errors.KappsError: the weights are missing, damaged, or could not be fetched.
+"""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DenseApplication(Called):
+    """A backbone of this package, a neck, a head, and their published weights.
+
+    Attributes:
+        name: as users call it.
+        task: "detection" or "segmentation".
+        head: `head(maps, nn, *, ...) -> outputs`, neck and head in one: a dictionary of boxes and
+            scores (see `kapps.layers.detector_outputs`), or a map of classes. Of these keywords it
+            gets those it takes: `classes`, `published` (classes of the published network),
+            `image_size` (height, width), those of `config` and those of `arguments`. Its layers
+            begin with "neck_" and "head_"; those whose filters depend on the classes end in
+            "predictions".
+        backbone: the name of an application; of the default one, where users may choose.
+        levels: the maps that `head` gets, see `kapps.applications._dense_graph.tap`.
+        size, min_size: default and smallest height and width in pixels.
+        flavors: the conventions by name, the default one first; those of the backbone where empty.
+        backbone_flavors: flavor -> the backbone's, where they are called differently.
+        backbone_arguments: that the backbone is called with. `adapt`: `adapt(application, *, ...)`
+            gives a changed backbone, where no argument of it would do; it takes keywords as `head`.
+        any_backbone: whether the user may choose `backbone` and `size`.
+        config: fixed arguments of the head. `arguments`: those that users may set, with defaults.
+        aliases: what a reference calls an argument -> its name here.
+        activation: of the blocks of neck and head. `blocks`: further fields of `Blocks`.
+        references: the same network elsewhere.
+        classes: of its own head.
+        resize, crop_pct, interpolation: how a photo becomes the input, as of `kapps.data.Transform`
+            with `resize` as its crop_mode.
+        defaults: what `bind` changed of the signature.
+    """
+
+    name: str
+    task: str
+    head: Callable
+    backbone: str
+    levels: tuple[int | str, ...]
+    size: int
+    flavors: Mapping[str, Flavor] = field(default_factory=dict)
+    backbone_flavors: Mapping[str, str] = field(default_factory=dict)
+    backbone_arguments: Mapping[str, Any] = field(default_factory=dict)
+    adapt: Callable | None = None
+    any_backbone: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    activation: str = "relu"
+    blocks: Mapping[str, Any] = field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
+    min_size: int = 32
+    channels: int = 3
+    classes: int = 91
+    resize: str = "squash"
+    crop_pct: float = 1.0
+    interpolation: str = "bilinear"
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    # What `_graph` and `_loading` ask of every application.
+    tokens = None
+    fixed_size = False
+    top_layers = ()
+    stages = {}
+
+    def __post_init__(self):
+        """Look like a function: name, module, signature and documentation."""
+        tags = catalog.tags(self.name)
+        own = {
+            "classes": self.classes,
+            "flavor": next(iter(self.flavors), None),
+            "weights": tags[0] if tags else None,
+        }
+        chosen = {"backbone": self.backbone, "size": self.size} if self.any_backbone else {}
+        signature = self._dress(COMMON | own | chosen | dict(self.arguments))
+        object.__setattr__(self, "__doc__", _document(self, signature))
+
+    def __call__(self, *args, **kwargs) -> keras.Model:
+        a = self._bound(args, kwargs)
+        app, a = self.resolved(a)
+        checkpoint = _loading.find_checkpoint(app, a) if a["weights"] is not None else None
+        model = _dense_graph.build(app, a)
+        if checkpoint is not None:
+            body = _registry.get(app.backbone)
+            model.load_report = _loading.load(app, model, checkpoint, a, body=body.family)
+        return model
+
+    def resolved(self, a: dict[str, Any]) -> tuple["DenseApplication", dict[str, Any]]:
+        """The application with the backbone, size and flavors that arguments choose, and those.
+
+        Raises:
+            ValueError: no such backbone, or one of another task.
+        """
+        body = _dense_graph.backbone_of(self, a)
+        app = dataclasses.replace(
+            self,
+            backbone=body.name,
+            size=a.get("size", self.size),
+            flavors=self.flavors or body.flavors,
+        )
+        flavor = a["flavor"] or next(iter(app.flavors))
+        # What `_graph` and `_loading` know of an application: the head is always there.
+        whole = {"include_top": True, "classifier_activation": "softmax"}
+        return app, whole | a | {"flavor": flavor}
+
+    @property
+    def backbone_tag(self) -> str | None:
+        """The published weights that its backbone starts from by default, or None."""
+        app, a = self.resolved(self._bound((), {}))
+        body = _registry.get(app.backbone)
+        flavor = _dense_graph.backbone_flavor(app, a)
+        arguments = dict(body.arguments) | dict(app.backbone_arguments)
+        return catalog.default(body.name, flavor, arguments)
+
+    @property
+    def spec(self) -> Spec:
+        """What machines need to know about this application with its default arguments."""
+        app, a = self.resolved({k: p.default for k, p in self.__signature__.parameters.items()})
+        mean, std = _graph.preprocessing_of(app, a).for_channels(app.channels)
+        arguments = {name: a[name] for name in self.own_arguments}
+        references = {}
+        for row in self.references:
+            library, _, name = row.name.partition("/")
+            own = arguments | {k: v for k, v in row.arguments if k in arguments}
+            if row.flavor == a["flavor"] and own == arguments:
+                references.setdefault(library, name)
+        return Spec(
+            application=self.name,
+            family=self.family,
+            flavor=a["flavor"],
+            arguments=arguments,
+            size=app.size,
+            channels=self.channels,
+            classes=a["classes"],
+            crop_pct=self.crop_pct,
+            interpolation=self.interpolation,
+            mean=mean,
+            std=std,
+            references=references,
+            task=self.task,
+            crop_mode=self.resize,
+        )
+
+    @property
+    def flavor_names(self) -> tuple[str, ...]:
+        """The flavors that it exists in, the default one first."""
+        return tuple(self.resolved(self._bound((), {}))[0].flavors)
+
+    @property
+    def own_arguments(self) -> dict[str, Any]:
+        """The arguments that not every dense application has, with their defaults."""
+        chosen = {"backbone": self.backbone, "size": self.size} if self.any_backbone else {}
+        return chosen | dict(self.arguments)
+
+    def _check(self, a: dict[str, Any], given: dict[str, Any]) -> None:
+        _dense_graph.check(self, a, given)
+
+    def _home(self) -> str:
+        return self.head.__module__
+
+
+def _document(app: DenseApplication, signature: inspect.Signature) -> str:
+    summary = inspect.getdoc(sys.modules[app.__module__]) or app.name
+    arguments = "".join(
+        f"\n    {name}: {ARGUMENTS[name]}; {value!r} by default."
+        for name, value in app.own_arguments.items()
+    )
+    return DOC.format(
+        signature=f"{app.name}{signature}".replace(" -> keras.src.models.model.Model", ""),
+        summary=summary,
+        weights=documented_tags(app.name),
+        backbone="the backbone" if app.any_backbone else app.backbone,
+        size=app.size,
+        preprocessings=", ".join(map(repr, PREPROCESSING)),
+        flavors=" or ".join(map(repr, app.flavors)) or "one of the backbone's, None for its first",
+        arguments=arguments,
+        outputs=OUTPUTS[app.task],
+    )

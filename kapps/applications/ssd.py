@@ -1,0 +1,127 @@
+"""SSD: Single Shot MultiBox Detector (Liu et al., 2016, arXiv:1512.02325), and SSDLite.
+
+SSDLite (MobileNetV2, Sandler et al., 2018, arXiv:1801.04381, section 6.2) has depthwise and 1x1
+convolutions in place of the full ones, for phones.
+"""
+
+from dataclasses import replace
+
+from kapps.applications._application import Application, Flavor, reference
+from kapps.applications._dense import DenseApplication
+from kapps.applications.mobilenet_v3 import LARGE
+from kapps.detection import anchors as layouts
+from kapps.detection.coders import DeltaCoder
+from kapps.layers import Blocks, detector_outputs
+
+# Figure 2 and section 3.1 of the paper: smooth L1 and softmax, three negatives for each positive.
+OBJECTIVE = {"name": "ssd", "iou": 0.5, "negatives": 3}
+CODER = DeltaCoder(weights=(10.0, 10.0, 5.0, 5.0))
+EXTRA = (512, 256, 256, 128)  # filters of the maps that SSDLite adds
+
+
+def ssdlite(
+    maps,
+    nn: Blocks,
+    *,
+    classes: int,
+    published: int,
+    background: bool | None,
+    image_size: tuple[int, int],
+    anchors: layouts.DefaultBoxes = layouts.SSDLITE320,
+):
+    """Four more maps, each half as large as the one before, and two predictions for each map."""
+    maps = list(maps)
+    for extra, filters in enumerate(EXTRA, 1):
+        maps.append(_extra(maps[-1], nn, filters, name=f"neck_extra{extra}"))
+    counted = how_background_counts(background, classes, published)
+    columns = classes + (counted == "apart")
+    class_maps, box_maps = [], []
+    for level, (x, forms) in enumerate(zip(maps, anchors.forms, strict=True), 1):
+        for found, kind, filters in (
+            (class_maps, f"head_class{level}", (columns, "predictions")),
+            (box_maps, f"head_box{level}", (4, "regression")),
+        ):
+            y = nn.depthwise_norm_act(x, 3, name=f"{kind}_depthwise")
+            found.append(nn.conv(y, forms * filters[0], name=f"{kind}_{filters[1]}"))
+    return detector_outputs(
+        nn,
+        class_maps,
+        box_maps,
+        columns=columns,
+        anchors=anchors,
+        coder=CODER,
+        image_size=image_size,
+        objective=OBJECTIVE,
+        activation="softmax",
+        background=counted,
+    )
+
+
+def _extra(x, nn: Blocks, filters: int, *, name: str):
+    x = nn.conv_norm_act(x, filters // 2, name=f"{name}_reduce")
+    x = nn.depthwise_norm_act(x, 3, strides=2, name=f"{name}_depthwise")
+    return nn.conv_norm_act(x, filters, name=f"{name}_project")
+
+
+def how_background_counts(background: bool | None, classes: int, published: int) -> str:
+    """The argument `background` in the words of `kapps.layers.DecodeBoxes`.
+
+    Raises:
+        ValueError: there is no class beside the background.
+    """
+    counted = classes == published if background is None else background
+    if counted and classes == 1:
+        raise ValueError(
+            "classes=1 with background=True leaves nothing to find; count things alone, or add one"
+        )
+    return "counted" if counted else "apart"
+
+
+def _reduced(app: Application, *, reduced_tail: bool) -> Application:
+    """MobileNetV3 with half the filters in its last stage."""
+    if not reduced_tail:
+        return app
+    *others, (filters, *last) = LARGE
+    return replace(app, config={**app.config, "stages": (*others, (filters // 2, *last))})
+
+
+def _ssdlite(name: str, backbone: str, **fields) -> DenseApplication:
+    arguments = {"background": None, **fields.pop("arguments", {})}
+    return DenseApplication(
+        name,
+        "detection",
+        ssdlite,
+        backbone,
+        levels=("expand5", "last"),
+        size=320,
+        arguments=arguments,
+        activation="relu6",
+        blocks={"kernel_initializer": "normal_0.03"},
+        **fields,
+    )
+
+
+SSDLite = _ssdlite("SSDLite", "MobileNetV2", any_backbone=True)
+SSDLite320MobileNetV2 = _ssdlite("SSDLite320MobileNetV2", "MobileNetV2")
+SSDLite320MobileNetV3Large = _ssdlite(
+    "SSDLite320MobileNetV3Large",
+    "MobileNetV3Large",
+    flavors={
+        "torch": Flavor("tensorflow", padding="symmetric", norm_epsilon=1e-3, norm_momentum=0.97),
+        "keras": Flavor("tensorflow", norm_epsilon=1e-3, norm_momentum=0.97),
+    },
+    backbone_flavors={"torch": "torchvision"},
+    adapt=_reduced,
+    arguments={"reduced_tail": True},
+    references=(reference("torchvision/ssdlite320_mobilenet_v3_large", "torch"),),
+)
+SSDLite320MobileNetV4ConvSmall = _ssdlite("SSDLite320MobileNetV4ConvSmall", "MobileNetV4ConvSmall")
+SSDLite320EfficientNetLite0 = _ssdlite("SSDLite320EfficientNetLite0", "EfficientNetLite0")
+
+__all__ = [
+    "SSDLite",
+    "SSDLite320EfficientNetLite0",
+    "SSDLite320MobileNetV2",
+    "SSDLite320MobileNetV3Large",
+    "SSDLite320MobileNetV4ConvSmall",
+]

@@ -1,0 +1,196 @@
+"""The end of a one-stage detector: predictions of all levels in rows, decoded boxes and scores.
+
+Names are what tasks, export and suppression look for: the layers `class_logits`, `box_regression`
+and, where a network has it, `centerness` hold the raw predictions; `boxes` and `scores` the answer.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from kapps.detection import anchors as layouts
+from kapps.detection import coders
+from kapps.layers.blocks import CHANNELS_LAST, Blocks
+
+_register = keras.saving.register_keras_serializable(package="kapps")
+BACKGROUNDS = (None, "counted", "apart")
+
+
+@_register
+class DecodeBoxes(keras.layers.Layer):
+    """Codes of all anchors -> boxes (left, top, right, bottom) in pixels of the input, float32.
+
+    Its configuration is what a saved detector knows of itself: where its anchors lie, how boxes are
+    coded, and by which objective it is trained.
+
+    Args:
+        anchors: a layout of `kapps.detection.anchors`, or its configuration.
+        coder: of `kapps.detection.coders`, or its configuration.
+        grids: (rows, columns) of the map of each level.
+        image_size: (height, width) of the input in pixels.
+        objective: {"name": "ssd", ...}: which of `kapps.tasks` and the numbers of its paper.
+        background: how the columns of `class_logits` count what is nothing: None, not at all;
+            "counted", column 0 is the first of `classes`, as torchvision's 91 of COCO; "apart",
+            column 0 comes before the classes, and `scores` has no such column.
+        clip: whether boxes end at the edges of the input.
+
+    Raises:
+        ValueError: the maps do not fit the anchors, or an unknown `background`.
+    """
+
+    def __init__(
+        self,
+        anchors,
+        coder,
+        grids: Sequence[tuple[int, int]],
+        image_size: tuple[int, int],
+        objective: dict[str, Any],
+        background: str | None = None,
+        clip: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        if background not in BACKGROUNDS:
+            known = ", ".join(map(repr, BACKGROUNDS))
+            raise ValueError(f"background={background!r}: expected one of {known}")
+        self.layout = _restored(layouts, anchors)
+        self.coder = _restored(coders, coder)
+        self.grids = tuple(map(tuple, grids))
+        self.image_size = tuple(image_size)
+        self.objective = dict(objective)
+        self.background = background
+        self.clip = clip
+        self.anchors = self.layout.lay(self.image_size, self.grids)
+
+    @property
+    def class_offset(self) -> int:
+        """The column of `class_logits` that is class 0 of `scores`."""
+        return int(self.background == "apart")
+
+    def call(self, codes):
+        boxes = self.coder.decode(codes, ops.convert_to_tensor(self.anchors.boxes, "float32"))
+        if not self.clip:
+            return boxes
+        height, width = self.image_size
+        return ops.clip(boxes, 0.0, ops.convert_to_tensor([width, height] * 2, "float32"))
+
+    def compute_output_spec(self, codes):
+        return keras.KerasTensor((codes.shape[0], len(self.anchors.boxes), 4), "float32")
+
+    def get_config(self):
+        return super().get_config() | {
+            "anchors": _stored(self.layout),
+            "coder": _stored(self.coder),
+            "grids": self.grids,
+            "image_size": self.image_size,
+            "objective": self.objective,
+            "background": self.background,
+            "clip": self.clip,
+        }
+
+
+@_register
+class ClassScores(keras.layers.Layer):
+    """Logits of all anchors -> probabilities, float32.
+
+    Args:
+        activation: "softmax" or "sigmoid".
+        background: as of `DecodeBoxes`; "apart" leaves the first column out.
+
+    With two inputs the second is the logit of how well a box is centred or fits at all, and the
+    score is the geometric mean of the two probabilities (torchvision's FCOS).
+    """
+
+    def __init__(self, activation: str, background: str | None = None, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        if activation not in ("softmax", "sigmoid"):
+            raise ValueError(f"activation={activation!r}: expected 'softmax' or 'sigmoid'")
+        self.activation, self.background = activation, background
+
+    def call(self, inputs):
+        logits, *others = inputs if isinstance(inputs, list | tuple) else [inputs]
+        scores = ops.softmax(logits, -1) if self.activation == "softmax" else ops.sigmoid(logits)
+        scores = scores[..., 1:] if self.background == "apart" else scores
+        for other in others:
+            scores = ops.sqrt(scores * ops.sigmoid(other))
+        return scores
+
+    def compute_output_spec(self, inputs):
+        logits = inputs[0] if isinstance(inputs, list | tuple) else inputs
+        *rows, columns = logits.shape
+        return keras.KerasTensor((*rows, columns - (self.background == "apart")), "float32")
+
+    def get_config(self):
+        return super().get_config() | {
+            "activation": self.activation,
+            "background": self.background,
+        }
+
+
+def in_rows(maps: Sequence, nn: Blocks, columns: int, *, name: str):
+    """The layer `name`: maps (batch, rows, columns, forms * n) as (batch, anchors, n), float32."""
+    rows = []
+    for level, x in enumerate(maps, 1):
+        if nn.data_format != CHANNELS_LAST:
+            x = keras.layers.Permute((2, 3, 1), name=f"{name}{level}_to_last")(x)
+        one = name if len(maps) == 1 else f"{name}{level}"
+        dtype = "float32" if len(maps) == 1 else None
+        rows.append(keras.layers.Reshape((-1, columns), dtype=dtype, name=one)(x))
+    if len(rows) == 1:
+        return rows[0]
+    return keras.layers.Concatenate(axis=1, dtype="float32", name=name)(rows)
+
+
+def detector_outputs(
+    nn: Blocks,
+    class_maps: Sequence,
+    box_maps: Sequence,
+    *,
+    columns: int,
+    anchors,
+    coder,
+    image_size: tuple[int, int],
+    objective: dict[str, Any],
+    activation: str = "sigmoid",
+    background: str | None = None,
+    centerness_maps: Sequence = (),
+) -> dict[str, Any]:
+    """From the predictions of each level to {"boxes", "scores"}.
+
+    Args:
+        class_maps, box_maps: one map a level, of (forms * columns) and (forms * 4) channels, all
+            numbers of a form side by side.
+        columns: of the logits, the background's among them.
+        anchors, coder, image_size, objective, background: as of `DecodeBoxes`.
+        activation: of the logits.
+        centerness_maps: one map a level, of one channel a form, or none.
+    """
+    first = 1 if nn.data_format == CHANNELS_LAST else 2
+    grids = [tuple(x.shape[first : first + 2]) for x in box_maps]
+    logits = in_rows(class_maps, nn, columns, name="class_logits")
+    codes = in_rows(box_maps, nn, 4, name="box_regression")
+    decode = DecodeBoxes(anchors, coder, grids, image_size, objective, background, name="boxes")
+    if centerness_maps:
+        logits = [logits, in_rows(centerness_maps, nn, 1, name="centerness")]
+    scores = ClassScores(activation, background, name="scores")(logits)
+    return {"boxes": decode(codes), "scores": scores}
+
+
+def _stored(thing) -> dict[str, Any]:
+    """A layout or a coder as JSON-able values."""
+    return {"name": type(thing).__name__, **dataclasses.asdict(thing)}
+
+
+def _restored(module, thing):
+    """The inverse of `_stored`, whose tuples JSON has made lists; what is no dict as it is."""
+    if not isinstance(thing, dict):
+        return thing
+    values = dict(thing)
+    return getattr(module, values.pop("name"))(**{k: _tuples(v) for k, v in values.items()})
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
