@@ -11,11 +11,15 @@ from kapps.applications._dense import DenseApplication
 from kapps.applications.mobilenet_v3 import LARGE
 from kapps.detection import anchors as layouts
 from kapps.detection.coders import DeltaCoder
+from kapps.detection.suppression import Suppression
 from kapps.layers import Blocks, detector_outputs
 
 # Figure 2 and section 3.1 of the paper: smooth L1 and softmax, three negatives for each positive.
 OBJECTIVE = {"name": "ssd", "iou": 0.5, "negatives": 3}
 CODER = DeltaCoder(weights=(10.0, 10.0, 5.0, 5.0))
+# torchvision's, of both of its networks.
+SUPPRESSION = Suppression(0.01, 0.45, 200, 400, "class")
+SUPPRESSION_LITE = Suppression(0.001, 0.55, 300, 300, "class")
 EXTRA = (512, 256, 256, 128)  # filters of the maps that SSDLite adds
 
 
@@ -54,6 +58,7 @@ def ssdlite(
         objective=OBJECTIVE,
         activation="softmax",
         background=counted,
+        suppression=SUPPRESSION_LITE,
     )
 
 

@@ -13,6 +13,7 @@ from keras import ops
 
 from kapps.detection import anchors as layouts
 from kapps.detection import coders
+from kapps.detection import suppression as rules
 from kapps.layers.blocks import CHANNELS_LAST, Blocks
 
 _register = keras.saving.register_keras_serializable(package="kapps")
@@ -35,6 +36,7 @@ class DecodeBoxes(keras.layers.Layer):
         background: how the columns of `class_logits` count what is nothing: None, not at all;
             "counted", column 0 is the first of `classes`, as torchvision's 91 of COCO; "apart",
             column 0 comes before the classes, and `scores` has no such column.
+        suppression: the published rule by which boxes become detections, or its configuration.
         clip: whether boxes end at the edges of the input.
 
     Raises:
@@ -49,6 +51,7 @@ class DecodeBoxes(keras.layers.Layer):
         image_size: tuple[int, int],
         objective: dict[str, Any],
         background: str | None = None,
+        suppression=None,
         clip: bool = True,
         **kwargs,
     ):
@@ -62,6 +65,7 @@ class DecodeBoxes(keras.layers.Layer):
         self.image_size = tuple(image_size)
         self.objective = dict(objective)
         self.background = background
+        self.suppression = _restored(rules, suppression or rules.Suppression())
         self.clip = clip
         self.anchors = self.layout.lay(self.image_size, self.grids)
 
@@ -88,6 +92,7 @@ class DecodeBoxes(keras.layers.Layer):
             "image_size": self.image_size,
             "objective": self.objective,
             "background": self.background,
+            "suppression": _stored(self.suppression),
             "clip": self.clip,
         }
 
@@ -156,6 +161,7 @@ def detector_outputs(
     objective: dict[str, Any],
     activation: str = "sigmoid",
     background: str | None = None,
+    suppression: rules.Suppression | None = None,
     centerness_maps: Sequence = (),
 ) -> dict[str, Any]:
     """From the predictions of each level to {"boxes", "scores"}.
@@ -164,7 +170,7 @@ def detector_outputs(
         class_maps, box_maps: one map a level, of (forms * columns) and (forms * 4) channels, all
             numbers of a form side by side.
         columns: of the logits, the background's among them.
-        anchors, coder, image_size, objective, background: as of `DecodeBoxes`.
+        anchors, coder, image_size, objective, background, suppression: as of `DecodeBoxes`.
         activation: of the logits.
         centerness_maps: one map a level, of one channel a form, or none.
     """
@@ -172,7 +178,9 @@ def detector_outputs(
     grids = [tuple(x.shape[first : first + 2]) for x in box_maps]
     logits = in_rows(class_maps, nn, columns, name="class_logits")
     codes = in_rows(box_maps, nn, 4, name="box_regression")
-    decode = DecodeBoxes(anchors, coder, grids, image_size, objective, background, name="boxes")
+    decode = DecodeBoxes(
+        anchors, coder, grids, image_size, objective, background, suppression, name="boxes"
+    )
     if centerness_maps:
         logits = [logits, in_rows(centerness_maps, nn, 1, name="centerness")]
     scores = ClassScores(activation, background, name="scores")(logits)

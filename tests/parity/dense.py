@@ -1,0 +1,87 @@
+"""Goldens of detectors and segmenters: which there are, and how far a model is from one."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import kapps
+from kapps.applications import _loading
+from kapps.layers import Network, NonMaxSuppression
+from kapps.weights import dialects, port
+from tests.parity.fill import fill, golden_input
+
+FOLDER = Path(__file__).parent / "golden_dense"
+RAW = ("class_logits", "box_regression", "centerness")
+
+
+def names() -> list[str]:
+    """Goldens in this repository, such as "ssd300_vgg16"."""
+    return sorted(path.stem for path in FOLDER.glob("*.npz"))
+
+
+def arrays_of(facts: dict) -> dict[str, np.ndarray]:
+    """The checkpoint of a golden, as the reference would have saved it."""
+    return {
+        name: fill(name, shape, facts["salt"], facts["norm_scale"])
+        for name, shape in facts["tensors"]
+    }
+
+
+def read(name: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Facts and answers of a golden."""
+    with np.load(FOLDER / f"{name}.npz") as golden:
+        answers = {key: golden[key] for key in golden.files}
+    return json.loads(str(answers.pop("facts"))), answers
+
+
+def loaded(name: str, **arguments) -> keras.Model:
+    """Our network with the golden's checkpoint, which must have a place for each parameter."""
+    facts, _ = read(name)
+    app = kapps.find_application(facts["reference"])
+    shape = (facts["size"], facts["size"], 3)
+    model = app(weights=None, input_shape=shape, **arguments)
+    arrays = arrays_of(facts)
+    targets = _loading.targets_of(model)
+    body = kapps.applications.get(app.backbone).family
+    dialect = dialects.detect(app.family, list(arrays), set(targets), name, body)
+    port.assign(model, dialect.translate(arrays, targets), source=name)
+    trained = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    assert trained == facts["parameters"], (trained, facts["parameters"])
+    return model
+
+
+def detector_errors(name: str) -> dict[str, float]:
+    """max |ours - reference| / max |reference| of raw outputs, boxes, scores and detections."""
+    facts, expected = read(name)
+    model = loaded(name)
+    parts = [key for key in RAW if key in expected]
+    outputs = {key: model.get_layer(key).output for key in parts}
+    ends = model.output
+    whole = Network(model.inputs, {**outputs, **ends, "found": suppressed(model)})
+    images = np.concatenate([golden_input(facts["size"], i) for i in (0, 1)])
+    ours = whole.predict(images, verbose=0, batch_size=1)
+    found = ours.pop("found")
+    count = expected["found_classes"].shape[1]
+    got = {key: value[:, :: facts["step"]] for key, value in ours.items()}
+    got |= {f"found_{key}": found[key][:, :count] for key in ("boxes", "scores", "classes")}
+    return {key: relative(got[key], expected[key]) for key in expected}
+
+
+def suppressed(model: keras.Model):
+    """Detections by the rule that the model carries."""
+    boxes = model.get_layer("boxes")
+    rule = boxes.suppression
+    layer = NonMaxSuppression(**vars(rule), levels=boxes.anchors.counts)
+    scores = model.output["scores"]
+    if boxes.background == "counted":  # torchvision looks for things alone
+        scores = scores[..., 1:]
+    found = layer({"boxes": model.output["boxes"], "scores": scores})
+    offset = int(boxes.background == "counted")
+    return {**found, "classes": found["classes"] + offset}
+
+
+def relative(ours: np.ndarray, reference: np.ndarray) -> float:
+    """The largest difference, as a share of the largest value."""
+    return float(np.abs(ours - reference).max() / np.abs(reference).max())

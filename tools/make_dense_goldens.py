@@ -1,0 +1,138 @@
+"""Reference outputs of torchvision's detectors and segmenters for deterministic checkpoints.
+
+    REFERENCE/bin/python -m tools.make_dense_goldens ssdlite320_mobilenet_v3_large retinanet_...@128
+
+REFERENCE is an environment of its own with torch and torchvision; kapps is not used. A name may say
+the size of the images. For each there will be NAME.npz in tests/parity/golden_dense: `facts` (JSON:
+tensor names and shapes, size, normalisation, parameters), and, computed in float64 for two images,
+`class_logits`, `box_regression`, perhaps `centerness`, `boxes` and `scores` of every `step`-th
+anchor, and the best detections of the whole (`found_boxes`, `found_scores`, `found_classes`); of a
+segmenter `logits` at every `step`-th row and column. Every value of the checkpoint comes from
+`tests.parity.fill`. `--norm-scale` as of `tools.make_goldens`.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tests.parity.fill import GOLDEN_SALT, fill, golden_input
+from tools.make_goldens import _declare_operators
+
+FOLDER = Path(__file__).parents[1] / "tests/parity/golden_dense"
+SIZES = {"ssdlite320_mobilenet_v3_large": 320, "ssd300_vgg16": 300}
+ROWS, FOUND = 150, 20  # anchors and detections of each image that are kept
+
+
+def write(name: str, size: int | None, norm_scale: float) -> None:
+    """The golden of one network."""
+    import torch
+    from torchvision import models
+
+    torch.manual_seed(0)
+    model = models.get_model(name, weights=None, weights_backbone=None).eval().double()
+    size = size or SIZES.get(name, 128)
+    tensors = []
+    with torch.no_grad():
+        for tensor, value in model.state_dict().items():
+            if not tensor.endswith("num_batches_tracked"):
+                value.copy_(torch.from_numpy(fill(tensor, value.shape, GOLDEN_SALT, norm_scale)))
+                tensors.append([tensor, list(value.shape)])
+        normalize = getattr(model, "transform", None)
+        mean = np.array(normalize.image_mean if normalize else (0.485, 0.456, 0.406))
+        std = np.array(normalize.image_std if normalize else (0.229, 0.224, 0.225))
+        images = np.concatenate([golden_input(size, 0), golden_input(size, 1)]).astype("float64")
+        x = torch.from_numpy(((images / 255 - mean) / std).transpose(0, 3, 1, 2).copy())
+        answers, step = _detector(model, x) if normalize else _segmenter(model, x)
+    facts = {
+        "reference": f"torchvision/{name}",
+        "size": size,
+        "step": step,
+        "salt": GOLDEN_SALT,
+        "norm_scale": norm_scale,
+        "mean": (255 * mean).tolist(),
+        "std": (255 * std).tolist(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "tensors": tensors,
+    }
+    FOLDER.mkdir(exist_ok=True)
+    np.savez_compressed(FOLDER / f"{name}.npz", facts=json.dumps(facts), **answers)
+    for key, value in answers.items():
+        print(f"{name} {key} {value.shape} {value.min():.4g} .. {value.max():.4g}")
+
+
+def _segmenter(model, x):
+    out = model(x)["out"].numpy().transpose(0, 2, 3, 1)
+    step = max(1, out.shape[1] // 8)
+    return {"logits": out[:, ::step, ::step].astype("float32")}, step
+
+
+def _detector(model, x):
+    import torch
+    from torchvision.models.detection.image_list import ImageList
+
+    sizes = [tuple(x.shape[2:])] * len(x)
+    maps = model.backbone(x)
+    maps = list(maps.values()) if isinstance(maps, dict) else [maps]
+    raw = model.head(maps)
+    anchors = model.anchor_generator(ImageList(x, sizes), maps)
+    boxes = torch.stack([_decoded(model, *pair) for pair in zip(raw["bbox_regression"], anchors)])
+    height, width = sizes[0]
+    boxes[..., 0::2] = boxes[..., 0::2].clamp(0, width)
+    boxes[..., 1::2] = boxes[..., 1::2].clamp(0, height)
+    found = _found(model, raw, anchors, sizes, maps)
+    step = max(1, boxes.shape[1] // ROWS)
+    rows = {
+        "class_logits": raw["cls_logits"],
+        "box_regression": raw["bbox_regression"],
+        "boxes": boxes,
+        "scores": _scores(model, raw),
+    }
+    if "bbox_ctrness" in raw:
+        rows["centerness"] = raw["bbox_ctrness"]
+    answers = {key: value[:, ::step].numpy().astype("float32") for key, value in rows.items()}
+    for key, theirs in (("boxes", "boxes"), ("scores", "scores"), ("classes", "labels")):
+        best = [one[theirs][:FOUND].numpy() for one in found]
+        answers[f"found_{key}"] = np.stack(best).astype("float32" if key != "classes" else "int32")
+    return answers, step
+
+
+def _decoded(model, codes, anchors):
+    coder = model.box_coder
+    return (getattr(coder, "decode_single", None) or coder.decode)(codes, anchors)
+
+
+def _scores(model, raw):
+    import torch
+
+    if "SSD" in type(model).__name__:
+        return torch.softmax(raw["cls_logits"], -1)
+    if "bbox_ctrness" in raw:
+        return torch.sqrt(torch.sigmoid(raw["cls_logits"]) * torch.sigmoid(raw["bbox_ctrness"]))
+    return torch.sigmoid(raw["cls_logits"])
+
+
+def _found(model, raw, anchors, sizes, maps):
+    """The reference's own detections."""
+    if "SSD" in type(model).__name__:
+        return model.postprocess_detections(raw, anchors, sizes)
+    forms = model.anchor_generator.num_anchors_per_location()[0]
+    counts = [m.shape[2] * m.shape[3] * forms for m in maps]
+    levels = {key: list(value.split(counts, dim=1)) for key, value in raw.items()}
+    return model.postprocess_detections(levels, [list(a.split(counts)) for a in anchors], sizes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="+")
+    parser.add_argument("--norm-scale", type=float, default=1.0)
+    options = parser.parse_args()
+    _declare_operators()
+    for name in options.names:
+        model, _, size = name.partition("@")
+        write(model, int(size) if size else None, options.norm_scale)
+
+
+if __name__ == "__main__":
+    main()
