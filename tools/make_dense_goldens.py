@@ -77,7 +77,8 @@ def _detector(model, x):
     maps = list(maps.values()) if isinstance(maps, dict) else [maps]
     raw = model.head(maps)
     anchors = model.anchor_generator(ImageList(x, sizes), maps)
-    boxes = torch.stack([_decoded(model, *pair) for pair in zip(raw["bbox_regression"], anchors)])
+    pairs = zip(raw["bbox_regression"], anchors, strict=True)
+    boxes = torch.stack([_decoded(model, codes, places) for codes, places in pairs])
     height, width = sizes[0]
     boxes[..., 0::2] = boxes[..., 0::2].clamp(0, width)
     boxes[..., 1::2] = boxes[..., 1::2].clamp(0, height)
