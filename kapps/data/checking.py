@@ -289,7 +289,7 @@ def _of_classes(
     table = np.zeros((len(names), len(parts)), np.int64)
     np.add.at(table, (facts.labels[good], facts.parts[good]), 1)
     whole = table.sum(axis=1)
-    empty = sorted({*_empty_folders(collection), *(names[i] for i in np.flatnonzero(whole == 0))})
+    empty = sorted({*empty_folders(collection), *(names[i] for i in np.flatnonzero(whole == 0))})
     if empty:
         add("empty_class", f"classes without a picture: {_some(empty)}", empty)
     if len(names) < 2:
@@ -323,7 +323,7 @@ def _of_classes(
     ]
 
 
-def _empty_folders(collection: Collection) -> list[str]:
+def empty_folders(collection: Collection) -> list[str]:
     """Class folders that hold no picture; listing leaves them out."""
     found = set()
     for folder in collection.folders.values():

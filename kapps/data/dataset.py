@@ -16,6 +16,7 @@ from kapps.data.marks import Array
 from kapps.data.packed import BUFFER
 from kapps.data.pipeline import PARALLEL_BATCHES, PREFETCH
 from kapps.data.reading import Reader
+from kapps.data.sources import Source
 from kapps.data.transforms import Transform
 from kapps.errors import DataError
 
@@ -102,6 +103,11 @@ class Dataset:
     @property
     def names(self) -> list[str]:
         return list(self._reader.source.names)
+
+    @property
+    def source(self) -> Source:
+        """The pictures as they are stored, those alone that can be read."""
+        return self._reader.source
 
     @property
     def sizes(self) -> np.ndarray | None:

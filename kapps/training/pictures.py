@@ -1,17 +1,19 @@
 """Data sets of `kapps.data` in the form that `engine.fit` takes, in the model's data format."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 
 from kapps import data
-from kapps.data import names, splits
+from kapps.data import checking, names, splits
 from kapps.data.sources import Collection
 from kapps.data.transforms import Transform
 from kapps.errors import DataError
 from kapps.tasks import Task
+from kapps.training import watching
 from kapps.training.options import Options
 from kapps.training.progress import say
 from kapps.training.replicas import Share
@@ -81,6 +83,19 @@ class Splits:
         """What `kapps.data` gives beside a picture."""
         return self.task.annotation if self.task else Task.annotation
 
+    @functools.cached_property
+    def found(self) -> Collection:
+        """What the setting `data` names, without the pictures in its parts."""
+        found = data.find(self.options.data, self.annotation)
+        return dataclasses.replace(found, parts=dict.fromkeys(found.parts))
+
+    def warnings(self, train: data.Dataset, validation: data.Dataset | None) -> list[str]:
+        """What is wrong with the pictures, see `watching.pictures`."""
+        # Folders of several labels or of numbers are no names of classes.
+        classes = self.annotation == "class"
+        empty = checking.empty_folders(self.found) if classes else []
+        return watching.pictures(empty, train, validation)
+
     def train(self) -> data.Dataset:
         """The images to train on, shuffled and augmented, in full batches.
 
@@ -109,10 +124,9 @@ class Splits:
         """The images to judge by; None where the settings want none or another process judges."""
         if not self.share.leads:
             return None
-        trained = data.find(self.options.data, self.annotation)
         if self.options.val is not None:
-            return self._separate(trained)
-        if not self.options.validation and "val" not in trained.parts:
+            return self._separate(self.found)
+        if not self.options.validation and "val" not in self.found.parts:
             return None
         return self._load("val")
 
@@ -121,9 +135,8 @@ class Splits:
         """Where the images of `validation` come from, for messages."""
         if self.options.val is not None:
             return self.options.val
-        found = data.find(self.options.data, self.annotation)
-        if "val" in found.parts:
-            return found.folders.get("val", f"the validation part of {found.uri}")
+        if "val" in self.found.parts:
+            return self.found.folders.get("val", f"the validation part of {self.found.uri}")
         return f"a share of {self.options.validation:g}" if self.options.validation else "nothing"
 
     def _separate(self, trained: Collection) -> data.Dataset:
