@@ -88,6 +88,8 @@ class Flavor:
         dropout, fixed_size: where they are not the application's.
         blocks: further fields of `kapps.layers.Blocks` that differ between flavors.
         config: arguments of the backbone and the top that differ between flavors.
+        dilates_strided: with an output stride, whether a kernel that no longer strides has gaps
+            itself, not only those after it.
     """
 
     preprocessing: str
@@ -100,6 +102,7 @@ class Flavor:
     fixed_size: bool | None = None
     blocks: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    dilates_strided: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,21 +222,29 @@ class Application(Called):
             model.load_report = _loading.load(self, model, checkpoint, a)
         return model
 
-    def features(self, *args, levels: tuple[int, ...] | None = None, **kwargs) -> keras.Model:
+    def features(
+        self,
+        *args,
+        levels: tuple[int, ...] | None = None,
+        output_stride: int | None = None,
+        **kwargs,
+    ) -> keras.Model:
         """The backbone as a pyramid of feature maps.
 
         Args:
             levels: which ones, level n having stride 2**n; 2 to 5 by default, as far as they exist.
                 A network of tokens has the stride of its patches on all levels, which are then
                 those after a quarter, a half, three quarters and all of its blocks.
+            output_stride: the largest stride, 4, 8, 16 or 32; levels beyond it keep that size, and
+                their kernels have gaps instead, see `kapps.layers.dilate`. None for no limit.
             **kwargs: as of the application itself, without those of its head.
 
         Returns:
             A functional model whose outputs are a list, one tensor a level in the order given.
 
         Raises:
-            ValueError: a level that this architecture does not have, an argument of the head, or an
-                architecture without feature maps.
+            ValueError: a level that this architecture does not have, an argument of the head, an
+                architecture without feature maps, or one that cannot have that output_stride.
         """
         if not self.stages:
             raise ValueError(
@@ -255,7 +266,11 @@ class Application(Called):
                 f"levels={tuple(levels)}: {self.name} has the levels {tuple(self.stages)}; choose "
                 "some of them"
             )
+        _graph.check_output_stride(self, output_stride)
         model = self(*args, include_top=False, **kwargs)
+        if output_stride is not None:
+            flavor = kwargs.get("flavor", self.__signature__.parameters["flavor"].default)
+            model = _graph.dilated(model, output_stride, self.flavors[flavor])
         names = _graph.level_layers(model, self.stages)
         outputs = [
             _graph.level_map(self, model, level, model.get_layer(names[level]).output)

@@ -9,8 +9,14 @@ from typing import Any
 
 import keras
 
-from kapps.applications import _dense_graph, _graph, _loading, _registry
-from kapps.applications._application import Flavor, Reference, Spec, documented_tags
+from kapps.applications import _dense_graph, _graph, _loading
+from kapps.applications._application import (
+    Application,
+    Flavor,
+    Reference,
+    Spec,
+    documented_tags,
+)
 from kapps.applications._calling import Called
 from kapps.layers import PREPROCESSING
 from kapps.weights import catalog
@@ -35,6 +41,9 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "which pretrained backbones do not have",
     "classifier_activation": "of the classifier; None for logits",
     "aux": "whether the classifier on the side, which only helps training, is a further output",
+    "filters": "of its own convolutions",
+    "norm": "whether its own convolutions are normalised, which the paper's are not",
+    "separable": "whether its 3x3 convolutions are depthwise separable",
     "output_stride": "of the backbone's last map: what later stages would halve, they dilate",
 }
 
@@ -87,7 +96,9 @@ class DenseApplication(Called):
             begin with "neck_" and "head_"; those whose filters depend on the classes end in
             "predictions".
         backbone: the name of an application; of the default one, where users may choose.
-        levels: the maps that `head` gets, see `kapps.applications._dense_graph.tap`.
+        plain: the backbone where `backbone` is None: one of the application's own.
+        levels: the maps that `head` gets, see `kapps.applications._dense_graph.tap`; or
+            `levels(application)`, where they depend on the backbone.
         size, min_size: default and smallest height and width in pixels.
         flavors: the conventions by name, the default one first; those of the backbone where empty.
         backbone_flavors: flavor -> the backbone's, where they are called differently.
@@ -107,13 +118,14 @@ class DenseApplication(Called):
     name: str
     task: str
     head: Callable
-    backbone: str
-    levels: tuple[int | str, ...]
+    backbone: str | None
+    levels: tuple[int | str, ...] | Callable
     size: int
     flavors: Mapping[str, Flavor] = field(default_factory=dict)
     backbone_flavors: Mapping[str, str] = field(default_factory=dict)
     backbone_arguments: Mapping[str, Any] = field(default_factory=dict)
     adapt: Callable | None = None
+    plain: Application | None = None
     any_backbone: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -153,7 +165,7 @@ class DenseApplication(Called):
         checkpoint = _loading.find_checkpoint(app, a) if a["weights"] is not None else None
         model = _dense_graph.build(app, a)
         if checkpoint is not None:
-            body = _registry.get(app.backbone)
+            body = _dense_graph.body_of(app)
             model.load_report = _loading.load(app, model, checkpoint, a, body=body.family)
         return model
 
@@ -166,7 +178,7 @@ class DenseApplication(Called):
         body = _dense_graph.backbone_of(self, a)
         app = dataclasses.replace(
             self,
-            backbone=body.name,
+            backbone=None if body is self.plain else body.name,
             size=a.get("size", self.size),
             flavors=self.flavors or body.flavors,
         )
@@ -179,7 +191,7 @@ class DenseApplication(Called):
     def backbone_tag(self) -> str | None:
         """The published weights that its backbone starts from by default, or None."""
         app, a = self.resolved(self._bound((), {}))
-        body = _registry.get(app.backbone)
+        body = _dense_graph.body_of(app)
         flavor = _dense_graph.backbone_flavor(app, a)
         arguments = dict(body.arguments) | dict(app.backbone_arguments)
         return catalog.default(body.name, flavor, arguments)

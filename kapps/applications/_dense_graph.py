@@ -42,6 +42,9 @@ def check(app: "DenseApplication", a: dict[str, Any], given: dict[str, Any]) -> 
         raise ValueError(
             f"size={a['size']!r} has no effect beside input_shape={a['input_shape']}; drop one"
         )
+    if a.get("filters") is not None and not (isinstance(a["filters"], int) and a["filters"] > 0):
+        raise ValueError(f"filters={a['filters']!r}: expected a whole number of at least 1")
+    _graph.check_output_stride(backbone_of(app, a), a.get("output_stride"))
     _graph.check_tensor(a)
 
 
@@ -52,6 +55,8 @@ def backbone_of(app: "DenseApplication", a: dict[str, Any]) -> "Application":
         ValueError: there is none of that name, or it is no backbone.
     """
     name = a.get("backbone", app.backbone)
+    if name is None and app.plain is not None:
+        return app.plain
     body = _registry.get(name)
     if body.task != "classification" or not body.stages:
         raise ValueError(
@@ -59,6 +64,11 @@ def backbone_of(app: "DenseApplication", a: dict[str, Any]) -> "Application":
             "application of `kapps list --task classification`"
         )
     return body
+
+
+def body_of(app: "DenseApplication") -> "Application":
+    """The backbone of an application whose arguments are resolved."""
+    return _registry.get(app.backbone) if app.backbone is not None else app.plain
 
 
 def backbone_flavor(app: "DenseApplication", a: dict[str, Any]) -> str:
@@ -89,9 +99,13 @@ def build(app: "DenseApplication", a: dict[str, Any]) -> keras.Model:
         flavor=backbone_flavor(app, a),
         **app.backbone_arguments,
     )
+    if output_stride := a.get("output_stride"):
+        own = body_app.flavors[backbone_flavor(app, a)]
+        body = _graph.dilated(body, output_stride, own)
     image = body.inputs[0] if a["input_tensor"] is None else a["input_tensor"]
     image_size = image.shape[1:3] if data_format == "channels_last" else image.shape[2:4]
-    maps = [tap(body_app, body, level) for level in app.levels]
+    levels = app.levels(body_app) if callable(app.levels) else app.levels
+    maps = [tap(body_app, body, level) for level in levels]
     offered = {
         **app.config,
         **{name: a[name] for name in app.own_arguments},
@@ -113,7 +127,8 @@ def tap(app: "Application", body: keras.Model, level: int | str):
 
     Args:
         app, body: the backbone and its model without a head.
-        level: a number is that level of the pyramid; "last" is the last map, which an extra
+        level: a number is that level of the pyramid; "stem" is level 1, or the end of a stem that
+            halves the image where that is no level; "last" is the last map, which an extra
             convolution may have made wider than its level; "expand5" is what the first block of
             stride 32 expands its input to, of stride 16 (MobileNetV2, section 6.2), and level 4
             where there is none; anything else is the name of a layer.
@@ -123,6 +138,10 @@ def tap(app: "Application", body: keras.Model, level: int | str):
     """
     if level == "last":
         return body.output if len(body.output.shape) == 4 else tap(app, body, max(app.stages))
+    if level == "stem":
+        half = -(-body.input.shape[2] // 2)
+        stem = [x for x in body.layers if x.name.startswith("stem") and x.output.shape[2] == half]
+        level = 1 if 1 in app.stages or not stem else stem[-1].name
     if isinstance(level, int):
         if level not in app.stages:
             raise ValueError(
@@ -143,7 +162,7 @@ def tap(app: "Application", body: keras.Model, level: int | str):
 
 def _adapted(app: "DenseApplication", a: dict[str, Any]) -> "Application":
     """The backbone, changed as the head needs it."""
-    body = _registry.get(app.backbone)
+    body = body_of(app)
     if app.adapt is None:
         return body
     return app.adapt(body, **_graph.taken(app.adapt, {name: a[name] for name in app.own_arguments}))

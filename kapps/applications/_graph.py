@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kapps.errors import did_you_mean
-from kapps.layers import PREPROCESSING, Blocks, Network, Preprocessing, TokensToMap, normalize
+from kapps.layers import (
+    PREPROCESSING,
+    Blocks,
+    Network,
+    Preprocessing,
+    TokensToMap,
+    dilate,
+    normalize,
+)
 from kapps.weights import catalog
 from kapps.weights.port import CLASSIFIER
 
@@ -164,6 +172,35 @@ def resizing_of(app: "Application", a: dict[str, Any]) -> dict[str, Any]:
         or app.flavors[a["flavor"]]
     )
     return {"crop_pct": rule.crop_pct, "interpolation": rule.interpolation}
+
+
+OUTPUT_STRIDES = (4, 8, 16, 32)
+
+
+def check_output_stride(app: "Application", output_stride: int | None) -> None:
+    """Refuse an output stride that means nothing.
+
+    Raises:
+        ValueError: one sentence with the value, what was expected and the fix.
+    """
+    if output_stride is None:
+        return
+    choice({"output_stride": output_stride}, "output_stride", OUTPUT_STRIDES, "expected one of")
+    if app.tokens:
+        raise ValueError(
+            f"output_stride={output_stride!r}: {app.name} cuts the image into patches, whose "
+            "stride is that of all its levels; drop it"
+        )
+
+
+def dilated(model: keras.Model, output_stride: int, flavor) -> keras.Model:
+    """The network without strides beyond `output_stride`, with its load report."""
+    if output_stride >= max(OUTPUT_STRIDES):
+        return model
+    found = dilate(model, output_stride, with_the_stride=flavor.dilates_strided)
+    if hasattr(model, "load_report"):
+        found.load_report = model.load_report
+    return found
 
 
 def level_layers(model: keras.Model, stages: dict[int, int]) -> dict[int, str]:

@@ -157,10 +157,18 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         *(f"SSDLite320{name}" for name in ("MobileNetV2", "MobileNetV3Large")),
         *(f"SSDLite320{name}" for name in ("MobileNetV4ConvSmall", "EfficientNetLite0")),
     ),
+    "fcn": ("FCNResNet50", "FCNResNet101"),
+    "unet": ("UNet",),
+    "segnet": ("SegNet",),
+    "deeplab": (
+        *(f"DeepLabV3{name}" for name in ("ResNet50", "ResNet101", "MobileNetV3Large")),
+        "DeepLabV3Plus",
+    ),
+    "lraspp": ("LRASPP", "LRASPPMobileNetV3Large", "LRASPPEfficientNetLite0"),
 }
 TASKS = {  # what an application answers -> the families that do not classify
     "detection": ("ssd",),
-    "segmentation": (),
+    "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
 # Modules of keras.applications that are named after one application of a family.

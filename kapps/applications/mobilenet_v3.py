@@ -80,7 +80,11 @@ def _application(size, stages, filters, levels):
                 interpolation="bicubic",
             ),
             "torchvision": Flavor(
-                "torch", padding="symmetric", norm_epsilon=1e-3, norm_momentum=0.99
+                "torch",
+                padding="symmetric",
+                norm_epsilon=1e-3,
+                norm_momentum=0.99,
+                dilates_strided=True,
             ),
         },
         activation="hard_swish",

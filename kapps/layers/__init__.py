@@ -17,11 +17,13 @@ from kapps.layers.channel_attention import (
 )
 from kapps.layers.channel_padding import ChannelPadding
 from kapps.layers.channels import ChannelShuffle, ChannelSlice
+from kapps.layers.class_map import class_map
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.csp import c2f, c3, dark_bottleneck, spp, sppf
 from kapps.layers.decomposed_position import DecomposedAttention
 from kapps.layers.detection import ClassScores, DecodeBoxes, detector_outputs
+from kapps.layers.dilation import dilate
 from kapps.layers.global_response import GlobalResponseNormalization
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
@@ -51,10 +53,11 @@ from kapps.layers.random_pooling import MixedPooling2D, StochasticPooling2D
 from kapps.layers.regions import RoIAlign, RoIPool
 from kapps.layers.relative_position import RelativePositionAttention
 from kapps.layers.reparameterization import reparameterize
-from kapps.layers.resizing import BilinearResize, NearestResize, ResizeToMultiple
+from kapps.layers.resizing import BilinearResize, BilinearResizeTo, NearestResize, ResizeToMultiple
 from kapps.layers.rotary import RotaryAttention
 from kapps.layers.scaling import drop_path_rates, make_divisible
 from kapps.layers.searched import searched_network
+from kapps.layers.separable import separable_norm_act
 from kapps.layers.suppression import NonMaxSuppression
 from kapps.layers.token_windows import MergePatches
 from kapps.layers.tokens import TokensToMap
@@ -69,6 +72,7 @@ __all__ = [
     "AttentionPooling",
     "BatchNormalization",
     "BilinearResize",
+    "BilinearResizeTo",
     "Blocks",
     "BlurPool2D",
     "CCells",
@@ -124,10 +128,12 @@ __all__ = [
     "c2f",
     "c3",
     "ceil_max_pool",
+    "class_map",
     "conv_transpose",
     "conv_transpose_norm_act",
     "dark_bottleneck",
     "detector_outputs",
+    "dilate",
     "drop_path_rates",
     "efficient_channel_attention",
     "feature_pyramid",
@@ -142,6 +148,7 @@ __all__ = [
     "reparameterize",
     "searched_network",
     "selective_kernel",
+    "separable_norm_act",
     "spec_of",
     "split_attention",
     "spp",

@@ -67,7 +67,15 @@ class _Bilinear(_Resize):
         self.align_corners = align_corners
 
     def _resized(self, x, sizes):
-        """`x` with new sizes, by a product along each axis that changes."""
+        """`x` with new sizes, by a product along each axis that changes.
+
+        Keras's resizing is the same for sizes that grow, faster, and one operator on a phone.
+        """
+        given = self._sizes(x)
+        if given == tuple(sizes):
+            return x
+        if not self.align_corners and _known(*given, *sizes) and _grow(given, sizes):
+            return ops.image.resize(x, sizes, "bilinear", data_format=self.data_format)
         for axis, size, new_size in zip(self._axes, self._sizes(x), sizes, strict=True):
             if not _known(size, new_size) or size != new_size:
                 weights = ops.cast(self._weights(size, new_size), x.dtype)
@@ -107,6 +115,29 @@ class BilinearResize(_Bilinear):
 
 
 @_register
+class BilinearResizeTo(_Bilinear):
+    """A map at a given height and width: torch's "bilinear".
+
+    Args:
+        size: (height, width) in pixels.
+        align_corners, data_format: as of `BilinearResize`.
+    """
+
+    def __init__(self, size, align_corners=False, data_format=None, **kwargs):
+        super().__init__(align_corners, data_format, **kwargs)
+        self.size = tuple(size)
+
+    def call(self, inputs):
+        return self._resized(inputs, self.size)
+
+    def compute_output_spec(self, inputs):
+        return self._spec(inputs, self.size)
+
+    def get_config(self):
+        return super().get_config() | {"size": list(self.size)}
+
+
+@_register
 class ResizeToMultiple(_Bilinear):
     """A map whose height and width are rounded up to multiples of a number, bilinearly.
 
@@ -130,6 +161,10 @@ class ResizeToMultiple(_Bilinear):
 
     def get_config(self):
         return super().get_config() | {"multiple": self.multiple}
+
+
+def _grow(sizes, new_sizes) -> bool:
+    return all(new >= old for old, new in zip(sizes, new_sizes, strict=True))
 
 
 def _known(*sizes) -> bool:
