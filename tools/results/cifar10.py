@@ -1,0 +1,48 @@
+"""ResNet-20 on a tenth of CIFAR-10: kapps beside a plain Keras script with the same budget."""
+
+import json
+
+from tools.results.experiment import Experiment, Means
+from tools.results.measuring import Place, timed
+from tools.results.phone import SHARED
+
+DATA = "data/cifar10_subset"
+EPOCHS = 10
+
+
+def _kapps(place: Place, seed: int) -> dict:
+    place.link("cifar10_subset", SHARED / "cifar10_subset")
+    run = f"resnet20_cifar10/kapps-{seed}"
+    words = ("--config", "resnet20_cifar10", f"data=folder:{DATA}", "validation=0")
+    changes = (f"epochs={EPOCHS}", "schedule=cosine", "warmup_epochs=0.5", f"seed={seed}")
+    cost = place.trained("train", run, *words, *changes)
+    return {"accuracy": place.accuracy(run, "--split", "test"), **cost}
+
+
+def _plain(place: Place, seed: int) -> dict:
+    place.link("cifar10_subset", SHARED / "cifar10_subset")
+    with timed() as cost:
+        said = place.script("tools.results.plain_cifar10", DATA, str(EPOCHS), str(seed))
+    return {**json.loads(said.splitlines()[-1]), **cost}
+
+
+def _comparing(m: Means) -> str:
+    if len(m) < 2:
+        return ""
+    gain = m["kapps"]["accuracy"] - m["plain Keras"]["accuracy"]
+    time = m["kapps"]["cpu"] / m["plain Keras"]["cpu"]
+    return (
+        f"kapps is {100 * gain:+.2f} points from the plain script, in {time:.2f} of its CPU time."
+    )
+
+
+SUBSET = Experiment(
+    title="ResNet-20 on a tenth of CIFAR-10",
+    about="5,000 pictures to train on, 1,000 to judge by. The plain script "
+    "(`tools/results/plain_cifar10.py`) is what people write with Keras alone: "
+    "`image_dataset_from_directory`, Keras's augmentation layers, `model.fit`. Network, optimiser, "
+    "learning rate and its course, L2, epochs and batch size are the same; BatchNorm's momentum, "
+    "the crops and the input pipeline are each one's own.",
+    parts={"kapps": _kapps, "plain Keras": _plain},
+    verdict=_comparing,
+)

@@ -1,0 +1,129 @@
+"""One measurement: commands as a user types them, their numbers, and what they cost."""
+
+import contextlib
+import json
+import os
+import platform
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+class Place:
+    """The folder in which commands run; data sets and runs have short names in it.
+
+    Args:
+        path: made if it is not there.
+        say: told each command before it runs.
+    """
+
+    def __init__(self, path: str | os.PathLike, say: Callable[[str], None] = print):
+        self.path, self.say = Path(path).resolve(), say
+        self.commands: list[str] = []
+        self.notes = ""  # what the last command wrote beside its result
+        self.data.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def data(self) -> Path:
+        """Where data sets lie."""
+        return self.path / "data"
+
+    def link(self, name: str, target: Path) -> None:
+        """Make `data/NAME` mean a folder elsewhere.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        if not target.is_dir():
+            raise FileNotFoundError(f"{target} is not there")
+        link = self.data / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target.resolve())
+
+    def kapps(self, *words: str) -> str:
+        """Run `kapps WORDS...`; returns what it printed."""
+        return self._run("kapps", *words)
+
+    def script(self, module: str, *words: str) -> str:
+        """Run `python -m MODULE WORDS...`; returns what it printed."""
+        return self._run("python", "-m", module, *words)
+
+    def _run(self, *words: str) -> str:
+        self.commands.append(" ".join(words))
+        self.say(self.commands[-1])
+        rest = ("-m", *words) if words[0] == "kapps" else words[1:]
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        done = subprocess.run(
+            [sys.executable, *rest],
+            check=False,
+            cwd=self.path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{self.commands[-1]} failed: {done.stderr[-2000:]}")
+        self.notes = done.stderr
+        return done.stdout
+
+    def trained(self, job: str, run: str, *words: str) -> dict:
+        """Train and leave `RUN`, replacing an older one.
+
+        Returns:
+            {"seconds", "cpu"}: by the clock, and of all cores together; of `kapps finetune` also
+            "parameters" and "trained", how many there are and how many learn in the last phase.
+        """
+        shutil.rmtree(self.path / run, ignore_errors=True)
+        (self.path / run).parent.mkdir(parents=True, exist_ok=True)
+        with timed() as cost:
+            self.kapps(job, *words, "tensorboard=false", f"out={run}")
+        said = re.findall(r"([\d,]+) of ([\d,]+) parameters train", self.notes)
+        if said:
+            cost["trained"], cost["parameters"] = (int(n.replace(",", "")) for n in said[-1])
+        return cost
+
+    def accuracy(self, model: str, *words: str) -> float:
+        """Share of the pictures that `kapps evaluate MODEL WORDS...` finds right."""
+        return json.loads(self.kapps("evaluate", model, *words, "--json"))["top1"]
+
+
+@contextlib.contextmanager
+def timed():
+    """Gives a dict that holds {"seconds", "cpu"} of the processes run inside, once they end."""
+    cost, began, cpu = {}, time.perf_counter(), _cpu()
+    yield cost
+    cost |= {"seconds": round(time.perf_counter() - began, 1), "cpu": round(_cpu() - cpu, 1)}
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def environment() -> dict:
+    """Day, processor and versions of a measurement."""
+    from importlib import metadata
+
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("keras", backend))
+    return {
+        "day": time.strftime("%Y-%m-%d", time.gmtime()),
+        "machine": f"{_processor()}, Python {platform.python_version()}, {versions}",
+    }
+
+
+def _processor() -> str:
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS")
+    cores = f"{threads} thread{'s' * (threads != '1')} of" if threads else "on"
+    model = platform.machine()
+    with contextlib.suppress(OSError):  # not Linux
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        model = next((x.split(":")[1].strip() for x in lines if "model name" in x), model)
+    return f"{cores} {os.cpu_count()} cores ({model})"
