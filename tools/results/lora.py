@@ -33,11 +33,13 @@ def _pretrained(place: Place, seed: int) -> dict:
 
 
 def _adapted(place: Place, seed: int, name: str, *words: str) -> dict:
+    """One preset of the same name."""
     if not (place.path / PRETRAINED).is_dir():
         raise FileNotFoundError(f"{place.path / PRETRAINED} is not there; measure pretrained first")
     _halves(place)
     run = f"lora/{name}-{seed}"
-    given = (f"model={PRETRAINED}", "data=folder:data/sign_odd", "validation=0", SIZE)
+    model = ("--config", name, f"model={PRETRAINED}")
+    given = (*model, "data=folder:data/sign_odd", "validation=0", SIZE)
     cost = place.trained("finetune", run, *given, *words, f"seed={seed}")
     size = (place.path / run / "last.keras").stat().st_size
     return {"accuracy": place.accuracy(run, "--split", "test"), **cost, "bytes": size}
@@ -64,11 +66,9 @@ ADAPTED = Experiment(
     "(first row), then the five odd ones, with each way of fine-tuning.",
     parts={
         "pretrained": _pretrained,
-        "head": lambda p, seed: _adapted(p, seed, "head", "epochs_head=20", "epochs=0"),
-        "full": lambda p, seed: _adapted(p, seed, "full", "epochs_head=5", "epochs=15"),
-        "lora": lambda p, seed: _adapted(
-            p, seed, "lora", "epochs_head=5", "epochs=15", "lora=8", "learning_rate=0.002"
-        ),
+        "head": lambda place, seed: _adapted(place, seed, "head"),
+        "full": lambda place, seed: _adapted(place, seed, "full", "epochs_head=10", "epochs=15"),
+        "lora": lambda place, seed: _adapted(place, seed, "lora", "epochs_head=10", "epochs=15"),
     },
     verdict=_comparing,
 )
