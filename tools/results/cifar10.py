@@ -7,22 +7,25 @@ from tools.results.measuring import Place, timed
 from tools.results.phone import SHARED
 
 DATA = "data/cifar10_subset"
-EPOCHS = 10
+EPOCHS, BATCH, RATE = 8, 64, 0.05
 
 
 def _kapps(place: Place, seed: int) -> dict:
     place.link("cifar10_subset", SHARED / "cifar10_subset")
     run = f"resnet20_cifar10/kapps-{seed}"
     words = ("--config", "resnet20_cifar10", f"data=folder:{DATA}", "validation=0")
-    changes = (f"epochs={EPOCHS}", "schedule=cosine", "warmup_epochs=0.5", f"seed={seed}")
-    cost = place.trained("train", run, *words, *changes)
+    budget = (f"epochs={EPOCHS}", f"batch_size={BATCH}", f"learning_rate={RATE}")
+    course = ("schedule=cosine", "decay_epochs=[]", "warmup_epochs=0.5", f"seed={seed}")
+    cost = place.trained("train", run, *words, *budget, *course)
     return {"accuracy": place.accuracy(run, "--split", "test"), **cost}
 
 
 def _plain(place: Place, seed: int) -> dict:
     place.link("cifar10_subset", SHARED / "cifar10_subset")
     with timed() as cost:
-        said = place.script("tools.results.plain_cifar10", DATA, str(EPOCHS), str(seed))
+        said = place.script(
+            "tools.results.plain_cifar10", DATA, *map(str, (EPOCHS, BATCH, RATE, seed))
+        )
     return {**json.loads(said.splitlines()[-1]), **cost}
 
 

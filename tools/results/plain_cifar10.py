@@ -1,6 +1,6 @@
 """ResNet-20 as a script with Keras alone has it (He et al., 2015, arXiv:1512.03385, section 4.2).
 
-    python -m tools.results.plain_cifar10 FOLDER EPOCHS SEED
+    python -m tools.results.plain_cifar10 FOLDER EPOCHS BATCH RATE SEED
 
 What `kapps train --config resnet20_cifar10` is compared with. FOLDER has train/ and test/, in them
 a folder of pictures a class. Prints {"accuracy", "parameters"}.
@@ -12,8 +12,6 @@ import sys
 import keras
 from keras import layers
 
-BATCH = 128
-RATE = 0.1
 L2 = keras.regularizers.L2(0.5e-4)  # Keras has no half in it: the gradient is 1e-4 times the kernel
 
 
@@ -48,9 +46,10 @@ def network():
 
 
 def main() -> None:
-    folder, epochs, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    folder, epochs, batch, rate, seed = sys.argv[1:]
+    epochs, batch, rate, seed = int(epochs), int(batch), float(rate), int(seed)
     keras.utils.set_random_seed(seed)
-    read = {"image_size": (32, 32), "batch_size": BATCH, "verbose": False}
+    read = {"image_size": (32, 32), "batch_size": batch, "verbose": False}
     train = keras.utils.image_dataset_from_directory(f"{folder}/train", seed=seed, **read)
     test = keras.utils.image_dataset_from_directory(f"{folder}/test", shuffle=False, **read)
     shift = layers.RandomTranslation(0.125, 0.125, fill_mode="constant")
@@ -61,7 +60,7 @@ def main() -> None:
     model.compile(
         keras.optimizers.SGD(
             keras.optimizers.schedules.CosineDecay(
-                0.0, epochs * steps - steps // 2, warmup_target=RATE, warmup_steps=steps // 2
+                0.0, epochs * steps - steps // 2, warmup_target=rate, warmup_steps=steps // 2
             ),
             momentum=0.9,
         ),
