@@ -38,11 +38,19 @@ def _item_hints(kind: object, count: int) -> tuple:
     return hints if len(hints) == count else ()
 
 
+def _items(text: str) -> list[str]:
+    """What a person means by a list: a,b or, as in YAML, [a, b]; [] for none."""
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+        return [item.strip() for item in text.split(",")] if text.strip() else []
+    return text.split(",")
+
+
 def _as_kind(value: object, kind: object, is_text: bool) -> object:
     """`value` as `kind`; raises ValueError where that would need a guess or lose something."""
     if typing.get_origin(kind) is tuple:
         if is_text:
-            value = value.split(",") if isinstance(value, str) else value
+            value = _items(value) if isinstance(value, str) else value
         if not isinstance(value, list | tuple):
             raise ValueError
         hints = _item_hints(kind, len(value))

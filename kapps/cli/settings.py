@@ -189,8 +189,9 @@ def parse(cls: type, argv: list[str], *, extra: tuple[str, ...] = ()):
     """A Settings from command-line words; with `extra`, (Settings, {name: text of those flags}).
 
     `--name value`, `--name=value`, `name=value`, `--name` and `--no-name` for a bool,
-    `--config FILE`, and bare words for the positional fields. A list is `--name a,b` or the flag
-    repeated. After `--` every word is positional; a file named like `a=b` is written `./a=b`.
+    `--config FILE`, and bare words for the positional fields. A list is `--name a,b`, `[a, b]` or
+    the flag repeated; `[]` is an empty one. After `--` every word is positional; a file named like
+    `a=b` is written `./a=b`.
 
     Raises:
         SettingsError: one sentence about what does not fit.
