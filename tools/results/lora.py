@@ -26,7 +26,7 @@ def _halves(place: Place) -> None:
 def _pretrained(place: Place, seed: int) -> dict:
     _halves(place)
     words = ("model=ViTTiny16", "data=folder:data/sign_even", "validation=0", SIZE)
-    more = ("epochs=40", "warmup_epochs=4", f"seed={seed}")
+    more = ("epochs=25", "warmup_epochs=2", f"seed={seed}")
     run = f"lora/pretrained-{seed}"
     cost = place.trained("train", run, *words, *more)
     return {"accuracy": place.accuracy(run, "--split", "test"), **cost}
