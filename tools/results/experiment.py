@@ -27,6 +27,7 @@ def megabytes(values: list[float]) -> str:
 
 COLUMNS = {  # key of a measurement: heading, how it is written
     "accuracy": ("accuracy", share),
+    "flipped": ("accuracy with --tta flip", share),
     "int8": ("accuracy in int8", share),
     "seconds": ("seconds", number),
     "cpu": ("CPU seconds", number),

@@ -47,7 +47,9 @@ def _fashion(place: Place, seed: int) -> dict:
     words = ("data=npz:data/fashion_train.npz", "validation=0", f"seed={seed}")
     run = f"lenet5_fashion_mnist/{seed}"
     cost = place.trained("train", run, "--config", "lenet5_fashion_mnist", *words)
-    return {"accuracy": place.accuracy(run, "--data", "npz:data/fashion_test.npz"), **cost}
+    judged = ("--data", "npz:data/fashion_test.npz")
+    found = {"accuracy": place.accuracy(run, *judged)}
+    return {**found, "flipped": place.accuracy(run, *judged, "--tta", "flip"), **cost}
 
 
 DIGITS = Experiment(
