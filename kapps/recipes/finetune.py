@@ -6,10 +6,12 @@ First the classifier alone: the frozen network below it sees every image once, a
 what it said. Then the network, from the top downwards, with BatchNorm in inference mode.
 """
 
+import dataclasses
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from kapps.cli.settings import main, setting
 from kapps.errors import SettingsError
@@ -40,6 +42,19 @@ class Settings(Options):
     )
     lora: int = setting(
         0, "rank of the change that Dense layers learn in place of kernels", group="optimisation"
+    )
+    adapter: int = setting(
+        0,
+        "units of thin layers that learn in each block of a frozen transformer, such as 64",
+        group="optimisation",
+        advanced=True,
+    )
+    adapter_kind: str = setting(
+        "serial",
+        "behind both branches of a block, or beside its MLP",
+        choices=("serial", "parallel"),
+        group="optimisation",
+        advanced=True,
     )
     norm_momentum: str = setting(
         "own", "of BatchNorm: own (the network's), auto, or a number", group="optimisation"
@@ -74,7 +89,18 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
     import keras
 
     from kapps import layers, runs, tasks
-    from kapps.training import building, devices, engine, freezing, job, lora, pictures, replicas
+    from kapps.training import (
+        adapters,
+        building,
+        devices,
+        engine,
+        freezing,
+        job,
+        lora,
+        pictures,
+        replicas,
+        resizing,
+    )
     from kapps.training.progress import say
 
     began = time.perf_counter()
@@ -93,16 +119,24 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
             keras.utils.set_random_seed(settings.seed)  # for the Dropout layers of a file
             source = building.pretrained(settings.model, settings.weights, settings.arguments)
             size = settings.size or source.size
-            splits = pictures.Splits(settings, source.spec, size, source.channels, share, task)
+            judged, spec, channels = settings.test_size or size, source.spec, source.channels
+            splits = pictures.Splits(settings, spec, size, channels, share, task, judged)
             train, validation = splits.train(), splits.validation()
             names = train.class_names
             task.see(train.labels, names)
             keras.utils.set_random_seed(settings.seed)
-            model = task.complete(source.build(size, len(names), task.activation))
-            twin = layers.Network(model.input, model.outputs[0], name=model.name)
+            model = _network(settings, task, source.build(size, len(names), task.activation))
+            whole, renew = model, None
+            if judged != size:
+                other = source.build(judged, len(names), task.activation)
+                whole = _network(settings, task, other)
+                renew = partial(resizing.take_over, whole, model)
+                renew()  # that it fits shows here
+            twin = layers.Network(whole.input, whole.outputs[0], name=model.name)
             freezing.unfreeze(model, settings.unfreeze)  # a wrong word shows before hours of work
-            spec = building.describe(source.spec, train.transform, len(names), task, settings.task)
-            building.carry(model, spec)
+            seen = train.transform.replace(size=judged)
+            spec = building.describe(spec, seen, len(names), task, settings.task)
+            building.carry(whole, spec)
             if run is None:
                 run = job.begin(settings, "finetune", names, spec)
             say(
@@ -117,14 +151,16 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
                 history, seconds = [], None
                 if share.leads:  # the others get its weights when they join it
                     own = count // share.count  # devices of this process
-                    history, seconds = _head(
-                        settings, run, task, model, twin, splits, own, callbacks
-                    )
+                    history, seconds = _head(settings, run, task, model, splits, own, callbacks)
+                    if seconds is not None:
+                        job.save(run, twin, renew)
                 share.wait()
                 first = building.channels_first(model)
                 for stage, unfreeze, epochs in _phases(settings, model):
                     if settings.lora:
                         frozen = lora.adapt(model, settings.lora)
+                    elif settings.adapter:
+                        frozen = adapters.unfreeze(model, settings.adapter_kind)
                     else:
                         frozen = freezing.unfreeze(model, unfreeze, settings.train_norms)
                     say(f"training the network: {frozen}")
@@ -140,8 +176,19 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
                         share=share,
                         callbacks=callbacks,
                         pictures=validation and validation.pictures,
+                        renew=renew,
                     )
     return job.finish(run, history, task.metrics, began, seconds_features=seconds)
+
+
+def _network(settings: Settings, task, model):
+    """What the task and the settings make of a pretrained network."""
+    from kapps.training import adapters
+
+    model = task.complete(model)
+    if settings.adapter:
+        return adapters.insert(model, settings.adapter, settings.adapter_kind)
+    return model
 
 
 def _phases(settings: Settings, model) -> list[tuple[str, str, int]]:
@@ -165,13 +212,25 @@ def _checked(settings: Settings) -> Settings:
     for name in ("learning_rate_head", "batch_size_head"):
         if not getattr(settings, name) > 0:
             raise ValueError(f"{name}={getattr(settings, name)} is out of range; use more than 0.")
-    for name in ("gradual", "lora"):
+    for name in ("gradual", "lora", "adapter"):
         if getattr(settings, name) < 0:
             raise ValueError(f"{name}={getattr(settings, name)} is out of range; use 0 or more.")
-    if settings.lora and (settings.gradual or settings.unfreeze != "all" or not settings.epochs):
+    if settings.lora and settings.adapter:
         raise ValueError(
-            f"lora={settings.lora} freezes all kernels and trains for epochs of 1 or more; drop "
-            f"gradual={settings.gradual} and unfreeze={settings.unfreeze}."
+            f"lora={settings.lora} and adapter={settings.adapter} both learn in place of the "
+            "kernels; drop one of them."
+        )
+    for name in ("lora", "adapter"):
+        alone = not settings.gradual and settings.unfreeze == "all" and settings.epochs
+        if getattr(settings, name) and not alone:
+            raise ValueError(
+                f"{name}={getattr(settings, name)} freezes all kernels and trains for epochs of 1 "
+                f"or more; drop gradual={settings.gradual} and unfreeze={settings.unfreeze}."
+            )
+    if settings.recalibrate and not settings.train_norms:
+        raise ValueError(
+            f"recalibrate={settings.recalibrate} measures BatchNorm that trains; add train_norms, "
+            "or drop it."
         )
     if settings.gradual and (settings.unfreeze == "none" or not settings.epochs):
         raise ValueError(
@@ -194,7 +253,7 @@ def _network_has_begun(settings: Settings, run, model) -> bool:
 
 
 def _head(
-    settings: Settings, run, task, model, twin, splits, count: int, callbacks: Sequence
+    settings: Settings, run, task, model, splits, count: int, callbacks: Sequence
 ) -> tuple[list[dict], float | None]:
     """Phase one, on `count` devices; returns its rows and the seconds of the frozen network."""
     from kapps.training import building, features, freezing, job, pictures
@@ -223,7 +282,8 @@ def _head(
             text=f"features of the images to {part}",
         )
 
-    train_features, validation = extract(splits.plain(), "train on"), splits.validation()
+    train_features = extract(splits.plain(), "train on")
+    validation = dataclasses.replace(splits, test_size=None).validation()
     judge_features = validation and extract(validation, "judge by")
     seconds = round(time.perf_counter() - began, 2)
     history = features.train_head(
@@ -247,8 +307,6 @@ def _head(
         callbacks=callbacks,
         pictures=validation and validation.pictures,
     )
-    run.save_model(twin, "last")
-    run.save_model(twin, "best")
     return history, seconds
 
 

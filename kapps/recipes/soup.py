@@ -22,6 +22,9 @@ class Settings:
     runs: tuple[str, ...] = setting(help="two or more run folders", positional=True)
     out: str = setting(help="folder of the averaged run", metavar="FOLDER")
     how: str = setting("greedy", "greedy, or all without judging", choices=("greedy", "all"))
+    recalibrate: int = setting(
+        0, "training batches to measure BatchNorm's statistics of an average on; 0 for none"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +48,15 @@ def run(settings: Settings) -> dict:
             was judged.
     """
     from kapps import runs, tasks
+    from kapps.cli.settings import before_there_was
     from kapps.errors import RunError
-    from kapps.training import building, job, pictures
+    from kapps.training import building, job, options, pictures
+    from kapps.training.recalibration import Recalibration
 
     if len(settings.runs) < 2:
         raise ValueError(f"runs={list(settings.runs)}: an average needs two or more runs.")
+    if settings.recalibrate < 0:
+        raise ValueError(f"recalibrate={settings.recalibrate} is out of range; use 0 or more.")
     began = time.perf_counter()
     runs.refuse_existing(settings.out)
     members = [runs.Run.open(path) for path in settings.runs]
@@ -68,19 +75,31 @@ def run(settings: Settings) -> dict:
         weights.append(list(member.load_model().get_weights()))
         if [w.shape for w in weights[-1]] != [w.shape for w in weights[0]]:
             raise RunError(f"{member.path} is another network than {first.path}.")
-    trained, spec = types.SimpleNamespace(**first.settings), first.spec
+    known = before_there_was(options.Options) | first.settings
+    trained, spec = types.SimpleNamespace(**known), first.spec
     splits = pictures.Splits(trained, spec, spec["size"], spec["channels"], task=task)
-    data = pictures.Pictures(splits.validation(), building.channels_first(model))
+    channels_first = building.channels_first(model)
+    data = pictures.Pictures(splits.validation(), channels_first)
+    measured = None
+    if settings.recalibrate:
+        measured = Recalibration(model, settings.recalibrate)
+        train = pictures.Pictures(splits.train(), channels_first)
+
+    def average(numbers: list[int]) -> None:
+        model.set_weights(_mean([weights[i] for i in numbers]))
+        if measured and len(numbers) > 1:
+            measured.measure(train.epoch(0))
+
     alone = task.judge(model, data)
     chosen, best = [0], alone
     for number in range(1, len(members)):
         tried = [*chosen, number]
-        model.set_weights(_mean([weights[i] for i in tried]))
+        average(tried)
         found = task.judge(model, data)
         sign = 1 if metric.higher else -1
         if settings.how == "all" or sign * (found[metric.name] - best[metric.name]) >= 0:
             chosen, best = tried, found
-    model.set_weights(_mean([weights[i] for i in chosen]))
+    average(chosen)
     record = Record(
         **vars(settings), data=trained.data, val=trained.val, validation=trained.validation
     )

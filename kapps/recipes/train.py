@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from kapps.cli.settings import main, setting
 from kapps.training import initialization
@@ -25,6 +26,15 @@ class Settings(Options):
         choices=initialization.WORDS,
         group="optimiser",
         advanced=True,
+    )
+    progressive: int | None = setting(
+        None, "size to begin with, which grows to size in stages", group="data", advanced=True
+    )
+    progressive_stages: int = setting(
+        4, "of progressive, equally long", group="data", advanced=True
+    )
+    progressive_strength: float = setting(
+        0.33, "share of augmentation and Dropout in the first stage", group="data", advanced=True
     )
 
 
@@ -46,7 +56,7 @@ def run(settings: Settings, callbacks: Sequence = ()) -> dict:
     from kapps import runs
     from kapps.training import launching
 
-    settings = resolve(runs.as_begun(settings))
+    settings = _checked(resolve(runs.as_begun(settings)))
     return launching.launch(_train, settings, callbacks)
 
 
@@ -56,7 +66,7 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
 
     from kapps import layers, runs, tasks
     from kapps.applications import _named as named
-    from kapps.training import building, devices, engine, job, pictures, replicas
+    from kapps.training import building, devices, engine, job, pictures, replicas, resizing
     from kapps.training.progress import say
 
     began = time.perf_counter()
@@ -65,23 +75,33 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
     task = tasks.make(settings)
     app = named.bound(settings.model, None, named.arguments_of(settings.arguments))
     size = settings.size or app.spec.size
-    splits = pictures.Splits(settings, app.spec.to_dict(), size, app.spec.channels, share, task)
-    train, validation = splits.train(), splits.validation()
+    judged, stages = settings.test_size or size, _stages(settings, size)
+    shape = size, app.spec.channels
+    splits = pictures.Splits(settings, app.spec.to_dict(), *shape, share, task, judged)
+    train = splits.at(stages[0].size, stages[0].strength).train()
+    validation = splits.validation()
     names = train.class_names
     task.see(train.labels, names)
     keras.utils.set_random_seed(settings.seed)
+
+    def build(size: int):
+        activation = task.activation
+        return building.new(app, size, len(names), weights=None, classifier_activation=activation)
+
     with devices.precision(settings.precision):
         share_out = settings.distribute, settings.batch_size, settings.accumulate
         with devices.distributed(*share_out, settings.model_parallel) as count:
-            model = building.new(
-                app, size, len(names), weights=None, classifier_activation=task.activation
-            )
+            model = build(stages[0].size)
             initialization.draw(model, settings.initializer, app.family, settings.seed)
             model = task.complete(model)
-            twin = layers.Network(model.input, model.outputs[0], name=model.name)
+            one = [stage.size for stage in stages] == [judged]
+            whole = model if one else task.complete(build(judged))
+            resizing.take_over(whole, model)  # that it fits shows here
+            twin = layers.Network(whole.input, whole.outputs[0], name=model.name)
+            seen = train.transform.replace(size=judged)
             spec = layers.spec_of(model)
-            spec = building.describe(spec, train.transform, len(names), task, settings.task)
-            building.carry(model, spec)
+            spec = building.describe(spec, seen, len(names), task, settings.task)
+            building.carry(whole, spec)
             if run is None:
                 run = job.begin(settings, "train", names, spec)
             say(
@@ -94,19 +114,55 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
                 say(f"validating on {splits.judged_by} ({validation.images} images)")
             with job.continuable(run, "train"):
                 first = building.channels_first(model)
-                history = engine.fit(
-                    model,
-                    pictures.Pictures(train, first),
-                    validation and pictures.Pictures(validation, first),
-                    job.plan(settings, "train"),
-                    task=task,
-                    run=run,
-                    twin=twin,
-                    share=share,
-                    callbacks=callbacks,
-                    pictures=validation and validation.pictures,
-                )
+                history: list[dict] = []
+                for before, stage in zip([None, *stages], stages, strict=False):
+                    if before:
+                        model = task.complete(build(stage.size))
+                        train = splits.at(stage.size, stage.strength).train()
+                    resizing.weaken(model, stage.strength)
+                    history = engine.fit(
+                        model,
+                        pictures.Pictures(train, first),
+                        validation and pictures.Pictures(validation, first),
+                        job.plan(settings, **stage.plan(before)),
+                        task=task,
+                        run=run,
+                        history=history,
+                        twin=twin,
+                        share=share,
+                        callbacks=callbacks,
+                        pictures=validation and validation.pictures,
+                        renew=None if one else partial(resizing.take_over, whole, model),
+                    )
     return job.finish(run, history, task.metrics, began)
+
+
+def _stages(settings: Settings, size: int) -> list:
+    """The parts of the training: one, or with `progressive` one for each size."""
+    from kapps.training import resizing
+
+    if settings.progressive is None:
+        return [resizing.Stage("train", size, 0, settings.epochs, 1.0)]
+    how = settings.progressive_stages, settings.epochs, settings.progressive_strength
+    return resizing.stages(settings.progressive, size, *how)
+
+
+def _checked(settings: Settings) -> Settings:
+    if settings.progressive is None:
+        for name in ("progressive_stages", "progressive_strength"):
+            value = getattr(settings, name)
+            if value != Settings.__dataclass_fields__[name].default:
+                raise ValueError(f"{name}={value} has no effect without progressive; drop it.")
+        return settings
+    looking = "schedule=plateau" if settings.schedule == "plateau" else None
+    if settings.patience is not None:
+        looking = f"patience={settings.patience}"
+    if looking:
+        raise ValueError(
+            f"{looking} looks for a better epoch and progressive={settings.progressive} goes "
+            "through all its stages; drop one of them."
+        )
+    return settings
 
 
 if __name__ == "__main__":

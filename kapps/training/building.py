@@ -15,6 +15,7 @@ from kapps.applications import _named as named
 from kapps.data.transforms import Transform
 from kapps.errors import SettingsError
 from kapps.tasks import Task
+from kapps.training import resizing
 from kapps.training.options import PRECISIONS
 
 
@@ -79,15 +80,32 @@ def pretrained(name: str, weights: str | None, arguments: tuple[str, ...]) -> Pr
     *sides, channels = _image_shape(model)
 
     def build(size: int, classes: int, activation: str | None = "softmax"):
-        if sides[0] not in (None, size):
-            raise SettingsError(
-                f"size={size} does not fit {name}, which takes {sides[0]}x{sides[1]} pixels; drop "
-                "size."
-            )
-        compute_in(model, keras.config.dtype_policy())
-        return kapps.replace_head(model, classes, activation)
+        given = model if sides[0] in (None, size) else _at_size(name, model, size)
+        compute_in(given, keras.config.dtype_policy())
+        return kapps.replace_head(given, classes, activation)
 
     return Pretrained(spec, sides[0] or spec.get("size") or 224, channels, build)
+
+
+def _at_size(name: str, model, size: int):
+    """The network of a run, built again for pictures of another size.
+
+    Raises:
+        SettingsError: it is no run that says which application it trained, or fits one size only.
+    """
+    settings = runs.Run.open(name).settings if Path(name).is_dir() else {}
+    trained = settings.get("model")
+    if trained is None or named.is_path(trained):
+        height, width, _ = _image_shape(model)
+        raise SettingsError(
+            f"size={size} does not fit {name}, which takes {height}x{width} pixels; drop size and "
+            "test_size, or give the run of an application."
+        )
+    arguments = named.arguments_of(tuple(settings.get("arguments", ())))
+    app, classes = named.bound(trained, None, arguments), model.output_shape[-1]
+    same = new(app, size, classes, weights=None, classifier_activation=None)
+    resizing.take_over(same, model)
+    return same
 
 
 def compute_in(model, policy) -> None:

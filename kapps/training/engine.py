@@ -11,6 +11,7 @@ from kapps import runs, tasks
 from kapps.tasks import Task
 from kapps.training import devices, norms, optimization, schedules
 from kapps.training.health import Health
+from kapps.training.recalibration import Recalibration
 from kapps.training.recording import Recorder
 from kapps.training.replicas import Share
 
@@ -39,7 +40,15 @@ class JudgeData(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Plan(optimization.Updates, schedules.Course):
-    """How to train one stage."""
+    """How to train one stage.
+
+    Attributes:
+        begin, end: of the epochs those from begin to end - 1; None for the last. The course of the
+            learning rate is that of all epochs.
+        after: the stage of the epochs before, with which another network of the same layers ended:
+            its state is where this one begins.
+        recalibrate: batches for `recalibration`, before each judgement; 0 for none.
+    """
 
     stage: str  # names the rows of the history and the file of the backup
     epochs: int
@@ -49,6 +58,10 @@ class Plan(optimization.Updates, schedules.Course):
     seed: int = 0
     watch: bool = False  # look at gradients, weights and units too, see `health`
     jit_compile: str = "auto"  # "true", "false", or what is fastest on the backend
+    begin: int = 0
+    end: int | None = None
+    after: str | None = None
+    recalibrate: int = 0
 
 
 def compile_for(model, plan: Plan, steps: int, task: Task, network=None, rate=None) -> None:
@@ -98,6 +111,7 @@ def fit(
     keep_best: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     pictures: Callable[[Sequence[int]], Sequence[np.ndarray]] | None = None,
+    renew: Callable[[], None] | None = None,
 ) -> list[dict]:
     """Train `model` by `plan`; afterwards it holds the (averaged) weights of the last epoch.
 
@@ -120,6 +134,7 @@ def fit(
             They are held in memory and in every backup.
         callbacks: your own; they see the epoch's judgement too, as `val_` and each metric's name.
         pictures: gives those of `validation` by index, for the report of the run.
+        renew: gives `twin` the weights of `model`, where it has variables of its own.
 
     Returns:
         The history: the given rows and one for each epoch, see `runs.columns`.
@@ -133,8 +148,9 @@ def fit(
     task = task or tasks.find(tasks.DEFAULT)()
     network, model = model, task.trainee(model)
     train = task.batches(train)
-    compile_for(model, plan, train.steps, task, network)
     share = share or Share()
+    measured = Recalibration(network, plan.recalibrate, share) if plan.recalibrate else None
+    compile_for(model, plan, train.steps, task, network)
     backend = keras.config.backend()
     if share.count > 1 and plan.jit_compile == "true" and backend != "jax":
         raise ValueError(
@@ -143,19 +159,21 @@ def fit(
         )
     judged = twin or network
     recorder = Recorder(train, validation, plan, task, run, list(history or []), judged, share)
-    recorder.saves = recorder.writes and twin is not None
+    recorder.saves, recorder.renew = recorder.writes and twin is not None, renew
+    recorder.network, recorder.recalibration = network, measured
     recorder.keeps_best = keep_best
     recorder.pictures = pictures
     if plan.watch:
         recorder.health = Health(model, network, share.count == 1)
-    start = recorder.resume(model)
-    if start < plan.epochs and not recorder.stopped:
+    start = max(recorder.resume(model), plan.begin)
+    end = plan.epochs if plan.end is None else plan.end
+    if start < end and not recorder.stopped:
         share.join(model)
         try:
             model.fit(
-                devices.feed(train, start, plan.epochs),
+                devices.feed(train, start, end),
                 initial_epoch=start,
-                epochs=plan.epochs,
+                epochs=end,
                 steps_per_epoch=train.steps,
                 callbacks=[recorder, *callbacks],
                 shuffle=False,

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from kapps import runs
 from kapps.errors import RunError
@@ -20,6 +20,7 @@ HEAD = {
     "final_learning_rate": 0.0,
     "decay_rate": None,
     "decay_epochs": (),
+    "recalibrate": 0,  # it has no BatchNorm
     "clip_adaptive": None,  # which leaves classifiers as they are
     "layer_decay": 1.0,
     "learning_rate_scales": (),
@@ -56,6 +57,18 @@ def begin(options, job: str, labels: list[str], spec: dict) -> runs.Run:
 def has_begun(run: runs.Run, stage: str) -> bool:
     """Whether an epoch of `stage` is backed up."""
     return (run.backup / f"{stage}.npz").exists()
+
+
+def save(run: runs.Run, twin, renew: Callable[[], None] | None = None) -> None:
+    """Write what a stage outside of `engine.fit` has left, as `best` and `last`.
+
+    Args:
+        twin, renew: see `engine.fit`.
+    """
+    if renew:
+        renew()
+    run.save_model(twin, "last")
+    run.save_model(twin, "best")
 
 
 @contextlib.contextmanager

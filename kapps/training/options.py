@@ -22,6 +22,12 @@ class Options:
         metavar="DATA",
     )
     size: int | None = setting(None, "height and width in pixels; the model's own", group="data")
+    test_size: int | None = setting(
+        None,
+        "of pictures to judge by and of the saved model, such as 1.15 times size",
+        group="data",
+        advanced=True,
+    )
     val: str | None = setting(
         None, "images to judge by, apart from --data", metavar="DATA", group="data"
     )
@@ -128,6 +134,12 @@ class Options:
         before="own",
     )
 
+    recalibrate: int = setting(
+        0,
+        "batches to measure BatchNorm's statistics on before judging, such as 100; 0 for none",
+        group="optimiser",
+        advanced=True,
+    )
     momentum: float = setting(0.9, "of sgd and rmsprop", group="optimiser", advanced=True)
     nesterov: bool = setting(True, "Nesterov's momentum in sgd", group="optimiser", advanced=True)
     beta_1: float | None = setting(
@@ -263,11 +275,13 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
         )
     if options.epochs < least_epochs:
         raise ValueError(f"epochs={options.epochs} is out of range; use {least_epochs} or more.")
-    for name in ("batch_size", "size", "patience", "learning_rate"):
+    for name in ("batch_size", "size", "test_size", "patience", "learning_rate"):
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise ValueError(f"{name}={value} is out of range; use more than 0.")
     Order(options.balance, options.repeats)
+    if options.recalibrate < 0:
+        raise ValueError(f"recalibrate={options.recalibrate} is out of range; use 0 or more.")
     _check_devices(options)
     if options.seed < 0:
         raise ValueError(f"seed={options.seed} is out of range; use 0 or more.")

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kapps import data
-from kapps.data import checking, names, splits
+from kapps.data import augment, checking, names, splits, strengths
 from kapps.data.sources import Collection
 from kapps.data.transforms import Transform
 from kapps.errors import DataError
@@ -69,6 +69,7 @@ class Splits:
         channels: 1 or 3.
         share: what this process trains on of every batch.
         task: what is learnt; it says what a picture is annotated with. None for classes.
+        test_size: height and width of the pictures to judge by; None for `size`.
     """
 
     options: Options
@@ -77,6 +78,16 @@ class Splits:
     channels: int
     share: Share = Share()
     task: Task | None = None
+    test_size: int | None = None
+
+    def at(self, size: int, strength: float = 1.0) -> "Splits":
+        """The same with pictures to train on of another size, augmented by a share of strength."""
+        options = self.options
+        if strength != 1:
+            policy = strengths.weaker(augment.policy(options.augment), strength)
+            mix = strengths.weaker_mix(options.mix, strength)
+            options = dataclasses.replace(options, augment=policy, mix=mix)
+        return dataclasses.replace(self, size=size, options=options)
 
     @property
     def annotation(self) -> str:
@@ -128,7 +139,7 @@ class Splits:
             return self._separate(self.found)
         if not self.options.validation and "val" not in self.found.parts:
             return None
-        return self._load("val")
+        return self._load("val", size=self.test_size or self.size)
 
     @property
     def judged_by(self) -> str:
@@ -155,10 +166,12 @@ class Splits:
                     f"{len(trained.classes)} of data={self.options.data}; rename it, or add "
                     "pictures of it to train on."
                 ) from error
-        rule = self._transform() or Transform(size=self.size, crop_pct=trained.crop_pct)
+        size = self.test_size or self.size
+        rule = self._transform() or Transform(size=size, crop_pct=trained.crop_pct)
         return self._load(
             splits.judging_part(found),
             uri=self.options.val,
+            size=size,
             class_names=trained.classes,
             transform=rule,
         )
@@ -168,12 +181,11 @@ class Splits:
             uri or self.options.data,
             annotation=self.annotation,
             split=split,
-            size=self.size,
             channels=self.channels,
             validation=self.options.validation,
             batch_size=self.options.batch_size,
             seed=self.options.seed,
-            **{"transform": self._transform(), **more},
+            **{"size": self.size, "transform": self._transform(), **more},
         )
 
     def _transform(self) -> Transform | None:

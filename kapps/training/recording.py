@@ -1,5 +1,6 @@
 """What happens at the end of an epoch: judge, keep the best, warn, record, stop early."""
 
+import contextlib
 import math
 import time
 
@@ -8,7 +9,16 @@ import keras
 from kapps import runs
 from kapps.errors import RunError
 from kapps.reports import drawing, keeping, run_page
-from kapps.training import devices, lora, optimization, progress, schedules, state, watching
+from kapps.training import (
+    devices,
+    lora,
+    optimization,
+    progress,
+    resizing,
+    schedules,
+    state,
+    watching,
+)
 from kapps.training.tensorboard import Writer
 
 
@@ -29,13 +39,23 @@ class Recorder(keras.callbacks.Callback):
         self.health = None  # looks at the network itself, see `health`
         self.keeps_best, self.best = False, []  # whether, and the weights of the best epoch
         self.pictures = None  # gives those of `validation` by index
+        self.renew = self.network = self.recalibration = None  # see `fit`; inside the model
         self.stopped = self.warned = False
         self.epoch, self.begun, self.looked = 0, 0.0, 0.0
         self.bar = self.advance = self.writer = self.speed = None
 
     def resume(self, model) -> int:
-        """Restore the backup of this stage where there is one; returns the epochs done."""
+        """Restore the backup of this stage where there is one; returns the epochs done.
+
+        A stage after another one begins with that one's backup, but for its history.
+        """
         path = self._state_path()
+        if self.plan.after and path is not None:
+            self.share.wait()  # until the leader has written it
+            if not path.exists():
+                before = path.with_name(f"{self.plan.after}.npz")
+                state.restore_state(before, model, resizing.fitter(self.network))
+                return 0
         if path is None or not path.exists():
             return 0
         done, self.best = state.restore_state(path, model)
@@ -97,7 +117,9 @@ class Recorder(keras.callbacks.Callback):
         }
         self._refuse(row["loss"], epoch + 1)
         show = None
-        with optimization.averaged_weights(self.model):
+        with optimization.averaged_weights(self.model), self._recalibrated():
+            if self.renew:
+                self.renew()
             if self.validation is not None:
                 found, show = self.task.examine(self.judged, self.validation)
                 row |= {f"val_{name}": value for name, value in found.items()}
@@ -136,6 +158,11 @@ class Recorder(keras.callbacks.Callback):
         if self.writes:
             self._record(row)
         logs.update({name: value for name, value in row.items() if name.startswith("val_")})
+
+    def _recalibrated(self):
+        if self.recalibration is None:
+            return contextlib.nullcontext()
+        return self.recalibration.measured(self.train.epoch(self.epoch))
 
     def _refuse(self, loss: float, epoch: int) -> None:
         """Raise RunError where a loss is no longer a number."""

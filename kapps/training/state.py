@@ -8,6 +8,7 @@ value, patience, history). Keras's `.weights.h5` leaves the seeds out too.
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +55,15 @@ def read_progress(path: Path) -> dict:
         ) from error
 
 
-def restore_state(path: Path, model) -> tuple[dict, list[np.ndarray]]:
+def restore_state(
+    path: Path, model, fit: Callable[[np.ndarray, tuple], np.ndarray] | None = None
+) -> tuple[dict, list[np.ndarray]]:
     """Put the variables of a state file back into a compiled model.
+
+    Args:
+        path: the file.
+        model: compiled.
+        fit: brings arrays of another size to a shape, see `resizing.fitter`; None refuses them.
 
     Returns:
         (progress, best): as they were given to `save_state`; `best` is [] where there was none.
@@ -77,12 +85,14 @@ def restore_state(path: Path, model) -> tuple[dict, list[np.ndarray]]:
                 "the two; choose another --out."
             )
         for name, variable in variables.items():
-            if tuple(variable.shape) != stored[name].shape:
+            array, shape = stored[name], tuple(variable.shape)
+            array = fit(array, shape) if fit else array
+            if shape != array.shape:
                 raise RunError(
                     f"{path} was written for another model: {name!r} has shape "
-                    f"{stored[name].shape}, expected {tuple(variable.shape)}; choose another --out."
+                    f"{array.shape}, expected {shape}; choose another --out."
                 )
-            variable.assign(stored[name])
+            variable.assign(array)
     return progress, best
 
 

@@ -233,3 +233,56 @@ def test_no_keras_model_is_refused(settings, tmp_path):
     path.write_bytes(b"no zip")
     with pytest.raises(KappsError, match=r"broken\.keras"):
         finetune.run(settings(model=str(path)))
+
+
+def test_judged_and_saved_at_another_size_than_trained(settings, tmp_path):
+    """FixRes: the saved model is for `test_size`, and what judged it is what is said of it."""
+    import keras
+
+    from kapps import tasks
+    from kapps.layers.preprocessing import PREPROCESSING, normalize
+    from kapps.training import options, pictures
+
+    keras.utils.set_random_seed(0)
+    spec = {"application": "Tiny", "size": 32, "crop_pct": 1.0, "interpolation": "bilinear"}
+    image = keras.Input((None, None, 3), name="image")
+    x = normalize(image, PREPROCESSING["unit"], "channels_last", spec)
+    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu", name="stage1_conv")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    model = keras.Model(image, keras.layers.Dense(7, "softmax", name="predictions")(x))
+    model.save(tmp_path / "open.keras")
+    how = settings(model=str(tmp_path / "open.keras"), size=32, test_size=48, epochs=1)
+    finetune.run(how)
+    run = runs.Run.open(how.out)
+    assert run.spec["size"] == 48
+    task = tasks.of_spec(run.spec)
+    splits = pictures.Splits(options.resolve(how), run.spec, 48, 3, task=task)
+    judged = task.judge(run.load_model("last"), pictures.Pictures(splits.validation()))
+    last = run.metrics["history"][-1]
+    assert last["stage"] == "finetune"
+    assert judged["loss"] == pytest.approx(last["val_loss"], rel=1e-4)
+    assert judged["accuracy"] == last["val_accuracy"]
+
+
+def test_a_run_of_an_application_is_tuned_at_another_size(tmp_path):
+    """As FixRes does it: the classifier learns by larger pictures, with what is below it."""
+    from kapps.recipes import train
+
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (24, 32, 32, 3)).astype("uint8")
+    np.savez(tmp_path / "data.npz", images=images, labels=np.arange(24) % 3)
+    how = {"data": f"npz:{tmp_path / 'data.npz'}", "batch_size": 4, "tensorboard": False}
+    train.run(
+        train.Settings(model="ResNet20", size=32, epochs=1, out=str(tmp_path / "small"), **how)
+    )
+    finetune.run(
+        finetune.Settings(
+            model=str(tmp_path / "small"), size=48, epochs_head=1, epochs=0, unfreeze="none",
+            out=str(tmp_path / "large"), **how,
+        )
+    )  # fmt: skip
+    small, large = (runs.Run.open(tmp_path / name).load_model() for name in ("small", "large"))
+    assert large.input_shape == (None, 48, 48, 3)
+    for old, new in zip(small.layers[:-1], large.layers[:-1], strict=True):
+        for one, other in zip(old.get_weights(), new.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)

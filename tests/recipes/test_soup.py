@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from kapps import runs
+from kapps.data import load
 from kapps.errors import RunError
 from kapps.recipes import evaluate, soup, train
+from kapps.tasks.classification import Classification
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +53,41 @@ def test_what_cannot_be_averaged_says_so(members, tmp_path):
     with pytest.raises(RunError, match="is another network than"):
         soup.run(soup.Settings((one, other), out=str(tmp_path / "soup")))
     assert not (tmp_path / "soup").exists()
+
+
+def test_statistics_of_the_average_are_measured(tmp_path):
+    """Of the activations that it has, not the mean of those that its members had."""
+    import keras
+
+    from kapps.recipes.train import Settings
+
+    def member(name: str, seed: int) -> str:
+        keras.utils.set_random_seed(seed)
+        image = keras.Input((8, 8, 1))
+        x = keras.layers.Conv2D(4, 3, name="conv")(keras.layers.Rescaling(1 / 255)(image))
+        x = keras.layers.BatchNormalization(name="norm")(x)
+        x = keras.layers.Dense(10, "softmax")(keras.layers.Flatten()(x))
+        how = Settings(
+            model="-", data="digits", out=str(tmp_path / name), augment="none", batch_size=64,
+            validation=0.2, label_smoothing=0.0,
+        )  # fmt: skip
+        spec = {"size": 8, "channels": 1, "crop_pct": 1.0}
+        run = runs.Run.create(how.out, how, "train", list("0123456789"), spec)
+        run.save_model(keras.Model(image, x), "best")
+        row = {"stage": "train", "epoch": 1, "val_accuracy": 0.1, "val_loss": 2.0}
+        run.write_history([row], Classification.metrics)
+        return how.out
+
+    members = (member("a", 0), member("b", 1))
+    how = {"how": "all", "recalibrate": 100}  # more than there are
+    soup.run(soup.Settings(members, out=str(tmp_path / "soup"), **how))
+    model = runs.Run.open(tmp_path / "soup").load_model()
+    data = load("digits", size=8, channels=1, batch_size=64)
+    images = np.concatenate([x for x, _ in data])
+    seen = keras.Model(model.input, model.get_layer("conv").output).predict(images, verbose=0)
+    norm = model.get_layer("norm")
+    # All but the last pictures, which are no full batch, count.
+    np.testing.assert_allclose(norm.moving_mean, seen.mean((0, 1, 2)), atol=5e-3)
+    np.testing.assert_allclose(norm.moving_variance, seen.var((0, 1, 2)), rtol=3e-2)
+    with pytest.raises(ValueError, match="recalibrate=-1 is out of range"):
+        soup.run(soup.Settings(members, out=str(tmp_path / "no"), recalibrate=-1))

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -5,9 +6,11 @@ import sys
 import numpy as np
 import pytest
 
+from kapps import layers, runs, tasks
 from kapps.cli.settings import from_yaml, main
 from kapps.errors import KappsError
 from kapps.recipes import train
+from kapps.training import options, pictures
 
 
 def settings(tmp_path, **changes) -> train.Settings:
@@ -102,3 +105,51 @@ def test_the_command_line_refuses_in_one_line(tmp_path, capsys, word, sentence):
     error = capsys.readouterr().err
     assert sentence in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_pictures_grow_and_the_model_is_for_larger_ones(tmp_path):
+    """Two sizes to train on, a third to judge by; killed between them, the run goes on."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    images = np.rint(data.images[:96] * (255 / 16)).astype("uint8")
+    np.savez(tmp_path / "digits.npz", images=images, labels=data.target[:96])
+    how = settings(
+        tmp_path, data=f"npz:{tmp_path / 'digits.npz'}", model="ResNet20", size=48, test_size=64,
+        progressive=32, progressive_stages=2, epochs=2, batch_size=16, ema=0.9, warmup_epochs=0.0,
+        augment="randaugment", tensorboard=False, norm_momentum="0.5",
+    )  # fmt: skip
+    result = train.run(how)
+    run = runs.Run.open(tmp_path / "run")
+    rows = run.metrics["history"]
+    assert [(row["stage"], row["epoch"]) for row in rows] == [("size32", 1), ("size48", 2)]
+    # The cosine is that of both: half of the peak after the first, nothing after the second.
+    assert [row["learning_rate"] for row in rows] == pytest.approx([5e-4, 0], abs=1e-9)
+    model = run.load_model("last")
+    assert model.input_shape == (None, 64, 64, 3)
+    assert run.spec["size"] == 64 and layers.spec_of(model)["size"] == 64
+    task = tasks.of_spec(run.spec)
+    splits = pictures.Splits(options.resolve(how), run.spec, 64, 3, task=task)
+    judged = task.judge(model, pictures.Pictures(splits.validation()))
+    assert judged["loss"] == pytest.approx(rows[1]["val_loss"], rel=1e-4)
+    (run.backup / "size48.npz").unlink()
+    again = train.run(dataclasses.replace(how, resume=True))
+    assert again["best"]["loss"] == result["best"]["loss"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"progressive": 16, "patience": 3}, "patience=3 looks for a better epoch"),
+        ({"progressive": 16, "schedule": "plateau"}, "schedule=plateau looks for a better"),
+        ({"progressive_stages": 3}, "progressive_stages=3 has no effect without progressive"),
+        ({"progressive": 40}, "progressive=40 does not grow to size=32"),
+        ({"test_size": 40}, "lenet5 has weights .* fits one size only"),
+        ({"recalibrate": -1}, "recalibrate=-1 is out of range"),
+        ({"balance": 2.0}, "balance=2.0 is out of range"),
+        ({"recalibrate": 2}, "the BatchNormalization layers of lenet5 are not there"),
+    ],
+)
+def test_what_of_sizes_and_sampling_does_not_fit(tmp_path, changes, sentence):
+    with pytest.raises((ValueError, KappsError), match=sentence):
+        train.run(settings(tmp_path, **changes))
