@@ -22,8 +22,7 @@ def model():
     return Network(image, keras.layers.Dense(3, "softmax", name="predictions")(x), name="tokens")
 
 
-@pytest.mark.contract
-@pytest.mark.parametrize("kind", adapters.KINDS)
+@pytest.mark.parametrize("kind", [pytest.param("serial", marks=pytest.mark.contract), "parallel"])
 def test_they_learn_and_nothing_below_does(model, make_spots, tmp_path, kind):
     inputs = next(iter(make_spots()))[0]
     answers = model.predict_on_batch(inputs)

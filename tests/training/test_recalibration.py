@@ -7,13 +7,12 @@ import pytest
 from kapps.training import engine
 from kapps.training.recalibration import Recalibration
 
-pytestmark = pytest.mark.contract
-
 
 def first_norm(model):
     return model.get_layer("stage1_norm")
 
 
+@pytest.mark.contract
 def test_the_statistics_are_those_of_all_activations(make_model, make_spots):
     model, spots = make_model(), make_spots()
     below = keras.Model(model.input, model.get_layer("stage1_conv").output)
