@@ -264,16 +264,18 @@ def test_judged_and_saved_at_another_size_than_trained(settings, tmp_path):
     assert judged["accuracy"] == last["val_accuracy"]
 
 
-def test_a_run_of_an_application_is_tuned_at_another_size(tmp_path):
+def test_a_run_of_an_application_is_tuned_at_another_size(tmp_path, monkeypatch):
     """As FixRes does it: the classifier learns by larger pictures, with what is below it."""
+    from kapps.applications import _named, resnet_cifar
     from kapps.recipes import train
 
+    monkeypatch.setattr(_named, "get", lambda _: resnet_cifar._application(8))
     random = np.random.default_rng(0)
     images = random.integers(0, 255, (24, 32, 32, 3)).astype("uint8")
     np.savez(tmp_path / "data.npz", images=images, labels=np.arange(24) % 3)
     how = {"data": f"npz:{tmp_path / 'data.npz'}", "batch_size": 4, "tensorboard": False}
     train.run(
-        train.Settings(model="ResNet20", size=32, epochs=1, out=str(tmp_path / "small"), **how)
+        train.Settings(model="ResNet8", size=32, epochs=1, out=str(tmp_path / "small"), **how)
     )
     finetune.run(
         finetune.Settings(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kapps import layers, runs, tasks
+from kapps.applications import _named, resnet_cifar
 from kapps.cli.settings import from_yaml, main
 from kapps.errors import KappsError
 from kapps.recipes import train
@@ -107,15 +108,16 @@ def test_the_command_line_refuses_in_one_line(tmp_path, capsys, word, sentence):
     assert len(error.strip().splitlines()) == 1
 
 
-def test_pictures_grow_and_the_model_is_for_larger_ones(tmp_path):
+def test_pictures_grow_and_the_model_is_for_larger_ones(tmp_path, monkeypatch):
     """Two sizes to train on, a third to judge by; killed between them, the run goes on."""
     from sklearn.datasets import load_digits
 
+    monkeypatch.setattr(_named, "get", lambda _: resnet_cifar._application(8))
     data = load_digits()
     images = np.rint(data.images[:96] * (255 / 16)).astype("uint8")
     np.savez(tmp_path / "digits.npz", images=images, labels=data.target[:96])
     how = settings(
-        tmp_path, data=f"npz:{tmp_path / 'digits.npz'}", model="ResNet20", size=48, test_size=64,
+        tmp_path, data=f"npz:{tmp_path / 'digits.npz'}", model="ResNet8", size=48, test_size=64,
         progressive=32, progressive_stages=2, epochs=2, batch_size=16, ema=0.9, warmup_epochs=0.0,
         augment="randaugment", tensorboard=False, norm_momentum="0.5",
     )  # fmt: skip
