@@ -87,8 +87,10 @@ def times(groups: np.ndarray, balance: float, rng: np.random.Generator) -> np.nd
     ends[-1] = len(groups)
     draws = np.diff(np.floor(ends + rng.random()), prepend=0).astype(np.int64)
     found = (draws // counts)[members]
-    for group, rest in enumerate(draws % counts):
-        found[rng.permutation(np.flatnonzero(members == group))[:rest]] += 1
+    # Class by class, each in a random order: of each the first ones come once more.
+    order = np.lexsort((rng.permutation(len(groups)), members))
+    ranks = np.arange(len(groups)) - np.repeat(np.cumsum(counts) - counts, counts)
+    found[order[ranks < np.repeat(draws % counts, counts)]] += 1
     return found
 
 
