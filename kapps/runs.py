@@ -6,6 +6,7 @@
     spec.json          input contract of the model    metrics.json  the same, and the best row
     tensorboard/       event files                    backup/       what --resume needs
     report.html        all of it, to look at          findings.json what the best epoch answers
+    learning_rate.html, .json  of find_lr             profile.json  of profile
 
 Each file is written whole or not at all.
 """
@@ -26,7 +27,7 @@ from kapps.files import atomic_folder, atomic_path, atomic_write
 
 SETTINGS = "settings.yaml"
 # What may differ when a run is continued, or between its hosts.
-OF_THE_PROCESS = ("resume", "hosts", "host_index")
+OF_THE_PROCESS = ("resume", "hosts", "host_index", "profile")
 COLUMNS = ("stage", "epoch", "seconds", "learning_rate")  # and those of the task
 
 

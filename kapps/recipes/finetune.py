@@ -98,6 +98,7 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
         job,
         lora,
         pictures,
+        rehearsal,
         replicas,
         resizing,
     )
@@ -147,6 +148,8 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
             )
             if validation:
                 say(f"validating on {splits.judged_by} ({validation.images} images)")
+            for text in splits.warnings(train, validation):
+                say(text)
             with job.continuable(run, "finetune"):
                 history, seconds = [], None
                 if share.leads:  # the others get its weights when they join it
@@ -164,11 +167,14 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
                     else:
                         frozen = freezing.unfreeze(model, unfreeze, settings.train_norms)
                     say(f"training the network: {frozen}")
+                    batches = pictures.Pictures(train, first)
+                    plan = job.plan(settings, stage, epochs=epochs)
+                    plan = rehearsal.rehearsed(settings, run, plan, model, batches, task, share)
                     history = engine.fit(
                         model,
-                        pictures.Pictures(train, first),
+                        batches,
                         validation and pictures.Pictures(validation, first),
-                        job.plan(settings, stage, epochs=epochs),
+                        plan,
                         task=task,
                         run=run,
                         history=history,
@@ -243,6 +249,12 @@ def _checked(settings: Settings) -> Settings:
             f"epochs_head={settings.epochs_head} with epochs={settings.epochs} and "
             f"unfreeze={settings.unfreeze} trains nothing; use epochs_head of 1 or more."
         )
+    for name in ("find_lr", "profile"):
+        if getattr(settings, name) and nothing_below and not settings.gradual:
+            raise ValueError(
+                f"{name}=True looks at the training of the network, and there is none with epochs="
+                f"{settings.epochs} and unfreeze={settings.unfreeze}; drop it."
+            )
     return settings
 
 

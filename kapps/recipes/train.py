@@ -66,7 +66,16 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
 
     from kapps import layers, runs, tasks
     from kapps.applications import _named as named
-    from kapps.training import building, devices, engine, job, pictures, replicas, resizing
+    from kapps.training import (
+        building,
+        devices,
+        engine,
+        job,
+        pictures,
+        rehearsal,
+        replicas,
+        resizing,
+    )
     from kapps.training.progress import say
 
     began = time.perf_counter()
@@ -112,6 +121,8 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
             )
             if validation:
                 say(f"validating on {splits.judged_by} ({validation.images} images)")
+            for text in splits.warnings(train, validation):
+                say(text)
             with job.continuable(run, "train"):
                 first = building.channels_first(model)
                 history: list[dict] = []
@@ -120,11 +131,14 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
                         model = task.complete(build(stage.size))
                         train = splits.at(stage.size, stage.strength).train()
                     resizing.weaken(model, stage.strength)
+                    batches = pictures.Pictures(train, first)
+                    plan = job.plan(settings, **stage.plan(before))
+                    plan = rehearsal.rehearsed(settings, run, plan, model, batches, task, share)
                     history = engine.fit(
                         model,
-                        pictures.Pictures(train, first),
+                        batches,
                         validation and pictures.Pictures(validation, first),
-                        job.plan(settings, **stage.plan(before)),
+                        plan,
                         task=task,
                         run=run,
                         history=history,

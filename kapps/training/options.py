@@ -107,6 +107,12 @@ class Options:
     learning_rate: float | None = setting(
         None, "its peak; by optimizer, such as 0.001 of adamw, 0.05 of sgd", group="optimisation"
     )
+    find_lr: bool = setting(
+        False,
+        "first try rates from small to large and plot the loss; train with the one suggested, "
+        "where learning_rate says none",
+        group="optimisation",
+    )
     schedule: str = setting(
         "cosine",
         "how the learning rate falls",
@@ -235,6 +241,12 @@ class Options:
         None, "of this one in hosts, from 0", group="run", advanced=True
     )
     tensorboard: bool = setting(True, "write TensorBoard event files", group="run")
+    profile: bool = setting(
+        False, "first time some steps and say what limits them: input, host, device", group="run"
+    )
+    watch: bool = setting(
+        False, "measure gradients, weights and dead units, warn and write them too", group="run"
+    )
 
 
 def resolve(options: Options, least_epochs: int = 1) -> Options:
@@ -291,7 +303,7 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
             "lower warmup_epochs."
         )
     peak, decay = DEFAULTS[options.optimizer]
-    if options.learning_rate is None:
+    if options.learning_rate is None and not options.find_lr:
         changes["learning_rate"] = peak
     if options.weight_decay is None:
         changes["weight_decay"] = decay
