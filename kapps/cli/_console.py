@@ -27,6 +27,7 @@ EXTRAS = {  # module that may be missing -> the extra of setup.py that brings it
     "tf2onnx": "onnx",
     "onnx": "onnx",
     "onnxruntime": "onnx",
+    "optuna": "tune",
 }
 
 

@@ -20,8 +20,9 @@ def plain(rows):
     return [row | {"seconds": 0} for row in rows]
 
 
-@pytest.mark.contract
-@pytest.mark.parametrize("task", [Classification, MeanTeacher])
+@pytest.mark.parametrize(
+    "task", [Classification, pytest.param(MeanTeacher, marks=pytest.mark.contract)]
+)
 def test_a_training_after_it_is_the_same(make_model, spots, tmp_path, task, monkeypatch):
     monkeypatch.setattr(profiling, "STEPS", (1, 2))
     monkeypatch.setattr(rate_finder, "STEPS", 60)
