@@ -25,12 +25,14 @@ def between(train: Source, judge: Source) -> list[tuple[str, str]]:
     """Pictures of `train` that are in `judge` too.
 
     Args:
-        train, judge: of paths or of arrays; of anything else, and of what cannot be read, nothing
-            is found.
+        train, judge: with a picture each or more, of paths or of arrays; of anything else, as of
+            shards, and of what cannot be read, nothing is found.
 
     Returns:
         The name of each such picture in the one and in the other.
     """
+    if not all(isinstance(side.items[0], str | np.ndarray) for side in (train, judge)):
+        return []  # each would be read from its shard
     ours, theirs = _chosen(len(train)), _chosen(len(judge))
     keys: list[Any] = []
     # What costs little first: nearly all files differ in their sizes or their middles.

@@ -26,6 +26,7 @@ def test_files_and_arrays(tmp_path):
     arrays = np.arange(48, dtype="uint8").reshape(4, 3, 4)
     assert leaks.between(source(arrays), source(arrays[3:])) == [("3", "0")]
     assert leaks.between(source([b"x"]), source([b"x"])) == []
+    assert leaks.between(source(ours), source([b"x"])) == []
 
 
 def test_of_many_evenly_chosen_ones_are_looked_at(monkeypatch):
