@@ -33,7 +33,7 @@ def test_a_section_has_mean_spread_seconds_and_commands():
     assert lines[4] == "|  | seeds | accuracy | seconds | file, MB |"
     assert lines[6] == "| one | 0, 10 | 62.50% (50.00% to 75.00%) | 16 |  |"
     assert lines[7] == "| two | 0 | 12.50% |  | 2.50 |"
-    assert "{'accuracy': 0.625, 'seconds': 15.5}" in lines
+    assert lines[9] == "{'accuracy': 0.625, 'seconds': 15.5} Not measured yet: not yet."
     assert lines.count("    kapps train a") == 2 and "    kapps later" not in lines
     assert lines[-1] == "Measured 2026-01-02: M."
 

@@ -38,7 +38,7 @@ EXPERIMENTS = {
 
 def page(measured: dict) -> str:
     """The page of what was measured: experiment -> part -> seed -> numbers."""
-    sections = [EXPERIMENTS[name].show(measured[name]) for name in EXPERIMENTS if name in measured]
+    sections = [EXPERIMENTS[name].show(measured.get(name, {})) for name in EXPERIMENTS]
     return "\n\n".join([HEAD.rstrip(), *sections]) + "\n"
 
 

@@ -48,7 +48,7 @@ class Experiment:
         about: what is done, on which data.
         parts: what is compared: name -> measures one seed and returns numbers of `COLUMNS`.
         verdict: from the means, {part: {key: mean}} of the parts that were measured, a sentence on
-            what was to be shown; "" where parts are missing.
+            what was to be shown; "" where parts that it needs are missing.
         counted: what the numbers that `parts` are measured with stand for.
     """
 
@@ -68,6 +68,8 @@ class Experiment:
         rows = {name: list(seeds.values()) for name, seeds in parts.items()}
         keys = [key for key in COLUMNS if any(key in row for r in rows.values() for row in r)]
         lines = [f"## {self.title}", "", textwrap.fill(self.about, 100), ""]
+        if not parts:
+            return "\n".join([*lines, "Not measured yet."])
         heads = ["", f"{self.counted}s", *(COLUMNS[key][0] for key in keys)]
         lines += [_line(heads), _line(["---"] * len(heads))]
         for name, seeds in parts.items():
@@ -81,7 +83,10 @@ class Experiment:
             }
             for name, r in rows.items()
         }
-        if said := self.verdict(means):
+        said = self.verdict(means)
+        if missing := [name for name in self.parts if name not in parts]:
+            said = f"{said} Not measured yet: {', '.join(missing)}.".strip()
+        if said:
             lines += ["", textwrap.fill(said, 100)]
         for name, seeds in parts.items():
             first = min(seeds, key=int)
