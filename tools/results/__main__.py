@@ -42,6 +42,10 @@ def page(measured: dict) -> str:
     return "\n\n".join([HEAD.rstrip(), *sections]) + "\n"
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def main() -> int:
     """Measure the experiments named, all by default, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -49,13 +53,14 @@ def main() -> int:
     parser.add_argument("--parts", nargs="*", help="of them; all by default")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--place", default=ROOT / "runs" / "results")
+    parser.add_argument("--resume", action="store_true", help="go on with runs that were killed")
     parser.add_argument("--page", action="store_true", help="measure nothing, write the page")
     words = parser.parse_args()
     measured = json.loads(MEASURED.read_text("utf-8")) if MEASURED.exists() else {}
     for name in [] if words.page else words.experiments or EXPERIMENTS:
         for part, measure in EXPERIMENTS[name].parts.items():
             for seed in words.seeds if part in (words.parts or [part]) else []:
-                place = Place(words.place, lambda line: print(line, file=sys.stderr, flush=True))
+                place = Place(words.place, _say, words.resume)
                 try:
                     found = measure(place, seed)
                 except FileNotFoundError as error:

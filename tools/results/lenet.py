@@ -1,7 +1,6 @@
 """LeNet-5 from scratch, on scikit-learn's digits and on Fashion-MNIST."""
 
 import gzip
-import json
 import os
 from pathlib import Path
 
@@ -29,8 +28,7 @@ def _digits(place: Place, fold: int) -> dict:
     words = (f"data=npz:data/digits_train{fold}.npz", f"val=npz:data/digits_test{fold}.npz")
     run = f"lenet5_digits/{fold}"
     cost = place.trained("train", run, "--config", "lenet5_digits", *words)
-    rows = json.loads((place.path / run / "metrics.json").read_text("utf-8"))["history"]
-    return {"accuracy": rows[-1]["val_accuracy"], **cost}
+    return {"accuracy": place.history(run)[-1]["val_accuracy"], **cost}
 
 
 def _fashion(place: Place, seed: int) -> dict:

@@ -22,10 +22,16 @@ class Place:
     Args:
         path: made if it is not there.
         say: told each command before it runs.
+        resumes: whether a training that is there already goes on where it was.
     """
 
-    def __init__(self, path: str | os.PathLike, say: Callable[[str], None] = print):
-        self.path, self.say = Path(path).resolve(), say
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        say: Callable[[str], None] = print,
+        resumes: bool = False,
+    ):
+        self.path, self.say, self.resumes = Path(path).resolve(), say, resumes
         self.commands: list[str] = []
         self.notes = ""  # what the last command wrote beside its result
         self.data.mkdir(parents=True, exist_ok=True)
@@ -74,20 +80,30 @@ class Place:
         return done.stdout
 
     def trained(self, job: str, run: str, *words: str) -> dict:
-        """Train and leave `RUN`, replacing an older one.
+        """Train and leave `RUN`, replacing an older one or, if the place resumes, going on with it.
 
         Returns:
-            {"seconds", "cpu"}: by the clock, and of all cores together; of `kapps finetune` also
+            {"seconds", "cpu"}: by the clock, and of all cores together, of a run that went on only
+            the seconds of its epochs; of `kapps finetune` also
             "parameters" and "trained", how many there are and how many learn in the last phase.
         """
-        shutil.rmtree(self.path / run, ignore_errors=True)
+        words = (*words, "tensorboard=false", f"out={run}")
+        goes_on = self.resumes and (self.path / run / "settings.yaml").is_file()
+        if not goes_on:
+            shutil.rmtree(self.path / run, ignore_errors=True)
         (self.path / run).parent.mkdir(parents=True, exist_ok=True)
         with timed() as cost:
-            self.kapps(job, *words, "tensorboard=false", f"out={run}")
+            self.kapps(job, *words, *(["resume=true"] if goes_on else []))
+        if goes_on:
+            cost = {"seconds": round(sum(row["seconds"] for row in self.history(run)), 1)}
         said = re.findall(r"([\d,]+) of ([\d,]+) parameters train", self.notes)
         if said:
             cost["trained"], cost["parameters"] = (int(n.replace(",", "")) for n in said[-1])
         return cost
+
+    def history(self, run: str) -> list[dict]:
+        """The rows of a run, one an epoch."""
+        return json.loads((self.path / run / "metrics.json").read_text("utf-8"))["history"]
 
     def accuracy(self, model: str, *words: str) -> float:
         """Share of the pictures that `kapps evaluate MODEL WORDS...` finds right."""
