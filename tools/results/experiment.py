@@ -106,6 +106,13 @@ def reached(what: str, found: float, least: float) -> str:
     return f"{what}: {found:.2%}; **the goal of {least:.0%} is missed**."
 
 
+def pace(m: Means, name: str, other: str) -> str:
+    """The CPU time of one part in that of another, as words to put behind a sentence."""
+    if not all("cpu" in m[part] for part in (name, other)):
+        return ""
+    return f", in {m[name]['cpu'] / m[other]['cpu']:.2f} of its CPU time"
+
+
 def _written(key: str, values: list[float]) -> str:
     return COLUMNS[key][1](values) if values else ""
 

@@ -95,6 +95,7 @@ class Place:
         with timed() as cost:
             self.kapps(job, *words, *(["resume=true"] if goes_on else []))
         if goes_on:
+            self.commands[-1] = " ".join(("kapps", job, *words))
             cost = {"seconds": round(sum(row["seconds"] for row in self.history(run)), 1)}
         said = re.findall(r"([\d,]+) of ([\d,]+) parameters train", self.notes)
         if said:
