@@ -2,7 +2,7 @@
 
 import shutil
 
-from tools.results.experiment import Experiment, Means
+from tools.results.experiment import Experiment, Means, pace
 from tools.results.measuring import Place
 from tools.results.phone import SHARED
 
@@ -51,10 +51,10 @@ def _comparing(m: Means) -> str:
     gain = 100 * (m["lora"]["accuracy"] - m["head"]["accuracy"])
     behind = 100 * (m["full"]["accuracy"] - m["lora"]["accuracy"])
     share = m["lora"]["trained"] / m["full"]["trained"]
-    time = m["lora"]["cpu"] / m["full"]["cpu"]
+    time = pace(m, "lora", "full")
     return (
-        f"LoRA trains {share:.1%} of what full training does, in {time:.2f} of its CPU time, and "
-        f"is {gain:+.2f} points above the head alone and {behind:+.2f} below full training. "
+        f"LoRA trains {share:.1%} of what full training does{time}, and is "
+        f"{gain:+.2f} points above the head alone and {behind:+.2f} below full training. "
         "The file is as large as any: kapps saves the kernels with the change in them."
     )
 
