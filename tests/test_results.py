@@ -1,6 +1,7 @@
 """docs/results.md: written from what was measured, by rules that are checked here."""
 
 import json
+import math
 
 import pytest
 
@@ -42,3 +43,14 @@ def test_a_section_has_mean_spread_seconds_and_commands():
 def test_a_missed_goal_is_said(found, missed):
     """Judged as it is written, with two digits."""
     assert ("missed" in experiment.reached("It", found, 0.99)) is missed
+
+
+def test_the_plain_script_trains_the_network_of_the_paper():
+    """0.27 M in its table 6: convolutions 267,696, two of each of 688 channels, classifier 650."""
+    import kapps
+    from tools.results import plain_cifar10
+
+    plain = plain_cifar10.network()
+    trained = sum(math.prod(v.shape) for v in plain.trainable_variables)
+    assert trained == 267_696 + 2 * 688 + 650
+    assert plain.count_params() == kapps.applications.ResNet20(weights=None).count_params()
