@@ -88,6 +88,7 @@ def test_a_backend_that_is_not_known_in_the_environment():
         ([], list(APPLICATIONS)),
         (["LeNet*"], ["LeNet1", "LeNet5"]),
         (["*lite0"], ["EfficientNetLite0"]),
+        (["--task", "detection", "--family", "fcos"], ["FCOS", "FCOSResNet50FPN"]),
         (["--family", "mobilenet_v3"], ["MobileNetV3Small", "MobileNetV3Large"]),
         (["--max-params", "1e5"], ["Perceptron", "Neocognitron", "LeNet1", "LeNet5"]),
         (["NoSuch*"], []),
@@ -98,7 +99,8 @@ def test_list_filters(words, expected):
     rows = json.loads(done.stdout)
     names = [row["name"] for row in rows]
     assert set(expected) <= set(names) if not words else names == expected
-    keys = ["name", "family", "size", "params", "macs", "top1", "flavors", "weights", "references"]
+    keys = ["name", "family", "task", "size", "params", "macs", "top1", "metrics"]
+    keys += ["flavors", "weights", "references"]
     assert all(list(row) == keys for row in rows)
 
 

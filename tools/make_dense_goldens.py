@@ -18,11 +18,41 @@ from pathlib import Path
 import numpy as np
 
 from tests.parity.fill import GOLDEN_SALT, fill, golden_input
-from tools.make_goldens import _declare_operators
 
 FOLDER = Path(__file__).parents[1] / "tests/parity/golden_dense"
 SIZES = {"ssdlite320_mobilenet_v3_large": 320, "ssd300_vgg16": 300}
 ROWS, FOUND = 150, 20  # anchors and detections of each image that are kept
+
+
+LIBRARIES = []
+
+
+def _declare_operators() -> None:
+    """Suppression in Python, where torchvision's compiled operators do not load."""
+    import torch
+
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.impl("nms", _nms, "CPU")
+    LIBRARIES.append(library)  # which would take its operators with it
+    import torchvision.extension
+
+    torchvision.extension._has_ops = lambda: True
+
+
+def _nms(boxes, scores, threshold):
+    """Indices of the boxes that no better one overlaps by more than `threshold`, best first."""
+    import torch
+    from torchvision.ops.boxes import box_iou
+
+    order = scores.argsort(descending=True, stable=True)
+    kept = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        order = rest[box_iou(boxes[best][None], boxes[rest])[0] <= threshold]
+    return torch.tensor(kept, dtype=torch.int64)
 
 
 def write(name: str, size: int | None, norm_scale: float) -> None:

@@ -153,10 +153,16 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "beit": ("BEiTBase16", "BEiTLarge16", "BEiTV2Base16"),
     "eva": ("EVA02Tiny14", "EVA02Small14", "EVA02Base14", "EVA02Large14", "EVAGiant14"),
     "ssd": (
+        *("SSD300VGG16", "SSD512VGG16"),
         "SSDLite",
         *(f"SSDLite320{name}" for name in ("MobileNetV2", "MobileNetV3Large")),
         *(f"SSDLite320{name}" for name in ("MobileNetV4ConvSmall", "EfficientNetLite0")),
     ),
+    "retinanet": (
+        *("RetinaNet", "RetinaNetResNet50FPN", "RetinaNetResNet50FPNV2"),
+        *("SSDFPNLite", "SSDFPNLite320MobileNetV2", "SSDFPNLite640MobileNetV2"),
+    ),
+    "fcos": ("FCOS", "FCOSResNet50FPN"),
     "fcn": ("FCNResNet50", "FCNResNet101"),
     "unet": ("UNet",),
     "segnet": ("SegNet",),
@@ -167,7 +173,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "lraspp": ("LRASPP", "LRASPPMobileNetV3Large", "LRASPPEfficientNetLite0"),
 }
 TASKS = {  # what an application answers -> the families that do not classify
-    "detection": ("ssd",),
+    "detection": ("ssd", "retinanet", "fcos"),
     "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}

@@ -6,6 +6,8 @@ convolutions in place of the full ones, for phones.
 
 from dataclasses import replace
 
+import keras
+
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications._dense import DenseApplication
 from kapps.applications.mobilenet_v3 import LARGE
@@ -68,6 +70,56 @@ def _extra(x, nn: Blocks, filters: int, *, name: str):
     return nn.conv_norm_act(x, filters, name=f"{name}_project")
 
 
+def ssd(
+    maps,
+    nn: Blocks,
+    *,
+    classes: int,
+    published: int,
+    background: bool | None,
+    image_size: tuple[int, int],
+    extras: tuple,
+    anchors: layouts.DefaultBoxes,
+):
+    """VGG's last two layers as convolutions, more maps, and two 3x3 convolutions for each.
+
+    Args:
+        maps: of convolutions 4_3, whose norm section 3.1 scales, and 5_3.
+        extras: for each map that is added: filters, kernel_size, strides, padding.
+    """
+    fourth, x = maps
+    axis = nn.axis
+    fourth = keras.layers.UnitNormalization(axis=axis, name="neck_normalize")(fourth)
+    maps = [nn.layer_scale(fourth, 20.0, name="neck_scale")]
+    x = nn.max_pool(x, 3, 1, name="neck_pool")
+    x = nn.act(nn.conv(x, 1024, 3, dilation=6, name="neck_fc6"), name="neck_fc6_act")
+    x = nn.act(nn.conv(x, 1024, name="neck_fc7"), name="neck_fc7_act")
+    maps.append(x)
+    for extra, (filters, kernel_size, strides, padding) in enumerate(extras, 1):
+        name = f"neck_extra{extra}"
+        x = nn.act(nn.conv(x, filters // 2, name=f"{name}_reduce_conv"), name=f"{name}_reduce_act")
+        x = nn.pad(x, padding, name=name) if padding else x
+        x = nn.conv(x, filters, kernel_size, strides, padding="valid", name=f"{name}_conv")
+        x = nn.act(x, name=f"{name}_act")
+        maps.append(x)
+    counted = how_background_counts(background, classes, published)
+    columns = classes + (counted == "apart")
+    pairs = list(enumerate(zip(maps, anchors.forms, strict=True), 1))
+    return detector_outputs(
+        nn,
+        [nn.conv(x, n * columns, 3, name=f"head_class{i}_predictions") for i, (x, n) in pairs],
+        [nn.conv(x, n * 4, 3, name=f"head_box{i}_regression") for i, (x, n) in pairs],
+        columns=columns,
+        anchors=anchors,
+        coder=CODER,
+        image_size=image_size,
+        objective=OBJECTIVE,
+        activation="softmax",
+        background=counted,
+        suppression=SUPPRESSION,
+    )
+
+
 def how_background_counts(background: bool | None, classes: int, published: int) -> str:
     """The argument `background` in the words of `kapps.layers.DecodeBoxes`.
 
@@ -90,6 +142,28 @@ def _reduced(app: Application, *, reduced_tail: bool) -> Application:
     return replace(app, config={**app.config, "stages": (*others, (filters // 2, *last))})
 
 
+def _rounding_up(app: Application) -> Application:
+    """VGG whose third pool makes 38 rows of 75, as the paper's."""
+    return replace(app, config={**app.config, "rounding_up": (3,)})
+
+
+def _ssd(size: int, extras: tuple, anchors, references=()) -> DenseApplication:
+    return DenseApplication(
+        f"SSD{size}VGG16",
+        "detection",
+        ssd,
+        "VGG16",
+        levels=("stage4_block3_act", "stage5_block3_act"),
+        size=size,
+        min_size=size,  # the last maps would have no pixel
+        flavors={"torch": Flavor("ssd", padding="symmetric")},
+        adapt=_rounding_up,
+        arguments={"background": None},
+        config={"extras": extras, "anchors": anchors},
+        references=references,
+    )
+
+
 def _ssdlite(name: str, backbone: str, **fields) -> DenseApplication:
     arguments = {"background": None, **fields.pop("arguments", {})}
     return DenseApplication(
@@ -106,6 +180,18 @@ def _ssdlite(name: str, backbone: str, **fields) -> DenseApplication:
     )
 
 
+HALVE = 3, 2, 1  # kernel_size, strides, padding
+SSD300VGG16 = _ssd(
+    300,
+    ((512, *HALVE), (256, *HALVE), (256, 3, 1, 0), (256, 3, 1, 0)),
+    layouts.SSD300,
+    (reference("torchvision/ssd300_vgg16", "torch"),),
+)
+SSD512VGG16 = _ssd(  # the paper's, section 3.6 and its Caffe configuration
+    512,
+    ((512, *HALVE), (256, *HALVE), (256, *HALVE), (256, *HALVE), (256, 4, 1, 1)),
+    layouts.SSD512,
+)
 SSDLite = _ssdlite("SSDLite", "MobileNetV2", any_backbone=True)
 SSDLite320MobileNetV2 = _ssdlite("SSDLite320MobileNetV2", "MobileNetV2")
 SSDLite320MobileNetV3Large = _ssdlite(
@@ -124,6 +210,8 @@ SSDLite320MobileNetV4ConvSmall = _ssdlite("SSDLite320MobileNetV4ConvSmall", "Mob
 SSDLite320EfficientNetLite0 = _ssdlite("SSDLite320EfficientNetLite0", "EfficientNetLite0")
 
 __all__ = [
+    "SSD300VGG16",
+    "SSD512VGG16",
     "SSDLite",
     "SSDLite320EfficientNetLite0",
     "SSDLite320MobileNetV2",

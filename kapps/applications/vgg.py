@@ -25,7 +25,10 @@ TORCH = Flavor(
 )
 
 
-def backbone(x, nn: Blocks, *, depths: tuple[int, ...], norm: bool):
+def backbone(
+    x, nn: Blocks, *, depths: tuple[int, ...], norm: bool, rounding_up: tuple[int, ...] = ()
+):
+    """Stages of 3x3 convolutions; the pools of some may round an odd size up, as SSD's do."""
     for stage, (filters, blocks) in enumerate(zip(FILTERS, depths, strict=True), 1):
         for block in range(1, blocks + 1):
             name = f"stage{stage}_block{block}"
@@ -33,7 +36,8 @@ def backbone(x, nn: Blocks, *, depths: tuple[int, ...], norm: bool):
                 x = nn.conv_norm_act(x, filters, 3, name=name)
             else:
                 x = nn.act(nn.conv(x, filters, 3, name=f"{name}_conv"), name=f"{name}_act")
-        x = nn.max_pool(x, 2, strides=2, padding="valid", name=f"stage{stage}_pool")
+        padding = "same" if stage in rounding_up else "valid"
+        x = nn.max_pool(x, 2, strides=2, padding=padding, name=f"stage{stage}_pool")
     return x
 
 

@@ -22,7 +22,7 @@ from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.csp import c2f, c3, dark_bottleneck, spp, sppf
 from kapps.layers.decomposed_position import DecomposedAttention
-from kapps.layers.detection import ClassScores, DecodeBoxes, detector_outputs
+from kapps.layers.detection import ClassScores, DecodeBoxes, detector_outputs, shared
 from kapps.layers.dilation import dilate
 from kapps.layers.global_response import GlobalResponseNormalization
 from kapps.layers.initializers import initializer
@@ -149,6 +149,7 @@ __all__ = [
     "searched_network",
     "selective_kernel",
     "separable_norm_act",
+    "shared",
     "spec_of",
     "split_attention",
     "spp",

@@ -13,7 +13,7 @@ from keras import layers
 from kapps.layers.activations import activation as named
 from kapps.layers.channel_padding import ChannelPadding
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
-from kapps.layers.initializers import initializer
+from kapps.layers.initializers import Constant, initializer
 from kapps.layers.layer_scale import LayerScale
 from kapps.layers.normalization import BatchNormalization, GroupNormalization, LayerNormalization
 from kapps.layers.pooling import AveragePooling2D, MaxPooling2D
@@ -87,10 +87,14 @@ class Blocks(TokenBlocks):
         dilation=1,
         padding=None,
         use_bias=True,
+        bias=0.0,
         *,
         name,
     ):
-        """The layer `name`, a convolution alone; `padding` overrides the network's."""
+        """The layer `name`, a convolution alone, whose bias starts as `bias`.
+
+        `padding` overrides the network's.
+        """
         x, padding = self._padded(x, kernel_size, strides, padding, dilation, name)
         standardized = self.kernel_epsilon is not None
         layer = partial(StandardizedConv2D, epsilon=self.kernel_epsilon) if standardized else Conv2D
@@ -104,7 +108,7 @@ class Blocks(TokenBlocks):
             use_bias=use_bias,
             data_format=self.data_format,
             kernel_initializer=initializer(self.kernel_initializer),
-            bias_initializer=initializer("zeros"),
+            bias_initializer=Constant(bias) if bias else initializer("zeros"),
             name=name,
         )(x)
 

@@ -5,7 +5,7 @@ and, where a network has it, `centerness` hold the raw predictions; `boxes` and 
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -133,6 +133,26 @@ class ClassScores(keras.layers.Layer):
             "activation": self.activation,
             "background": self.background,
         }
+
+
+def shared(block: Callable, maps: Sequence) -> list:
+    """What `block(x)` makes of each map, all by the same layers, which it makes for the first.
+
+    Args:
+        block: a chain of layers, each of one input.
+    """
+    made = block(maps[0])
+    chain, x = [], made
+    while x is not maps[0]:
+        layer = x._keras_history.operation
+        chain.append(layer)
+        x = layer.input
+    others = []
+    for x in maps[1:]:
+        for layer in reversed(chain):
+            x = layer(x)
+        others.append(x)
+    return [made, *others]
 
 
 def in_rows(maps: Sequence, nn: Blocks, columns: int, *, name: str):

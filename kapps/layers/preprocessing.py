@@ -38,6 +38,8 @@ PREPROCESSING = {
     ),
     # BN-Inception as Caffe trained it.
     "caffe128": Preprocessing((128.0, 117.0, 104.0), (1.0,) * 3, bgr=True),
+    # SSD's VGG, as torchvision has it; red first.
+    "ssd": Preprocessing(tuple(255 * m for m in (0.48235, 0.45882, 0.40784)), (1.0,) * 3),
     # EfficientNet-Lite: raw pixels become int8 by a change of zero point alone.
     "lite": Preprocessing((127.0,) * 3, (128.0,) * 3),
     # keras.applications.EfficientNetV2 S, M and L.

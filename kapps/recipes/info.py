@@ -44,9 +44,9 @@ def run(settings: Settings) -> dict:
     """Print the facts of an application or a file and return them.
 
     Returns:
-        Of an application: name, family, size (pixels), channels, classes, params, macs, flavors,
-        levels, references, paper and weights: a list of KEYS of each published checkpoint. Of a
-        file: see `kapps.recipes._files.facts`. With `layers` also "layers", the fields of
+        Of an application: name, family, task, size (pixels), channels, classes, params, macs,
+        flavors, levels, references, paper and weights: a list of KEYS of each published checkpoint.
+        Of a file: see `kapps.recipes._files.facts`. With `layers` also "layers", the fields of
         `kapps.inspect.LayerRow` each, and "memory".
 
     Raises:
@@ -120,6 +120,7 @@ KEYS = (
     "interpolation",
     "top1",
     "top5",
+    "metrics",
     "protocol",
     "licence",
     "source",
@@ -129,7 +130,8 @@ KEYS = (
 
 def _checkpoint(checkpoint) -> dict:
     values = dataclasses.asdict(checkpoint)
-    return {key: dict(values[key]) if key == "arguments" else values[key] for key in KEYS}
+    pairs = ("arguments", "metrics")
+    return {key: dict(values[key]) if key in pairs else values[key] for key in KEYS}
 
 
 def _layers(settings: Settings, model) -> tuple[list, list[tuple[str, str]]]:
@@ -194,6 +196,7 @@ def _print(facts: dict) -> None:
     print()
     size = f"{facts['size']} x {facts['size']} x {facts['channels']}"
     lines = {
+        "task": facts["task"],
         "input": f"{size}, {'gray' if facts['channels'] == 1 else 'RGB'} in [0, 255]",
         "parameters": f"{facts['params']:,}",
         "multiply-adds": f"{facts['macs']:,}",
@@ -204,16 +207,16 @@ def _print(facts: dict) -> None:
     for name, text in lines.items():
         print(f"  {name:14}{text or '-'}")
     if facts["weights"]:
+        titles = [f">{name} %" for name in _shares(facts["weights"][0])]
         _tables.print_table(
-            ("weights", "flavor", "arguments", ">size", ">top-1 %", ">top-5 %", "licence", "from"),
+            ("weights", "flavor", "arguments", ">size", *titles, "licence", "from"),
             [
                 (
                     row["tag"] if row["include_top"] else f"{row['tag']} (no top)",
                     row["flavor"],
                     ", ".join(f"{k}={v}" for k, v in row["arguments"].items()) or "-",
                     row["input_size"],
-                    _tables.percent(row["top1"]),
-                    _tables.percent(row["top5"]),
+                    *(_tables.percent(share) for share in _shares(row).values()),
                     row["licence"],
                     row["source"],
                 )
@@ -223,6 +226,12 @@ def _print(facts: dict) -> None:
     else:
         print("\nNo published weights; weights=None starts from random ones.")
     print(f"\n  kapps.applications.{facts['name']}()")
+
+
+def _shares(checkpoint: dict) -> dict[str, float | None]:
+    """What weights were measured by: top-1 and top-5 where nothing else is said."""
+    top = {"top-1": checkpoint["top1"], "top-5": checkpoint["top5"]}
+    return checkpoint["metrics"] or top
 
 
 def _reference(reference: dict) -> str:

@@ -14,6 +14,7 @@ class Settings:
 
     pattern: str | None = setting(None, "names with wildcards, e.g. 'Mobile*'", positional=True)
     family: str | None = setting(None, "only this family, e.g. mobilenet_v2")
+    task: str | None = setting(None, "only for this: classification, detection, segmentation")
     weights: str | None = setting(None, "only with these weights: a tag, any")
     max_params: float | None = setting(None, "at most so many parameters, e.g. 5e6")
     max_macs: float | None = setting(None, "at most so many multiply-adds an image, e.g. 3e8")
@@ -24,11 +25,12 @@ def run(settings: Settings) -> list[dict]:
     """Print the applications that match and return them.
 
     Returns:
-        One dict an application: name, family, size (pixels), params, macs, top1 (share in [0, 1] of
-        its default weights or None), flavors, weights (tags), references.
+        One dict an application: name, family, task, size (pixels), params, macs, top1 (share in
+        [0, 1] of its default weights or None), metrics (what else those were measured by: name to
+        share), flavors, weights (tags), references.
 
     Raises:
-        ValueError: the family does not exist.
+        ValueError: the family or the task does not exist.
     """
     from kapps import applications
     from kapps.weights import catalog
@@ -36,6 +38,7 @@ def run(settings: Settings) -> list[dict]:
     names = applications.list_models(
         settings.pattern,
         family=settings.family,
+        task=settings.task,
         weights=True if settings.weights == "any" else settings.weights,
         max_params=settings.max_params,
         max_macs=settings.max_macs,
@@ -48,7 +51,7 @@ def run(settings: Settings) -> list[dict]:
         print("no application matches; `kapps list` shows all of them", file=sys.stderr)
         return rows
     _tables.print_table(
-        ("name", "family", ">size", ">params", ">MACs", ">top-1 %", "flavors", ">weights"),
+        ("name", "family", ">size", ">params", ">MACs", ">accuracy %", "flavors", ">weights"),
         [
             (
                 row["name"],
@@ -56,7 +59,7 @@ def run(settings: Settings) -> list[dict]:
                 row["size"],
                 _tables.count(row["params"]),
                 _tables.count(row["macs"]),
-                _tables.percent(row["top1"]),
+                _accuracy(row),
                 ", ".join(row["flavors"]),
                 len(row["weights"]) or "-",
             )
@@ -68,15 +71,24 @@ def run(settings: Settings) -> list[dict]:
     return rows
 
 
+def _accuracy(row: dict) -> str:
+    """Top-1 of a classifier, and what others are measured by, with its name."""
+    if row["metrics"]:
+        return ", ".join(f"{name} {_tables.percent(v)}" for name, v in row["metrics"].items())
+    return _tables.percent(row["top1"])
+
+
 def _row(facts: dict, checkpoints: tuple) -> dict:
     own = [c for c in checkpoints if c.application == facts["name"]]
     return {
         "name": facts["name"],
         "family": facts["family"],
+        "task": facts["task"],
         "size": facts["size"],
         "params": facts["params"],
         "macs": facts["macs"],
         "top1": next((c.top1 for c in own if c.top1 is not None), None),
+        "metrics": next((dict(c.metrics) for c in own if c.metrics), {}),
         "flavors": list(facts["flavors"]),
         "weights": list(dict.fromkeys(c.tag for c in own)),
         "references": facts["references"],

@@ -25,6 +25,7 @@ class Checkpoint:
         crop_pct: side of the centre crop as a share of the resized image's shorter side.
         interpolation: of that resize, "bilinear" or "bicubic".
         top1, top5: published accuracy as a share in [0, 1], or None.
+        metrics: (name, share in [0, 1]) of what else its publisher measured, such as "box mAP".
         protocol: how that was measured, and by whom.
         licence: SPDX name, or "not stated".
         source: who published the file.
@@ -51,4 +52,5 @@ class Checkpoint:
     top1: float | None = None
     top5: float | None = None
     protocol: str | None = None
+    metrics: tuple[tuple[str, float], ...] = ()
     mirrors: tuple[str, ...] = ()

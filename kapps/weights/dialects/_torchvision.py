@@ -31,3 +31,12 @@ STEM = _convolution(r"features\.0", "stem")
 def head(numbers: str) -> tuple[tuple[str, str], ...]:
     """Rows for the last convolution, whose number is one of those of the regular expression."""
     return _convolution(rf"features\.(?:{numbers})", "head")
+
+
+def pyramid(lowest: int) -> tuple[tuple[str, str], ...]:
+    """Rows for a feature pyramid whose first map has the level `lowest`."""
+    return (
+        (r"backbone\.fpn\.inner_blocks\.(\d)(?:\.0)?", f"neck_lateral{{0:+{lowest}}}_conv"),
+        (r"backbone\.fpn\.layer_blocks\.(\d)(?:\.0)?", f"neck_output{{0:+{lowest}}}_conv"),
+        (r"backbone\.fpn\.extra_blocks\.p(\d)", "neck_output{0}_conv"),
+    )

@@ -39,4 +39,23 @@ SSDLITE = Dialect(
     ),
 )
 
-DIALECTS = (SSDLITE,)
+# Its VGG is cut behind convolution 4_3; the rest of it, from a pool on, is the first extra.
+VGG = Dialect(
+    "torchvision, VGG",
+    "torch",
+    body="torchvision",
+    renames=(
+        (r"backbone\.features\.", "features."),
+        (r"backbone\.extra\.0\.([1-6])\.", "features.{0:+23}."),
+    ),
+    rows=(
+        (r"backbone\.scale_weight", "neck_scale/gamma"),
+        (r"backbone\.extra\.0\.7\.1", "neck_fc6"),
+        (r"backbone\.extra\.0\.7\.3", "neck_fc7"),
+        (r"backbone\.extra\.(\d)\.0", "neck_extra{0}_reduce_conv"),
+        (r"backbone\.extra\.(\d)\.2", "neck_extra{0}_conv"),
+        *((rf"{theirs}\.(\d)", f"head_{ours}{{0:+1}}_{last}") for theirs, ours, last in KINDS),
+    ),
+)
+
+DIALECTS = (SSDLITE, VGG)

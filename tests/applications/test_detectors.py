@@ -1,0 +1,175 @@
+"""Detectors: equal to torchvision's, strict with weights, and what all of them keep."""
+
+import keras
+import numpy as np
+import pytest
+
+import kapps
+from kapps.applications import SSDLite, SSDLite320EfficientNetLite0, get
+from kapps.errors import WeightsError
+from tests.parity import dense
+
+SMALL = (64, 64, 3)
+BACKEND = keras.backend.backend()
+ON_ALL = ("ssdlite320_mobilenet_v3_large", "retinanet_resnet50_fpn")
+
+
+def answer(model, x):
+    said = model(x, training=False) if BACKEND == "tensorflow" else model.predict(x, verbose=0)
+    return {key: keras.ops.convert_to_numpy(value) for key, value in said.items()}
+
+
+def photo(count=1):
+    rng = np.random.default_rng(3)
+    return rng.integers(0, 256, (count, *SMALL), dtype="uint8")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[] if n in ON_ALL or BACKEND == "tensorflow" else [pytest.mark.sweep])
+        for n in dense.names()
+    ],
+)
+def test_equals_torchvision_raw_and_decoded_and_suppressed(name):
+    errors = dense.detector_errors(name)
+    assert {"class_logits", "box_regression", "boxes", "scores", "found_boxes"} <= set(errors)
+    assert max(errors.values()) <= 1e-4, errors
+
+
+def test_a_file_of_torchvision_loads_by_its_names_and_other_classes_make_a_new_head(tmp_path):
+    facts, _ = dense.read("ssdlite320_mobilenet_v3_large")
+    save = pytest.importorskip("safetensors.numpy").save_file
+    arrays = dense.arrays_of(facts)
+    save(arrays, tmp_path / "detector.safetensors")
+    app = kapps.find_application("torchvision/ssdlite320_mobilenet_v3_large")
+    model = app(weights=tmp_path / "detector.safetensors", classes=3)
+    assert {name.rpartition("/")[0] for name in model.load_report.new} == {
+        f"head_class{level}_predictions" for level in range(1, 7)
+    }
+    assert len(model.load_report.loaded) + len(model.load_report.new) == len(arrays)
+    stem = arrays["backbone.features.0.0.0.weight"].transpose(2, 3, 1, 0)
+    np.testing.assert_array_equal(model.get_layer("stem_conv").get_weights()[0], stem)
+    # Column 0 is background, which nobody counts, and column 1 class 0.
+    assert model.output["scores"].shape == (None, 3234, 3)
+    assert model.get_layer("boxes").class_offset == 1
+    del arrays["backbone.extra.3.2.0.weight"]
+    save(arrays, tmp_path / "damaged.safetensors")
+    with pytest.raises(WeightsError, match="neck_extra4_project_conv/kernel"):
+        app(weights=tmp_path / "damaged.safetensors")
+
+
+def test_a_backbone_with_weights_of_its_own(tmp_path):
+    backbone = get("EfficientNetLite0")(weights=None, input_shape=SMALL)
+    backbone.save_weights(tmp_path / "own.weights.h5")
+    model = SSDLite320EfficientNetLite0(
+        backbone_weights=tmp_path / "own.weights.h5", input_shape=SMALL, classes=2
+    )
+    for name in ("stem_conv", "stage7_block1_project_norm", "head_conv"):
+        for ours, theirs in zip(
+            model.get_layer(name).get_weights(),
+            backbone.get_layer(name).get_weights(),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    assert "stem_conv/kernel" in model.load_report.loaded
+    assert SSDLite320EfficientNetLite0.backbone_tag == "imagenet"
+
+
+def test_saved_and_loaded_it_knows_how_to_decode_and_train(tmp_path):
+    model = SSDLite(weights=None, backbone="MobileNetV4ConvSmall", input_shape=SMALL, classes=3)
+    said = answer(model, photo())
+    model.save(tmp_path / "detector.keras")
+    again = keras.models.load_model(tmp_path / "detector.keras")
+    for key, value in answer(again, photo()).items():
+        np.testing.assert_array_equal(value, said[key])
+    boxes, before = again.get_layer("boxes"), model.get_layer("boxes")
+    assert boxes.objective == {"name": "ssd", "iou": 0.5, "negatives": 3}
+    assert (boxes.layout, boxes.coder, boxes.suppression, boxes.background) == (
+        before.layout,
+        before.coder,
+        before.suppression,
+        "apart",
+    )
+    spec = kapps.layers.spec_of(again)
+    assert (spec["application"], spec["task"], spec["crop_mode"]) == (
+        "SSDLite",
+        "detection",
+        "squash",
+    )
+    np.testing.assert_allclose(1 - said["scores"].sum(-1), background(model), atol=1e-5)
+
+
+def background(model):
+    """The probability of nothing, which `scores` leaves out."""
+    logits = kapps.layers.Network(model.inputs, {"raw": model.get_layer("class_logits").output})
+    raw = answer(logits, photo())["raw"]
+    shares = np.exp(raw - raw.max(-1, keepdims=True))
+    return (shares / shares.sum(-1, keepdims=True))[..., 0]
+
+
+def test_in_half_precision_it_answers_and_decodes_in_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = SSDLite320EfficientNetLite0(weights=None, input_shape=SMALL, classes=2)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.get_layer("stem_conv").compute_dtype == "bfloat16"
+    for name in ("class_logits", "box_regression", "boxes", "scores"):
+        assert model.get_layer(name).output.dtype == "float32"
+    said = answer(model, photo())
+    assert said["boxes"].min() >= 0 and said["boxes"].max() <= 64
+
+
+def test_one_head_for_all_maps_shares_its_weights():
+    model = get("SSDFPNLite320MobileNetV2")(weights=None, input_shape=(128, 128, 3), classes=2)
+    names = [layer.name for layer in model.layers]
+    assert names.count("head_class_block1_project_conv") == 1
+    assert [n for n in names if n.startswith("head_box_block4_norm")] == [
+        f"head_box_block4_norm{level}" for level in range(3, 8)
+    ]
+    # Section 4.1 of RetinaNet: before training every class has the probability 0.01.
+    bias = model.get_layer("head_class_predictions").get_weights()[1]
+    np.testing.assert_allclose(1 / (1 + np.exp(-bias)), 0.01, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"backbone": "MLP"}, "backbone='MLP' of SSDLite has no feature maps"),
+        ({"backbone": "SSDLite"}, "has no feature maps"),
+        ({"input_shape": (None, None, 3)}, "needs a static height and width"),
+        ({"classes": 0}, "classes=0: expected a whole number"),
+        ({"classes": 1, "background": True}, "leaves nothing to find"),
+        ({"size": 320, "input_shape": SMALL}, "has no effect beside input_shape"),
+        ({"weights": "a", "backbone_weights": "b"}, "which hold the backbone too"),
+        ({"flavor": "caffe"}, "flavor='caffe': SSDLite exists in"),
+    ],
+)
+def test_what_means_nothing_is_refused(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        SSDLite(**arguments)
+    with pytest.raises(TypeError, match="did you mean 'backbone_weights'"):
+        SSDLite(weights_backbone="imagenet")
+
+
+def test_the_numbers_of_torchvision():
+    counts = {  # "num_params" of its weights
+        "SSDLite320MobileNetV3Large": 3440060,
+        "SSD300VGG16": 35641826,
+        "RetinaNetResNet50FPN": 34014999,
+        "RetinaNetResNet50FPNV2": 38198935,
+        "FCOSResNet50FPN": 32269600,
+    }
+    # Its own counts leave out the normalisations of ResNets that it keeps frozen.
+    frozen = {"RetinaNetResNet50FPN": 53120, "FCOSResNet50FPN": 53120}
+    for name, count in counts.items():
+        assert kapps.applications.facts(name)["params"] == count + frozen.get(name, 0)
+
+
+def test_lists_by_task():
+    detectors = kapps.list_models(task="detection")
+    assert {"SSDLite", "RetinaNetResNet50FPN", "FCOS"} <= set(detectors)
+    assert not set(detectors) & set(kapps.list_models(task="classification"))
+    with pytest.raises(ValueError, match="task='detecting' does not exist"):
+        kapps.list_models(task="detecting")
