@@ -103,7 +103,8 @@ class DenseApplication(Called):
         flavors: the conventions by name, the default one first; those of the backbone where empty.
         backbone_flavors: flavor -> the backbone's, where they are called differently.
         backbone_arguments: that the backbone is called with. `adapt`: `adapt(application, *, ...)`
-            gives a changed backbone, where no argument of it would do; it takes keywords as `head`.
+            gives a changed backbone, where no argument of it would do; it takes keywords of
+            `arguments`, and `backbone_weights`.
         any_backbone: whether the user may choose `backbone` and `size`.
         config: fixed arguments of the head. `arguments`: those that users may set, with defaults.
         aliases: what a reference calls an argument -> its name here.

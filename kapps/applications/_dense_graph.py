@@ -165,7 +165,8 @@ def _adapted(app: "DenseApplication", a: dict[str, Any]) -> "Application":
     body = body_of(app)
     if app.adapt is None:
         return body
-    return app.adapt(body, **_graph.taken(app.adapt, {name: a[name] for name in app.own_arguments}))
+    offered = {name: a[name] for name in (*app.own_arguments, "backbone_weights")}
+    return app.adapt(body, **_graph.taken(app.adapt, offered))
 
 
 def _shape(app: "DenseApplication", a: dict[str, Any], data_format: str):

@@ -163,6 +163,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         *("SSDFPNLite", "SSDFPNLite320MobileNetV2", "SSDFPNLite640MobileNetV2"),
     ),
     "fcos": ("FCOS", "FCOSResNet50FPN"),
+    "efficientdet": tuple(f"EfficientDetLite{i}" for i in range(5)),
     "fcn": ("FCNResNet50", "FCNResNet101"),
     "unet": ("UNet",),
     "segnet": ("SegNet",),
@@ -173,7 +174,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "lraspp": ("LRASPP", "LRASPPMobileNetV3Large", "LRASPPEfficientNetLite0"),
 }
 TASKS = {  # what an application answers -> the families that do not classify
-    "detection": ("ssd", "retinanet", "fcos"),
+    "detection": ("ssd", "retinanet", "fcos", "efficientdet"),
     "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}

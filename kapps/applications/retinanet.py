@@ -111,23 +111,9 @@ def fpn_lite(
         pyramid[level] = nn.conv_norm_act(
             pyramid[level - 1], filters, 3, strides=2, name=f"neck_output{level}"
         )
-    pyramid = list(pyramid.values())
-    forms = anchors.forms[0]
-    found = {}
-    for kind, outputs, last, bias in (
-        ("class", forms * classes, "predictions", prior_bias()),
-        ("box", forms * 4, "regression", 0.0),
-    ):
-        xs = pyramid
-        for block in range(1, 5):
-            name = f"head_{kind}_block{block}"
-            xs = shared(partial(_separable, nn=nn, filters=filters, name=name), xs)
-            xs = [nn.norm(x, name=f"{name}_norm{level}") for level, x in enumerate(xs, 3)]
-            xs = [nn.act(x, name=f"{name}_act{level}") for level, x in enumerate(xs, 3)]
-        name = f"head_{kind}"
-        found[kind] = shared(
-            partial(_separable, nn=nn, filters=outputs, bias=bias, last=last, name=name), xs
-        )
+    found = separable_towers(
+        list(pyramid.values()), nn, filters, repeats=4, forms=anchors.forms[0], classes=classes
+    )
     return detector_outputs(
         nn,
         found["class"],
@@ -141,10 +127,48 @@ def fpn_lite(
     )
 
 
-def _separable(x, nn: Blocks, filters: int, bias: float = 0.0, last: str | None = None, *, name):
+def separable_towers(
+    pyramid,
+    nn: Blocks,
+    filters: int,
+    *,
+    repeats: int,
+    forms: int,
+    classes: int,
+    biased: bool = False,
+) -> dict[str, list]:
+    """Two towers of separable convolutions, which all maps share, and normalisations of their own.
+
+    Args:
+        pyramid: maps from level 3 on.
+        filters, repeats: of the convolutions before the last one.
+        forms: anchors of a place.
+        biased: whether convolutions have a bias before a normalisation, as TensorFlow's code has.
+
+    Returns:
+        {"class": maps of forms * classes, "box": maps of forms * 4}.
+    """
+    found = {}
+    for kind, outputs, last, bias in (
+        ("class", forms * classes, "predictions", prior_bias()),
+        ("box", forms * 4, "regression", 0.0),
+    ):
+        xs = pyramid
+        for block in range(1, repeats + 1):
+            name = f"head_{kind}_block{block}"
+            own = f"{name}_project_conv"
+            xs = shared(partial(_separable, nn, filters, biased, 0.0, name, own), xs)
+            xs = [nn.norm(x, name=f"{name}_norm{level}") for level, x in enumerate(xs, 3)]
+            xs = [nn.act(x, name=f"{name}_act{level}") for level, x in enumerate(xs, 3)]
+        name = f"head_{kind}"
+        one = partial(_separable, nn, outputs, True, bias, name, f"{name}_{last}")
+        found[kind] = shared(one, xs)
+    return found
+
+
+def _separable(nn: Blocks, filters: int, biased: bool, bias: float, name: str, own: str, x):
     x = nn.depthwise_conv(x, 3, name=f"{name}_depthwise_conv")
-    own = f"{name}_{last}" if last else f"{name}_project_conv"
-    return nn.conv(x, filters, use_bias=last is not None, bias=bias, name=own)
+    return nn.conv(x, filters, use_bias=biased, bias=bias, name=own)
 
 
 def _application(name: str, backbone: str, head=retinanet, size: int = 800, **fields):

@@ -134,10 +134,19 @@ def how_background_counts(background: bool | None, classes: int, published: int)
     return "counted" if counted else "apart"
 
 
-def _reduced(app: Application, *, reduced_tail: bool) -> Application:
-    """MobileNetV3 with half the filters in its last stage."""
+def _reduced(app: Application, *, reduced_tail: bool, backbone_weights) -> Application:
+    """MobileNetV3 with half the filters in its last stage.
+
+    Raises:
+        ValueError: weights that have all of them.
+    """
     if not reduced_tail:
         return app
+    if backbone_weights is not None:
+        raise ValueError(
+            f"backbone_weights={str(backbone_weights)!r} have all filters of the last stage; add "
+            "reduced_tail=False"
+        )
     *others, (filters, *last) = LARGE
     return replace(app, config={**app.config, "stages": (*others, (filters // 2, *last))})
 

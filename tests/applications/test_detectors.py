@@ -7,6 +7,7 @@ import pytest
 import kapps
 from kapps.applications import SSDLite, SSDLite320EfficientNetLite0, get
 from kapps.errors import WeightsError
+from kapps.weights import catalog, dialects
 from tests.parity import dense
 
 SMALL = (64, 64, 3)
@@ -153,6 +154,22 @@ def test_what_means_nothing_is_refused(arguments, sentence):
         SSDLite(weights_backbone="imagenet")
 
 
+def test_variances_of_a_network_without_epsilon_are_made_smaller_by_ours():
+    dialect = dialects.find("retinanet", "torchvision, epsilon 0", "resnet")
+    target = dialects.Target("norm", {"moving_variance": (2,)})
+    theirs = np.array([0.5, 2.0], "float32")
+    ours = dialect.translate({"backbone.body.bn1.running_var": theirs}, {"stem_norm": target})
+    np.testing.assert_allclose(ours["stem_norm/moving_variance"] + 1e-5, theirs, rtol=1e-6)
+    (row,) = [c for c in catalog.CHECKPOINTS if c.application == "RetinaNetResNet50FPN"]
+    assert row.dialect == dialect.name
+    assert get("RetinaNetResNet50FPN").flavors[row.flavor].norm_epsilon == 1e-5
+
+
+def test_half_a_tail_has_no_published_backbone():
+    with pytest.raises(ValueError, match="add reduced_tail=False"):
+        get("SSDLite320MobileNetV3Large")(weights=None, backbone_weights="imagenet")
+
+
 def test_the_numbers_of_torchvision():
     counts = {  # "num_params" of its weights
         "SSDLite320MobileNetV3Large": 3440060,
@@ -165,6 +182,13 @@ def test_the_numbers_of_torchvision():
     frozen = {"RetinaNetResNet50FPN": 53120, "FCOSResNet50FPN": 53120}
     for name, count in counts.items():
         assert kapps.applications.facts(name)["params"] == count + frozen.get(name, 0)
+
+
+def test_the_numbers_of_efficientdet_lite():
+    """Millions of parameters as the package effdet lists its ports of the published networks."""
+    for index, millions in enumerate((3.24, 4.25, 5.25, 8.35, 15.1)):
+        params = kapps.applications.facts(f"EfficientDetLite{index}")["params"]
+        assert params / 1e6 == pytest.approx(millions, abs=0.06)
 
 
 def test_lists_by_task():

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import kapps.applications
 from kapps.weights.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -14,17 +15,26 @@ HEAD = """# Models
 
 Parameters are those that train, MACs multiply-adds of one image, both with the default arguments at
 the default size in pixels. Tags are published weights, and top-1 is that of the first, as its
-publisher reports it (`kapps info NAME` has the protocol). The .tflite columns are measured on files
+publisher reports it (`kapps info NAME` has the protocol); of a detector it is the mean average
+precision. The .tflite columns are measured on files
 with random weights: megabytes in float32 and int8, operators of the float32 file, and those of them
 that LiteRT's GPU delegate leaves to the CPU (see `kapps/export/delegates.py`); `-` is not measured.
-
+"""
+COLUMNS = """\
 | application | size | parameters | MACs | tags | top-1 % | float32 MB | int8 MB | operators | not on GPU |
-|---|--:|--:|--:|--:|--:|--:|--:|--:|---|
-"""  # noqa: E501 (a table's row is a line)
+|---|--:|--:|--:|--:|--:|--:|--:|--:|---|"""  # noqa: E501 (a table's row is a line)
+TITLES = {
+    "classification": "Classifiers",
+    "detection": "Detectors",
+    "segmentation": "Segmenters",
+}
 
 
 def top1(name: str, checkpoints: tuple[Checkpoint, ...]) -> str:
-    """Of an application's first weights that state one, in percent."""
+    """Of an application's first weights that state one, in percent; of others what they state."""
+    stated = next((c.metrics for c in checkpoints if c.application == name and c.metrics), ())
+    if stated:
+        return ", ".join(f"{100 * share:.1f} {what}" for what, share in stated)
     own = (c.top1 for c in checkpoints if c.application == name and c.top1 is not None)
     return next((f"{100 * value:.1f}" for value in own), "-")
 
@@ -42,15 +52,19 @@ def sizes(row: dict) -> str:
 def page(rows: list[dict], checkpoints: tuple[Checkpoint, ...]) -> str:
     """docs/models.md."""
     measured = json.loads(TFLITE.read_text("utf-8")) if TFLITE.exists() else {}
-    lines = []
-    for row in rows:
-        name, family = row["name"], row["family"]
-        lines.append(
-            f"| [`{name}`](families/{family}.md) | {sizes(row)} "
-            f"| {len(tags(name, checkpoints)) or '-'} | {top1(name, checkpoints)} "
-            f"| {_phone(measured.get(name))} |"
-        )
-    return HEAD + "\n".join(lines) + "\n"
+    parts = [HEAD]
+    for task, title in TITLES.items():
+        lines = [f"## {title}\n", COLUMNS]
+        for row in rows:
+            name, family = row["name"], row["family"]
+            if kapps.applications.task_of(name) == task:
+                lines.append(
+                    f"| [`{name}`](families/{family}.md) | {sizes(row)} "
+                    f"| {len(tags(name, checkpoints)) or '-'} | {top1(name, checkpoints)} "
+                    f"| {_phone(measured.get(name))} |"
+                )
+        parts.append("\n".join(lines) + "\n")
+    return "\n".join(parts)
 
 
 def _phone(found: dict | None) -> str:
