@@ -94,6 +94,23 @@ def test_several_outputs_come_in_their_order(network):
         )
 
 
+@only_torch
+def test_outputs_in_a_dictionary_of_a_layer_that_is_called_for_two_maps():
+    image = keras.Input((8, 8, 4))
+    conv = keras.layers.Conv2D(4, 3, padding="same")
+    first = conv(image)
+    second = conv(keras.layers.MaxPooling2D()(first))
+    model = Network(image, {"z": first, "a": second})
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 4)).astype("float32")
+    found = model.predict_on_batch(x)
+    assert model._row() is not None
+    with kernels.reference():
+        expected = model.predict_on_batch(x)
+    assert found["z"].shape == (2, 8, 8, 4)
+    for key in ("z", "a"):
+        np.testing.assert_allclose(found[key], expected[key], rtol=1e-5, atol=1e-6)
+
+
 def test_it_is_one_class_before_and_after_a_file(network, tmp_path):
     network.save(tmp_path / "network.keras")
     loaded = keras.saving.load_model(tmp_path / "network.keras")
