@@ -1,4 +1,4 @@
-"""Reference outputs of torchvision's detectors and segmenters for deterministic checkpoints.
+"""Reference outputs of torchvision's detectors for deterministic checkpoints.
 
     REFERENCE/bin/python -m tools.make_dense_goldens ssdlite320_mobilenet_v3_large retinanet_...@128
 
@@ -6,9 +6,9 @@ REFERENCE is an environment of its own with torch and torchvision; kapps is not 
 the size of the images. For each there will be NAME.npz in tests/parity/golden_dense: `facts` (JSON:
 tensor names and shapes, size, normalisation, parameters), and, computed in float64 for two images,
 `class_logits`, `box_regression`, perhaps `centerness`, `boxes` and `scores` of every `step`-th
-anchor, and the best detections of the whole (`found_boxes`, `found_scores`, `found_classes`); of a
-segmenter `logits` at every `step`-th row and column. Every value of the checkpoint comes from
-`tests.parity.fill`. `--norm-scale` as of `tools.make_goldens`.
+anchor, and the best detections of the whole (`found_boxes`, `found_scores`, `found_classes`).
+Every value of the checkpoint comes from `tests.parity.fill`. `--norm-scale` as of
+`tools.make_goldens`.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tests.parity.fill import GOLDEN_SALT, fill, golden_input
 
 FOLDER = Path(__file__).parents[1] / "tests/parity/golden_dense"
 SIZES = {"ssdlite320_mobilenet_v3_large": 320, "ssd300_vgg16": 300}
-ROWS, FOUND = 150, 20  # anchors and detections of each image that are kept
+ROWS, FOUND = 60, 20  # anchors and detections of each image that are kept
 
 
 LIBRARIES = []
@@ -69,12 +69,10 @@ def write(name: str, size: int | None, norm_scale: float) -> None:
             if not tensor.endswith("num_batches_tracked"):
                 value.copy_(torch.from_numpy(fill(tensor, value.shape, GOLDEN_SALT, norm_scale)))
                 tensors.append([tensor, list(value.shape)])
-        normalize = getattr(model, "transform", None)
-        mean = np.array(normalize.image_mean if normalize else (0.485, 0.456, 0.406))
-        std = np.array(normalize.image_std if normalize else (0.229, 0.224, 0.225))
+        mean, std = np.array(model.transform.image_mean), np.array(model.transform.image_std)
         images = np.concatenate([golden_input(size, 0), golden_input(size, 1)]).astype("float64")
         x = torch.from_numpy(((images / 255 - mean) / std).transpose(0, 3, 1, 2).copy())
-        answers, step = _detector(model, x) if normalize else _segmenter(model, x)
+        answers, step = _detector(model, x)
     facts = {
         "reference": f"torchvision/{name}",
         "size": size,
@@ -90,12 +88,6 @@ def write(name: str, size: int | None, norm_scale: float) -> None:
     np.savez_compressed(FOLDER / f"{name}.npz", facts=json.dumps(facts), **answers)
     for key, value in answers.items():
         print(f"{name} {key} {value.shape} {value.min():.4g} .. {value.max():.4g}")
-
-
-def _segmenter(model, x):
-    out = model(x)["out"].numpy().transpose(0, 2, 3, 1)
-    step = max(1, out.shape[1] // 8)
-    return {"logits": out[:, ::step, ::step].astype("float32")}, step
 
 
 def _detector(model, x):
@@ -123,8 +115,9 @@ def _detector(model, x):
     if "bbox_ctrness" in raw:
         rows["centerness"] = raw["bbox_ctrness"]
     answers = {key: value[:, ::step].numpy().astype("float32") for key, value in rows.items()}
+    count = min(FOUND, *(len(one["scores"]) for one in found))
     for key, theirs in (("boxes", "boxes"), ("scores", "scores"), ("classes", "labels")):
-        best = [one[theirs][:FOUND].numpy() for one in found]
+        best = [one[theirs][:count].numpy() for one in found]
         answers[f"found_{key}"] = np.stack(best).astype("float32" if key != "classes" else "int32")
     return answers, step
 

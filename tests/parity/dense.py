@@ -1,4 +1,4 @@
-"""Goldens of detectors and segmenters: which there are, and how far a model is from one."""
+"""Goldens of detectors: which there are, and how far a model is from one."""
 
 import json
 from pathlib import Path
