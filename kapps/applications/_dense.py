@@ -32,6 +32,8 @@ COMMON = {  # the arguments of every one, with the defaults that do not vary
     "flavor": None,
 }
 
+ALIASES = {"weights_backbone": "backbone_weights"}  # torchvision's
+
 ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "backbone": "any application with the feature maps that are needed here, by its name",
     "size": "height and width of the input in pixels, where input_shape says nothing",
@@ -61,7 +63,8 @@ DOC = """{signature}
 Args:
     weights: {weights}; or a path to a file of weights,
         "hf://owner/name" for a repository of the Hugging Face hub, or None (random).
-    backbone_weights: of {backbone} alone: one of its tags, such as "imagenet", or a file.
+    backbone_weights: of {backbone} alone: one of its tags, such as "imagenet", or a file;
+        weights_backbone is another name of it.
     input_tensor: a Keras tensor to build on, in place of a new input.
     input_shape: (height, width, channels) in the data format of Keras, height and width static;
         {size}x{size}x3 by default.
@@ -130,7 +133,7 @@ class DenseApplication(Called):
     any_backbone: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=ALIASES.copy)
     activation: str = "relu"
     blocks: Mapping[str, Any] = field(default_factory=dict)
     references: tuple[Reference, ...] = ()

@@ -150,8 +150,13 @@ def test_one_head_for_all_maps_shares_its_weights():
 def test_what_means_nothing_is_refused(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
         SSDLite(**arguments)
-    with pytest.raises(TypeError, match="did you mean 'backbone_weights'"):
-        SSDLite(weights_backbone="imagenet")
+
+
+def test_an_argument_that_it_has_not():
+    with pytest.raises(TypeError, match="has no argument 'include_top'"):
+        SSDLite(include_top=False)
+    with pytest.raises(TypeError, match="weights_backbone and backbone_weights, which are one"):
+        SSDLite(weights_backbone="imagenet", backbone_weights="imagenet")
 
 
 def test_variances_of_a_network_without_epsilon_are_made_smaller_by_ours():
