@@ -8,11 +8,12 @@ tensor names and shapes, size, normalisation, parameters), and, computed in floa
 `class_logits`, `box_regression`, perhaps `centerness`, `boxes` and `scores` of every `step`-th
 anchor, and the best detections of the whole (`found_boxes`, `found_scores`, `found_classes`).
 Every value of the checkpoint comes from `tests.parity.fill`. `--norm-scale` as of
-`tools.make_goldens`.
+`tools.make_goldens`; `--head-scale` keeps the scores of networks without norms apart.
 """
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ SIZES = {"ssdlite320_mobilenet_v3_large": 320, "ssd300_vgg16": 300}
 ROWS, FOUND = 60, 20  # anchors and detections of each image that are kept
 
 
+LAST = r"head\..*(cls_logits|bbox_reg|module_list\.\d)\.weight"  # that --head-scale scales
 LIBRARIES = []
 
 
@@ -55,7 +57,7 @@ def _nms(boxes, scores, threshold):
     return torch.tensor(kept, dtype=torch.int64)
 
 
-def write(name: str, size: int | None, norm_scale: float) -> None:
+def write(name: str, size: int | None, norm_scale: float, head_scale: float) -> None:
     """The golden of one network."""
     import torch
     from torchvision import models
@@ -67,7 +69,9 @@ def write(name: str, size: int | None, norm_scale: float) -> None:
     with torch.no_grad():
         for tensor, value in model.state_dict().items():
             if not tensor.endswith("num_batches_tracked"):
-                value.copy_(torch.from_numpy(fill(tensor, value.shape, GOLDEN_SALT, norm_scale)))
+                array = fill(tensor, value.shape, GOLDEN_SALT, norm_scale)
+                array *= head_scale if re.fullmatch(LAST, tensor) else 1
+                value.copy_(torch.from_numpy(array))
                 tensors.append([tensor, list(value.shape)])
         mean, std = np.array(model.transform.image_mean), np.array(model.transform.image_std)
         images = np.concatenate([golden_input(size, 0), golden_input(size, 1)]).astype("float64")
@@ -79,6 +83,7 @@ def write(name: str, size: int | None, norm_scale: float) -> None:
         "step": step,
         "salt": GOLDEN_SALT,
         "norm_scale": norm_scale,
+        "head_scale": head_scale,
         "mean": (255 * mean).tolist(),
         "std": (255 * std).tolist(),
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -151,11 +156,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+")
     parser.add_argument("--norm-scale", type=float, default=1.0)
+    parser.add_argument("--head-scale", type=float, default=1.0, help="of the last convolutions")
     options = parser.parse_args()
     _declare_operators()
     for name in options.names:
         model, _, size = name.partition("@")
-        write(model, int(size) if size else None, options.norm_scale)
+        write(model, int(size) if size else None, options.norm_scale, options.head_scale)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Goldens of detectors: which there are, and how far a model is from one."""
 
 import json
+import re
 from pathlib import Path
 
 import keras
@@ -13,6 +14,7 @@ from kapps.weights import dialects, port
 from tests.parity.fill import fill, golden_input
 
 FOLDER = Path(__file__).parent / "golden_dense"
+LAST = re.compile(r"head\..*(cls_logits|bbox_reg|module_list\.\d)\.weight")
 RAW = ("class_logits", "box_regression", "centerness")
 
 
@@ -23,10 +25,11 @@ def names() -> list[str]:
 
 def arrays_of(facts: dict) -> dict[str, np.ndarray]:
     """The checkpoint of a golden, as the reference would have saved it."""
-    return {
-        name: fill(name, shape, facts["salt"], facts["norm_scale"])
-        for name, shape in facts["tensors"]
-    }
+    arrays = {}
+    for name, shape in facts["tensors"]:
+        array = fill(name, shape, facts["salt"], facts["norm_scale"])
+        arrays[name] = array * np.float32(facts.get("head_scale", 1) if LAST.fullmatch(name) else 1)
+    return arrays
 
 
 def read(name: str) -> tuple[dict, dict[str, np.ndarray]]:
