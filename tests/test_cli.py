@@ -87,7 +87,7 @@ def test_a_backend_that_is_not_known_in_the_environment():
     [
         ([], list(APPLICATIONS)),
         (["LeNet*"], ["LeNet1", "LeNet5"]),
-        (["*lite0"], ["EfficientNetLite0"]),
+        (["*lite0", "--task", "classification"], ["EfficientNetLite0"]),
         (["--task", "detection", "--family", "fcos"], ["FCOS", "FCOSResNet50FPN"]),
         (["--family", "mobilenet_v3"], ["MobileNetV3Small", "MobileNetV3Large"]),
         (["--max-params", "1e5"], ["Perceptron", "Neocognitron", "LeNet1", "LeNet5"]),

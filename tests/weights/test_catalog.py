@@ -175,7 +175,7 @@ def test_rows_are_unique_and_well_formed():
     ]
     assert len(set(keys)) == len(keys)
     for row in catalog.CHECKPOINTS:
-        assert re.fullmatch(r"imagenet|(timm|torchvision)/[a-z0-9_]+\.[a-z0-9_]+", row.tag)
+        assert re.fullmatch(r"imagenet|coco|(timm|torchvision)/[a-z0-9_]+\.[a-z0-9_]+", row.tag)
         assert row.url.startswith(("https://", "pip://", "hf://"))
         assert row.preprocessing in PREPROCESSING
         assert row.flavor in ("keras", "torch", "torchvision")
@@ -184,7 +184,8 @@ def test_rows_are_unique_and_well_formed():
         assert 0.8 < row.crop_pct <= 1
         assert row.top1 is None or 0.4 < row.top1 < 0.9
         assert row.top5 is None or row.top1 < row.top5 < 0.995
-        assert (row.top1 is None) == (row.protocol is None)
+        assert (row.top1 is None and not row.metrics) == (row.protocol is None)
+        assert all(0.1 < share < 1 for _, share in row.metrics)
         _cache.check_hash(row.hash)
         # The hub's library checks what it fetches.
         assert row.hash or row.url.startswith("hf://") or row.application.startswith("MobileNet")
