@@ -64,8 +64,8 @@ def main() -> None:
             ),
             momentum=0.9,
         ),
-        "sparse_categorical_crossentropy",
-        ["accuracy"],
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
     )
     model.fit(train.prefetch(2), epochs=epochs, verbose=2)
     accuracy = model.evaluate(test, verbose=0, return_dict=True)["accuracy"]
