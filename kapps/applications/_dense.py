@@ -39,6 +39,8 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "size": "height and width of the input in pixels, where input_shape says nothing",
     "background": "whether `classes` counts what is nothing as class 0, as torchvision does; None: "
     "as published for the published number of classes, otherwise not",
+    "min_scale": "side of the smallest anchors as a share of the input; smaller for small things",
+    "max_scale": "side of the largest anchors but for those of the whole input",
     "reduced_tail": "half the filters in the last stage of the backbone (table 6 of MobileNetV3), "
     "which pretrained backbones do not have",
     "classifier_activation": "of the classifier; None for logits",

@@ -2,8 +2,9 @@
 
 import keras
 
+from kapps.applications import _registry
 from kapps.applications._graph import classifier
-from kapps.layers import Blocks, Network
+from kapps.layers import Blocks, Network, spec_of
 from kapps.weights.port import CLASSIFIER
 
 
@@ -17,7 +18,9 @@ def replace_head(
 
     Args:
         model: a functional model whose last layer is `predictions`, or which ends in features of
-            shape (batch, n) or (batch, height, width, n).
+            shape (batch, n) or (batch, height, width, n); or a detector or segmenter of kapps, of
+            which those layers are new whose number of outputs depends on the classes. It does not
+            share the weights but has a copy of them.
         classes: outputs of the new classifier, at least 1.
         classifier_activation: of the new classifier; None for logits.
         dropout: rate before the new classifier; None keeps what the model had.
@@ -30,6 +33,8 @@ def replace_head(
     """
     if classes < 1:
         raise ValueError(f"classes={classes!r}: expected a whole number of at least 1")
+    if (app := _dense(model)) is not None:
+        return _rebuilt(app, model, classes)
     if not hasattr(model, "operations") or len(model.outputs) != 1:
         raise ValueError(
             f"model {model.name!r} is not a functional model with one output; build it with "
@@ -49,3 +54,37 @@ def replace_head(
         )
     x = classifier(nn, x, classes, classifier_activation, dropout or 0.0)
     return Network(model.inputs, x, name=model.name)
+
+
+def _dense(model: keras.Model):
+    """The detector or segmenter that a model is, or None."""
+    from kapps.applications._dense import DenseApplication
+
+    if not hasattr(model, "layers"):
+        return None
+    try:
+        spec = spec_of(model)
+        app = _registry.get(spec["application"])
+    except (ValueError, KeyError):  # built elsewhere
+        return None
+    return app if isinstance(app, DenseApplication) else None
+
+
+def _rebuilt(app, model: keras.Model, classes: int) -> keras.Model:
+    """The same network for other classes, with the weights of all layers that still fit."""
+    spec = spec_of(model)
+    result = app(
+        weights=None,
+        classes=classes,
+        input_shape=tuple(model.input_shape[1:]),
+        flavor=spec["flavor"],
+        name=model.name,
+        **{name: value for name, value in spec["arguments"].items() if name != "size"},
+    )
+    known = {layer.name: layer for layer in model.layers}
+    for layer in result.layers:
+        before = known.get(layer.name)
+        shapes = [weight.shape for weight in layer.weights]
+        if before is not None and shapes == [weight.shape for weight in before.weights]:
+            layer.set_weights(before.get_weights())
+    return result

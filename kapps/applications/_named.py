@@ -15,7 +15,7 @@ def arguments_of(words: tuple[str, ...]) -> dict[str, Any]:
     """The keyword arguments in words such as "alpha=0.5"; values are read as YAML.
 
     Raises:
-        SettingsError: a word without "=".
+        SettingsError: a word without "=", or a value that is none.
     """
     import yaml
 
@@ -24,7 +24,10 @@ def arguments_of(words: tuple[str, ...]) -> dict[str, Any]:
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier():
             raise SettingsError(f"arguments={word!r} is not name=value, such as alpha=0.5.")
-        result[name] = yaml.safe_load(value)
+        try:
+            result[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:  # also of what a comma cut in two
+            raise SettingsError(f"arguments={word!r}: {value!r} is not a YAML value.") from error
     return result
 
 
@@ -82,9 +85,25 @@ def bound(name: str, weights: str | None, arguments: Mapping[str, Any] | None) -
         raise SettingsError(f"{error}.") from error
 
 
-def refuse_random(app: "Application") -> None:
-    """Raise ValueError where `app` has no weights by default, so that its answers mean nothing."""
-    if app.__signature__.parameters["weights"].default is None:
+def below(app: "Application") -> "Application | None":
+    """The application that a detector or segmenter is built on; None where there is none."""
+    given = app.__signature__.parameters
+    name = given["backbone"].default if "backbone" in given else getattr(app, "backbone", None)
+    return get(name) if isinstance(name, str) else None
+
+
+def refuse_random(app: "Application", alone: bool = False) -> None:
+    """Raise ValueError where nothing of `app` has weights, so that it has learnt nothing.
+
+    Args:
+        app: an application.
+        alone: whether weights of the network below it are not enough, as for answers.
+    """
+    given = app.__signature__.parameters
+    base = None if alone else below(app)
+    if base is not None and (given["backbone_weights"].default or app.backbone_tag):
+        return
+    if given["weights"].default is None:
         raise ValueError(
             f"{app.name} has no published weights; give a file of them with --weights, a run "
             "folder or a model file."

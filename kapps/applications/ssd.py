@@ -22,6 +22,7 @@ CODER = DeltaCoder(weights=(10.0, 10.0, 5.0, 5.0))
 # torchvision's, of both of its networks.
 SUPPRESSION = Suppression(0.01, 0.45, 200, 400, "class")
 SUPPRESSION_LITE = Suppression(0.001, 0.55, 300, 300, "class")
+SCALES = {"min_scale": 0.2, "max_scale": 0.95}
 EXTRA = (512, 256, 256, 128)  # filters of the maps that SSDLite adds
 
 
@@ -33,9 +34,11 @@ def ssdlite(
     published: int,
     background: bool | None,
     image_size: tuple[int, int],
-    anchors: layouts.DefaultBoxes = layouts.SSDLITE320,
+    min_scale: float,
+    max_scale: float,
 ):
     """Four more maps, each half as large as the one before, and two predictions for each map."""
+    anchors = _anchors(min_scale, max_scale)
     maps = list(maps)
     for extra, filters in enumerate(EXTRA, 1):
         maps.append(_extra(maps[-1], nn, filters, name=f"neck_extra{extra}"))
@@ -62,6 +65,20 @@ def ssdlite(
         background=counted,
         suppression=SUPPRESSION_LITE,
     )
+
+
+def _anchors(min_scale: float, max_scale: float) -> layouts.DefaultBoxes:
+    """Those of six maps, from small to large.
+
+    Raises:
+        ValueError: the scales are no range of shares.
+    """
+    if not 0 < min_scale < max_scale <= 1:
+        raise ValueError(
+            f"min_scale={min_scale!r} with max_scale={max_scale!r}: expected shares of the input, "
+            "the first one smaller, such as 0.2 and 0.95"
+        )
+    return layouts.DefaultBoxes.between(((2, 3),) * 6, min_scale, max_scale)
 
 
 def _extra(x, nn: Blocks, filters: int, *, name: str):
@@ -174,7 +191,7 @@ def _ssd(size: int, extras: tuple, anchors, references=()) -> DenseApplication:
 
 
 def _ssdlite(name: str, backbone: str, **fields) -> DenseApplication:
-    arguments = {"background": None, **fields.pop("arguments", {})}
+    arguments = {"background": None, **SCALES, **fields.pop("arguments", {})}
     return DenseApplication(
         name,
         "detection",

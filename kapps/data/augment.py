@@ -114,6 +114,13 @@ def _multiscale(least: float = ALEXNET, most: float = VGG) -> dict[str, Any]:
     return {"shorter": (least, most)}
 
 
+def _ssd(out: float = 2.0, overlaps: tuple[float, float] = (0.1, 0.9)) -> dict[str, Any]:
+    least, most = overlaps
+    steps = round((most - least) / 0.2)
+    between = [least + (most - least) * i / max(steps, 1) for i in range(steps + 1)]
+    return {"overlaps": tuple(between), "out": out}
+
+
 SHARE, SIDES = (0.0, 1.0), (1.0, 100.0)
 # Ways to cut the photo: fields of a Transform.
 CUTS = {
@@ -122,6 +129,7 @@ CUTS = {
     "digits": Part(lambda: {}),
     "crop": Part(_crop, {"least": (0.001, 1.0), "most": (0.001, 1.0), "ratio": (1.0, 100.0)}),
     "multiscale": Part(_multiscale, {"least": SIDES, "most": SIDES}),
+    "ssd": Part(_ssd, {"out": (1.0, 10.0), "overlaps": (0.0, 0.99)}),
 }
 # Changes of single pictures. The first parameter is what a bare number sets.
 STEPS = {

@@ -262,7 +262,8 @@ class Reader:
             if ready or look.of_first:  # transformed when it was read, or for the first look
                 pixels, moved = first
             else:
-                pixels, placement = look.transform.place(item, rng)
+                boxes = marks[0] if self.form.annotation == "boxes" else None
+                pixels, placement = look.transform.place(item, rng, boxes)
                 moved = self.form.place(marks, placement, look.transform.size) if moves else None
             if not number:
                 first = pixels, moved

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
-from kapps.data import images, pieces
+from kapps.data import box_pieces, images, pieces
 from kapps.data.placement import Placement
 
 INTERPOLATIONS = {
@@ -47,6 +47,10 @@ class Transform:
             of the picture's shorter side, in sides of the network's input (VGG, arXiv:1409.1556,
             section 3.1: 256/224 to 512/224).
         flip: mirror half of the training pictures left to right.
+        overlaps: instead of these, for pictures with boxes: the piece is the whole picture, or a
+            random one of which a box is that much inside, see `kapps.data.box_pieces`.
+        out: largest width of the picture's surroundings in its own, where half of the pictures are
+            put on a larger background instead; 1 for none.
         fill: colour around the picture in crop_mode "border", 0..255.
     """
 
@@ -61,11 +65,13 @@ class Transform:
     shorter: tuple[float, float] | None = None
     flip: bool = True
     fill: tuple[int, int, int] = IMAGENET_MEAN
+    overlaps: tuple[float, ...] = ()
+    out: float = 1.0
 
     def __post_init__(self) -> None:
         # A frozen dataclass sets its own fields this way; JSON gives lists where we keep tuples.
         object.__setattr__(self, "size", _size(self.size))
-        for name in ("scale", "ratio", "fill"):
+        for name in ("scale", "ratio", "fill", "overlaps"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.shorter is not None:
             object.__setattr__(self, "shorter", tuple(self.shorter))
@@ -89,6 +95,10 @@ class Transform:
             len(self.shorter) == 2 and 1 <= self.shorter[0] <= self.shorter[1]
         ):
             raise ValueError(f"shorter={self.shorter!r} is not a range from 1.")
+        if not all(0 <= least < 1 for least in self.overlaps):
+            raise ValueError(f"overlaps={self.overlaps!r} are not shares in [0, 1).")
+        if not 1 <= self.out <= 10:
+            raise ValueError(f"out={self.out!r} is not a number of widths in 1..10.")
         if len(self.fill) != 3 or not all(0 <= value <= 255 for value in self.fill):
             raise ValueError(f"fill={self.fill!r} is not a colour of three numbers in 0..255.")
 
@@ -164,14 +174,24 @@ class Transform:
         return self.place(image, seed)[0]
 
     def place(
-        self, image: images.ImageSource, seed: int | np.random.Generator | None = None
+        self,
+        image: images.ImageSource,
+        seed: int | np.random.Generator | None = None,
+        boxes: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Placement]:
         """The same, and where the picture lies in the result; arguments and errors as `__call__`.
 
         Boxes and masks of the picture are moved by the placement.
+
+        Args:
+            image, seed: see `__call__`.
+            boxes: [N, 4], of the picture, as shares of its width and height, for `overlaps`.
         """
         if self.training:
-            return self._random_piece(image, np.random.default_rng(seed))
+            rng = np.random.default_rng(seed)
+            if self.out > 1 and rng.random() < 0.5:
+                return self._on_background(image, rng)
+            return self._random_piece(image, rng, boxes)
         return self._evaluate(images.decode(images.peek(image), self.channels))
 
     def placement(self, width: int, height: int) -> Placement:
@@ -227,15 +247,39 @@ class Transform:
     def _resize(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
         return image.resize(size, INTERPOLATIONS[self.interpolation])
 
-    def _random_piece(
+    def _on_background(
         self, image: images.ImageSource, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Placement]:
+        """The whole picture somewhere on a larger background: things become small."""
+        height, width = self.size
+        pixels = images.decode(images.peek(image), self.channels)
+        share = 1 / rng.uniform(1.0, self.out)
+        size = (max(1, round(width * share)), max(1, round(height * share)))
+        left = int(rng.integers(0, width - size[0] + 1))
+        top = int(rng.integers(0, height - size[1] + 1))
+        paper = Image.new("RGB", (width, height), self.fill).convert(pixels.mode)
+        paper.paste(self._resize(pixels, size), (left, top))
+        found, right = to_pixels(paper), left + size[0]
+        if self.flip and rng.random() < 0.5:
+            found, left, right = pieces.mirror(found), width - left, width - right
+        return found, Placement(left, top, right, top + size[1])
+
+    def _random_piece(
+        self,
+        image: images.ImageSource,
+        rng: np.random.Generator,
+        boxes: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Placement]:
         height, width = self.size
         kept = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
         kept = kept and image.shape[2:] == (self.channels,)  # else it goes by way of Pillow
         picture = image if kept else images.peek(image)
         full_width, full_height = image.shape[1::-1] if kept else images.size_of(picture)
-        left, top, piece_width, piece_height = self._choose_piece(full_width, full_height, rng)
+        if self.overlaps and boxes is not None:
+            piece = box_pieces.choose(full_width, full_height, boxes, self.overlaps, rng)
+        else:
+            piece = self._choose_piece(full_width, full_height, rng)
+        left, top, piece_width, piece_height = piece
         flip = self.flip and rng.random() < 0.5
         pixels = picture
         if not kept:

@@ -63,7 +63,7 @@ def prepare(job: dict, answer):
         image = image.transpose(0, 3, 1, 2) if source.channels_first else image
         facts = {"parameters": source.model.count_params(), "backend": keras.config.backend()}
         answer({"before": before, "name": source.name, "batch": 1, "size": shape, **facts})
-        return lambda: np.asarray(source.model.predict_on_batch(image))
+        return lambda: source.model.predict_on_batch(image)  # as numpy arrays
     from kapps.export import litert, runners
 
     if job["kind"] == "litert":
@@ -74,12 +74,12 @@ def prepare(job: dict, answer):
         import tensorflow  # noqa: F401
     before = peak_memory()
     runner = runners.open_model(job["model"], job["threads"])
-    shape = runner.input.shape if isinstance(runner, litert.Runner) else runner.input_shape
+    shape = runner.input.shape if hasattr(runner, "input") else runner.input_shape
     shape = tuple(n or 1 for n in shape)
     image = np.random.default_rng(0).integers(0, 256, shape).astype("uint8")
     runner.predict(image)
     answer({"before": before, "name": runner.name, "batch": shape[0], "size": shape[1:]})
-    if isinstance(runner, litert.Runner):
+    if hasattr(runner, "invoke"):
         return runner.invoke  # what the app does again and again; the input is in place
     return lambda: runner.predict(image)
 

@@ -75,24 +75,43 @@ def _convert(job: dict) -> dict:
 
 def _saved_model(model, shape: tuple[int | None, ...], out: str) -> dict:
     """Write a SavedModel with one signature; the batch stays free, height and width are fixed."""
-    save(model, (None, *shape[1:]), out)
+    save(model, (None, *shape[1:]), out, names_of(model))
     return {}
 
 
-def save(model, shape: tuple[int | None, ...], out: str) -> None:
+def names_of(model) -> list[str] | None:
+    """The names of a model's outputs in their order; None for one without a name."""
+    if not isinstance(model.output, dict):
+        return None
+    known = {id(tensor): name for name, tensor in model.output.items()}
+    return [known[id(tensor)] for tensor in model.outputs]
+
+
+def save(model, shape: tuple[int | None, ...], out: str, names: list[str] | None = None) -> None:
     """Write a SavedModel that holds each weight once.
 
     `model.export` would write every weight twice (as `variables` and as `_all_variables`). The
     name of the endpoint, "serve", is the one of Keras, which `keras.layers.TFSMLayer` looks for.
+
+    Args:
+        model: what is written.
+        shape: of its input.
+        out: folder.
+        names: of its outputs in their order, where it has several.
     """
     import tensorflow as tf
 
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     image = tf.TensorSpec(shape, tf.float32, name="image")
-    module.serve = tf.function(
-        lambda image: model(image, training=False), input_signature=[image], autograph=False
-    )
+
+    def serve(image):
+        said = model(image, training=False)
+        if names is None or isinstance(said, dict):
+            return said
+        return dict(zip(names, said, strict=True))
+
+    module.serve = tf.function(serve, input_signature=[image], autograph=False)
     tf.saved_model.save(module, out, signatures={"serving_default": module.serve})
 
 
@@ -103,11 +122,12 @@ def _litert(model, shape: tuple[int, ...], job: dict) -> dict:
     from kapps.export import _normalization, dynamic
 
     whole = job["quantize"] == "int8"
+    names = names_of(model)
     model, scaling = _normalization.fold_normalization(model, job["quantize"])
     with tempfile.TemporaryDirectory(prefix="kapps-") as folder:
         # By way of a SavedModel: from a function with the weights as constants, the converter
         # makes 20 copies of them, 19 GB for ConvNeXtXLarge.
-        save(model, shape, folder)
+        save(model, shape, folder, names)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if job["quantize"] == "float16":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

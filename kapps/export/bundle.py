@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -60,12 +61,12 @@ class Bundle:
 
 def litert_spec(source, contents: flatbuffer.Contents, mode: str, resize: dict) -> dict:
     """spec.json of a .tflite bundle: all that an app must know, for machines."""
-    image, scores = contents.inputs[0], contents.outputs[0]
+    image = contents.inputs[0]
     return {
         **_common_spec(source, "model.tflite", "litert", mode, resize),
         "input": {**_end(image), "layout": "NHWC", "color": _color(image.shape[-1])}
         | {"range": [0, 255], "normalization": "none; it is inside the model"},
-        "output": {**_end(scores), "kind": kind(source)},
+        "output": _output(source, [_end(one) for one in contents.outputs], mode),
         "ops": contents.counts(),
         "macs": contents.macs(),
         "bytes": contents.bytes,
@@ -74,9 +75,13 @@ def litert_spec(source, contents: flatbuffer.Contents, mode: str, resize: dict) 
     }
 
 
-def plain_spec(source, file: str, form: str, resize: dict, output_shape: list) -> dict:
+def plain_spec(source, file: str, form: str, resize: dict) -> dict:
     """spec.json of a SavedModel or ONNX bundle."""
     height, width, channels = source.image_shape
+    output = source.model.output
+    ends = output.items() if isinstance(output, dict) else [("scores", output)]
+    floats = {"dtype": "float32", "quantization": None}
+    ends = [{"name": name, "shape": list(one.shape), **floats} for name, one in ends]
     return {
         **_common_spec(source, file, form, "float32", resize),
         "input": {
@@ -89,14 +94,22 @@ def plain_spec(source, file: str, form: str, resize: dict, output_shape: list) -
             "range": [0, 255],
             "normalization": "none; it is inside the model",
         },
-        "output": {
-            "name": "scores",
-            "shape": output_shape,
-            "dtype": "float32",
-            "quantization": None,
-            "kind": kind(source),
-        },
+        "output": _output(source, ends, "float32"),
     }
+
+
+def _output(source, ends: list[dict], mode: str) -> dict:
+    """What comes out: one tensor, or what is said of several."""
+    if len(ends) == 1:
+        return {**ends[0], "kind": kind(source)}
+    return source.answers.output(source.model, ends, mode)
+
+
+def reading(source, runner, spec: dict):
+    """A runner of the file to be, which gives what the Keras model gives."""
+    with tempfile.TemporaryDirectory(prefix="kapps-") as folder:
+        source.answers.write_beside(Path(folder), source.model, spec)
+        return source.answers.reading(runner, Path(folder), spec)
 
 
 def _common_spec(source, file: str, form: str, mode: str, resize: dict) -> dict:
@@ -109,7 +122,7 @@ def _common_spec(source, file: str, form: str, mode: str, resize: dict) -> dict:
         "format": form,
         "quantize": mode,
         **{key: source.spec[key] for key in ("task", "annotation") if key in source.spec},
-        "classes": source.model.output_shape[-1],
+        "classes": source.answers.count(source.model),
         "labels": "labels.txt" if source.labels else None,
         "resize": resize,
     }
@@ -201,13 +214,19 @@ def write(
         folder: an existing folder, the bundle to be.
         image: uint8 (height, width, channels): the golden image.
         runner: what runs the exported model, with `predict` (and `predict_stored` for .tflite).
-        expected: float32, what Keras answers for the image.
+        expected: float32, what Keras answers for the image; or a dictionary of what it answers for
+            all images, of which this is the first.
     """
     from PIL import Image
 
     pixels = image[..., 0] if image.shape[-1] == 1 else image
     Image.fromarray(pixels).save(folder / "golden.png", optimize=True)
-    _json(folder / "golden.json", golden(source, image, runner, expected))
+    source.answers.write_beside(folder, source.model, spec)
+    if isinstance(expected, dict):
+        golds = source.answers.golden(folder, image, runner, source.labels)
+    else:
+        golds = golden(source, image, runner, expected)
+    _json(folder / "golden.json", golds)
     if source.labels:
         text = "".join(f"{label}\n" for label in source.labels)
         (folder / "labels.txt").write_text(text, encoding="utf-8")

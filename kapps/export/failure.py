@@ -50,6 +50,6 @@ def versions(runner) -> dict[str, str]:
     for package in ("keras", "tensorflow", "tf2onnx", "onnxruntime", "ai-edge-litert"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-    if isinstance(runner, litert.Runner):
+    if hasattr(runner, "invoke"):  # also of one that makes boxes of its answers
         versions["runtime"] = litert.runtime()
     return versions

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,13 @@ class Images:
 
     Attributes:
         pixels: uint8 (count, height, width, channels), RGB in 0..255.
-        labels: class indices of the model, or None when unknown or of another kind.
+        labels: what answers are judged by: class indices of the model, or of boxes the
+            `kapps.detection.judging.Truths`; None when unknown or of another kind.
         where: the data they came from, for the report.
     """
 
     pixels: np.ndarray
-    labels: np.ndarray | None
+    labels: Any
     where: str
 
     def __len__(self) -> int:
@@ -50,7 +52,7 @@ def judging(source, uri: str | None) -> str:
     if (
         source.val is None
         or uri not in (None, own)
-        or "test" in data.find(own, source.spec.get("annotation", "class")).parts
+        or "test" in data.find(own, source.answers.annotation).parts
     ):
         return uri or own
     return source.val
@@ -76,7 +78,7 @@ def load(source, uri: str, *, split: str, limit: int, labelled: bool) -> Images:
     if not labelled and (loose := _loose(uri)):
         return _read(loose, transform, uri, limit)
     validation = source.data[1] if source.data and source.data[0] == uri else 0.2
-    annotation = source.spec.get("annotation", "class")
+    annotation = source.answers.annotation
     collection = data.find(uri, annotation)
     if split == "auto":
         parts = collection.parts
@@ -99,14 +101,16 @@ def load(source, uri: str, *, split: str, limit: int, labelled: bool) -> Images:
     )
     batches = list(dataset)
     pixels = np.concatenate([images for images, _ in batches])
-    labels = np.concatenate([labels for _, labels in batches])
-    by_class = labelled and annotation == "class"
-    if by_class and source.class_names is None and labels.max() >= source.model.output_shape[-1]:
+    if not labelled:
+        return Images(pixels, None, f"{uri} ({split})")
+    outputs = source.answers.count(source.model)
+    if source.class_names is None and len(dataset.class_names) > outputs:
         raise DataError(
-            f"{uri} has more classes than the {source.model.output_shape[-1]} outputs of"
-            f" {source.name}; give the data that it was trained on."
+            f"{uri} has more classes than the {outputs} outputs of {source.name}; give the data"
+            " that it was trained on."
         )
-    return Images(pixels, labels.astype("int64") if by_class else None, f"{uri} ({split})")
+    truth = source.answers.truth(dataset, [labels for _, labels in batches])
+    return Images(pixels, truth, f"{uri} ({split})")
 
 
 def photos(source) -> Images:

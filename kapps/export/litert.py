@@ -35,7 +35,8 @@ class Runner:
         keep_tensors: keep every intermediate tensor for `tensors()`; slower, without XNNPACK.
 
     Attributes:
-        input, output: the `Tensor` on either side.
+        input, output: the `Tensor` on either side, the first where several come out.
+        outputs: all that come out by their names, where there are several; else {}.
 
     Raises:
         MissingFileError: no such file.
@@ -61,13 +62,16 @@ class Runner:
             raise ExportError(f"{self.name} cannot run on this LiteRT runtime: {reason}") from error
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
-        if len(inputs) != 1 or len(outputs) != 1:
+        if len(inputs) != 1 or not outputs:
             raise ExportError(
                 f"{self.name} has {len(inputs)} inputs and {len(outputs)} outputs; expected one"
-                " image in and one tensor out."
+                " image in."
             )
-        self._in, self._out = inputs[0]["index"], outputs[0]["index"]
+        self._in, self._outs = inputs[0]["index"], [one["index"] for one in outputs]
         self.input, self.output = _tensor(inputs[0]), _tensor(outputs[0])
+        self.outputs = {}
+        if len(outputs) > 1:
+            self.outputs = {one["name"]: _tensor(one) for one in outputs}
 
     @property
     def batch_size(self) -> int:
@@ -93,8 +97,15 @@ class Runner:
             return (pixels.astype("int16") - 128).astype("int8")
         return pixels.astype("uint8")
 
-    def predict_stored(self, images: np.ndarray) -> np.ndarray:
-        """Outputs as the file stores them (uint8, int8 or float32), one row an image."""
+    def predict_stored(self, images: np.ndarray) -> np.ndarray | dict[str, np.ndarray]:
+        """Outputs as the file stores them (uint8, int8 or float32), one row an image; where there
+        are several, by their names.
+        """
+        rows = self._stored_rows(images)
+        return dict(zip(self.outputs, rows, strict=True)) if self.outputs else rows[0]
+
+    def _stored_rows(self, images: np.ndarray) -> list[np.ndarray]:
+        """Each output for all images."""
         stored, size = self.stored(images), self.batch_size
         results = []
         for start in range(0, len(stored), size):
@@ -104,24 +115,29 @@ class Runner:
                 batch = np.resize(batch, (size, *batch.shape[1:]))
             self._interpreter.set_tensor(self._in, batch)
             self._interpreter.invoke()
-            results.append(self._interpreter.get_tensor(self._out)[:count])
+            results.append([self._interpreter.get_tensor(one)[:count] for one in self._outs])
         if not results:
-            return np.empty((0, *self.output.shape[1:]), self.output.dtype)
-        return np.concatenate(results)
+            ends = self.outputs.values() or [self.output]
+            return [np.empty((0, *end.shape[1:]), end.dtype) for end in ends]
+        return [np.concatenate(rows) for rows in zip(*results, strict=True)]
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
+    def predict(self, images: np.ndarray) -> np.ndarray | dict[str, np.ndarray]:
         """Outputs in real numbers.
 
         Args:
             images: (count, height, width, channels), uint8 or float, RGB in 0..255.
 
         Returns:
-            float32, (count, ...).
+            float32, (count, ...); where several come out, by their names.
 
         Raises:
             ValueError: images of another size.
         """
-        return real(self.predict_stored(images), self.output)
+        rows = self._stored_rows(images)
+        if not self.outputs:
+            return real(rows[0], self.output)
+        ends = self.outputs.items()
+        return {name: real(row, end) for row, (name, end) in zip(rows, ends, strict=True)}
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Every tensor of the last inference by name, in real numbers; needs `keep_tensors`."""

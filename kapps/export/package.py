@@ -37,7 +37,8 @@ def package(content: bytes, *, name: str, description: str, labels: list[str] | 
     """The same model with readable names, a signature, metadata and packed labels.
 
     Args:
-        content: a .tflite file with one image input and one output.
+        content: a .tflite file with one image input and one output, or several that its
+            signature names.
         name, description: of the model, for the metadata.
         labels: class names in output order, or None when the output is not one score a class.
 
@@ -47,16 +48,19 @@ def package(content: bytes, *, name: str, description: str, labels: list[str] | 
     fb = schema()
     model = fb.ModelT.InitFromObj(fb.Model.GetRootAs(content, 0))
     graph = model.subgraphs[0]
-    image, scores = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    image, ends = graph.tensors[graph.inputs[0]], _ends(model, graph)
     _rename(model, graph)
-    image.name, scores.name = IMAGE, SCORES
+    image.name = IMAGE
+    for end, index in ends.items():
+        graph.tensors[index].name = end
     model.description = f"{name}, exported by kapps"
-    model.signatureDefs = [_signature(fb, graph)]
+    model.signatureDefs = [_signature(fb, graph, ends)]
     model.metadata = [m for m in model.metadata or [] if _text(m.name) != "TFLITE_METADATA"]
     entry, buffer = fb.MetadataT(), fb.BufferT()
     entry.name, entry.buffer = "TFLITE_METADATA", len(model.buffers)
     buffer.data = np.frombuffer(
-        _metadata(name, description, [int(n) for n in image.shape], labels is not None), np.uint8
+        _metadata(name, description, [int(n) for n in image.shape], labels is not None, list(ends)),
+        np.uint8,
     )
     model.buffers.append(buffer)
     model.metadata.append(entry)
@@ -78,6 +82,14 @@ def packed_labels(content: bytes) -> list[str] | None:
             return archive.read("labels.txt").decode("utf-8").splitlines()
     except (zipfile.BadZipFile, KeyError):
         return None
+
+
+def _ends(model, graph) -> dict[str, int]:
+    """The tensors of the outputs by their names, in the order of the outputs."""
+    if len(graph.outputs) == 1:
+        return {SCORES: int(graph.outputs[0])}
+    known = {int(end.tensorIndex): _text(end.name) for end in model.signatureDefs[0].outputs}
+    return {known[int(index)]: int(index) for index in graph.outputs}
 
 
 def _rename(model, graph) -> None:
@@ -111,16 +123,20 @@ def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _signature(fb, graph):
-    """The default signature: one image in, one tensor of scores out."""
+def _signature(fb, graph, outputs: dict[str, int]):
+    """The default signature: one image in, the tensors of the answer out."""
     signature = fb.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = "serving_default", 0
-    ends = []
-    for name, index in ((IMAGE, graph.inputs[0]), (SCORES, graph.outputs[0])):
-        end = fb.TensorMapT()
-        end.name, end.tensorIndex = name, int(index)
-        ends.append([end])
-    signature.inputs, signature.outputs = ends
+
+    def ends(indices: dict[str, int]) -> list:
+        found = []
+        for name, index in indices.items():
+            end = fb.TensorMapT()
+            end.name, end.tensorIndex = name, int(index)
+            found.append(end)
+        return found
+
+    signature.inputs, signature.outputs = ends({IMAGE: graph.inputs[0]}), ends(outputs)
     return signature
 
 
@@ -135,7 +151,9 @@ def _with_file(content: bytes, name: str, text: str) -> bytes:
     return stream.getvalue()
 
 
-def _metadata(name: str, description: str, shape: list[int], labelled: bool) -> bytes:
+def _metadata(
+    name: str, description: str, shape: list[int], labelled: bool, outputs: list[str]
+) -> bytes:
     """The ModelMetadata table; slot numbers are the positions of fields in the schema."""
     b = flatbuffers.Builder(1024)
     height, width, channels = shape[1:]
@@ -160,13 +178,19 @@ def _metadata(name: str, description: str, shape: list[int], labelled: bool) -> 
                 (2, "Int8", _AXIS_LABELS),
             )
         )
-    feature = _union(b, 3, _FEATURE_PROPERTIES, _table(b, 0))
-    scores = _tensor_table(b, SCORES, "one score a class", feature, [], _stats(b, 1.0), files)
+    ends = []
+    for output in outputs:
+        feature = _union(b, 3, _FEATURE_PROPERTIES, _table(b, 0))
+        if output == SCORES:
+            about, top, own = "one score a class", 1.0, files
+        else:
+            about, top, own = f"{output} of each anchor", 255.0, []
+        ends.append(_tensor_table(b, output, about, feature, [], _stats(b, top), own))
     graph = _table(
         b,
         7,
         (2, "UOffsetTRelative", _tables(b, [image])),
-        (3, "UOffsetTRelative", _tables(b, [scores])),
+        (3, "UOffsetTRelative", _tables(b, ends)),
     )
     root = _table(
         b,

@@ -148,9 +148,12 @@ def _jobs(source, requests: list[Request], pixels: np.ndarray | None, folder: Pa
     for request in requests:
         made = folder / request.quantize
         made.mkdir()
+        other = source.answers.to_convert(source.model, request.quantize)
+        if other is not None:
+            other.save(made / "model.keras")
         jobs.append(
             {
-                "model": str(Path(path).absolute()),
+                "model": str(Path(path if other is None else made / "model.keras").absolute()),
                 "out": str(made / FILES[request.format]),
                 "format": request.format,
                 "quantize": request.quantize,
@@ -178,8 +181,7 @@ def _convert_and_verify(
     else:
         runner, spec, extra = _finish_plain(source, request, made, resize)
     request.say(f"comparing with Keras on {len(judged)} images")
-    annotation = source.spec.get("annotation", "class")
-    result = verify.compare(expected, runner.predict(judged.pixels), judged, annotation)
+    result = source.answers.compare(expected, runner.predict(judged.pixels), judged)
     report = {
         "origin": source.origin,
         "rebuilt": facts["rebuilt"],
@@ -199,7 +201,8 @@ def _convert_and_verify(
         else:
             (folder / made.name).write_bytes(content)
         image = judged.pixels[0]
-        bundle.write(folder, source, spec, report, image, runner, expected[0])
+        said = expected if isinstance(expected, dict) else expected[0]
+        bundle.write(folder, source, spec, report, image, runner, said)
     failed_report.unlink(missing_ok=True)
     return Bundle.open(request.out)
 
@@ -214,7 +217,7 @@ def _finish_litert(source, request: Request, made: Path, resize: dict):
     content = package.package(
         content,
         name=source.name,
-        description=f"image classifier, {request.quantize}",
+        description=f"{source.answers.described}, {request.quantize}",
         labels=scores,
     )
     contents = flatbuffer.parse(content)
@@ -225,7 +228,7 @@ def _finish_litert(source, request: Request, made: Path, resize: dict):
         "delegates": delegates.report(contents),
     }
     spec = bundle.litert_spec(source, contents, request.quantize, resize)
-    return content, litert.Runner(content), spec, extra
+    return content, bundle.reading(source, litert.Runner(content), spec), spec, extra
 
 
 def _finish_plain(source, request: Request, made: Path, resize: dict):
@@ -233,6 +236,5 @@ def _finish_plain(source, request: Request, made: Path, resize: dict):
     from kapps.export import bundle, runners
 
     runner = runners.open_model(made)
-    shape = list(source.model.output_shape)
-    spec = bundle.plain_spec(source, made.name, request.format, resize, shape)
+    spec = bundle.plain_spec(source, made.name, request.format, resize)
     return runner, spec, {}

@@ -15,7 +15,7 @@ class SavedModelRunner:
 
     Raises:
         MissingPackageError: TensorFlow is not installed.
-        ExportError: the folder is not a SavedModel of one image and one output.
+        ExportError: the folder is not a SavedModel of one image.
     """
 
     def __init__(self, path: str | Path):
@@ -32,19 +32,20 @@ class SavedModelRunner:
         except (OSError, ValueError, KeyError) as error:
             raise ExportError(f"{path} is not a SavedModel that can be served.") from error
         inputs = self._call.structured_input_signature[1]
-        if len(inputs) != 1 or len(self._call.structured_outputs) != 1:
-            raise ExportError(f"{path} does not have one image in and one tensor out.")
+        if len(inputs) != 1:
+            raise ExportError(f"{path} does not have one image in.")
         self._key, spec = next(iter(inputs.items()))
         self.input_shape = tuple(spec.shape)
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """float32 outputs for images (count, height, width, channels) in 0..255."""
+    def predict(self, images: np.ndarray) -> np.ndarray | dict[str, np.ndarray]:
+        """float32 outputs for images (count, height, width, channels) in 0..255; where there are
+        several, by their names.
+        """
         rows = []
         for start in range(0, len(images), BATCH):
             batch = self._tf.constant(images[start : start + BATCH], self._tf.float32)
-            (output,) = self._call(**{self._key: batch}).values()
-            rows.append(output.numpy())
-        return np.concatenate(rows).astype("float32")
+            rows.append({k: v.numpy() for k, v in self._call(**{self._key: batch}).items()})
+        return _joined(rows)
 
 
 class OnnxRunner:
@@ -73,15 +74,24 @@ class OnnxRunner:
             reason = " ".join(str(error).split())[:300]
             raise ExportError(f"{path} cannot be run by onnxruntime: {reason}") from error
         (self._input,) = self._session.get_inputs()
+        self._outputs = [output.name for output in self._session.get_outputs()]
         self.input_shape = tuple(n if isinstance(n, int) else None for n in self._input.shape)
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """float32 outputs for images (count, height, width, channels) in 0..255."""
-        rows = [
-            self._session.run(None, {self._input.name: images[i : i + BATCH].astype("float32")})[0]
-            for i in range(0, len(images), BATCH)
-        ]
-        return np.concatenate(rows)
+    def predict(self, images: np.ndarray) -> np.ndarray | dict[str, np.ndarray]:
+        """float32 outputs for images (count, height, width, channels) in 0..255; where there are
+        several, by their names.
+        """
+        rows = []
+        for start in range(0, len(images), BATCH):
+            given = {self._input.name: images[start : start + BATCH].astype("float32")}
+            rows.append(dict(zip(self._outputs, self._session.run(None, given), strict=True)))
+        return _joined(rows)
+
+
+def _joined(batches: list[dict[str, np.ndarray]]) -> np.ndarray | dict[str, np.ndarray]:
+    """The outputs of several batches; a single one without its name."""
+    rows = {k: np.concatenate([b[k] for b in batches]).astype("float32") for k in batches[0]}
+    return next(iter(rows.values())) if len(rows) == 1 else rows
 
 
 def open_model(path: str | Path, threads: int = 1):
@@ -91,7 +101,7 @@ def open_model(path: str | Path, threads: int = 1):
         MissingFileError: there is nothing at `path`.
         ExportError: it is none of these.
     """
-    from kapps.export import litert
+    from kapps.export import answers, litert
 
     path = Path(path)
     if not path.exists():
@@ -100,7 +110,7 @@ def open_model(path: str | Path, threads: int = 1):
         spec = json.loads((path / "spec.json").read_text(encoding="utf-8"))
         if "file" not in spec:
             raise ExportError(f"{path} is not a bundle: its spec.json names no model file.")
-        path = path / spec["file"]
+        return answers.of(spec).reading(open_model(path / spec["file"], threads), path, spec)
     if (path / "saved_model.pb").is_file():
         return SavedModelRunner(path)
     if path.suffix == ".onnx":

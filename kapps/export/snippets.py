@@ -1,5 +1,7 @@
 """Kotlin and Swift for one very model: prepare a photo, run the model, read its scores."""
 
+from kapps.export import box_snippets
+
 # How the two ratios of size become one scale; without, the proportions are not kept.
 CHOOSE = {"center": "max", "border": "min"}
 
@@ -31,11 +33,6 @@ def _kotlin(spec: dict) -> str:
         values = {"red": "(p shr 16 and 0xFF)", "green": "(p shr 8 and 0xFF)"}
         values["blue"] = "(p and 0xFF)"
     fill = "\n".join(f"        input.{put.format(v)}  // {name}" for name, v in values.items())
-    q = spec["output"]["quantization"]
-    if q:
-        array, real = "ByteArray", f"((it.toInt() and 0xFF) - {q['zero_point']}) * {q['scale']!r}f"
-    else:
-        array, real = "FloatArray", "it"
     ratios = f"{wide}f / image.width, {tall}f / image.height"
     if choose := CHOOSE.get(spec["resize"]["crop_mode"]):
         ratios = f"{choose}Of({ratios}).let {{ Pair(it, it) }}"
@@ -43,6 +40,8 @@ def _kotlin(spec: dict) -> str:
         ratios = f"Pair({ratios})"
     background = _background(spec, "\n    canvas.drawRGB({}, {}, {})")
     size = f"{height} * {width} * {channels}" + ("" if whole else " * 4")
+    answer = box_snippets.kotlin if spec["output"].get("kind") == "boxes" else _kotlin_scores
+    imports = box_snippets.KOTLIN_IMPORTS if answer is not _kotlin_scores else ""
     return f"""## Kotlin
 
 ```kotlin
@@ -50,7 +49,7 @@ import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.graphics.Matrix
 import android.graphics.Paint
-import java.nio.ByteBuffer
+{imports}import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import org.tensorflow.lite.Interpreter
 
@@ -76,8 +75,8 @@ fun prepare(photo: Bitmap): Bitmap {{
     return result
 }}
 
-/** Scores of the {spec["output"]["shape"][-1]} outputs for an upright photo. */
-fun classify(interpreter: Interpreter, photo: Bitmap): List<Float> {{
+/** The input of the model for an upright photo. */
+fun inputOf(photo: Bitmap): ByteBuffer {{
     val pixels = IntArray({width} * {height})
     prepare(photo).getPixels(pixels, 0, {width}, 0, 0, {width}, {height})
     val input = ByteBuffer.allocateDirect({size}).order(ByteOrder.nativeOrder())
@@ -85,11 +84,25 @@ fun classify(interpreter: Interpreter, photo: Bitmap): List<Float> {{
 {fill}
     }}
     input.rewind()
-    val output = arrayOf({array}({spec["output"]["shape"][-1]}))
-    interpreter.run(input, output)
-    return output[0].map {{ {real} }}
+    return input
 }}
+
+{answer(spec)}
 ```"""
+
+
+def _kotlin_scores(spec: dict) -> str:
+    output = spec["output"]
+    if q := output["quantization"]:
+        array, real = "ByteArray", f"((it.toInt() and 0xFF) - {q['zero_point']}) * {q['scale']!r}f"
+    else:
+        array, real = "FloatArray", "it"
+    return f"""/** Scores of the {output["shape"][-1]} outputs for an upright photo. */
+fun classify(interpreter: Interpreter, photo: Bitmap): List<Float> {{
+    val output = arrayOf({array}({output["shape"][-1]}))
+    interpreter.run(inputOf(photo), output)
+    return output[0].map {{ {real} }}
+}}"""
 
 
 def _swift(spec: dict) -> str:
@@ -106,11 +119,7 @@ def _swift(spec: dict) -> str:
     else:
         gather = f"for channel in 0..<3 {{ values.append({kind}(rgba[4 * i + channel])) }}"
     data = "Data(values)" if whole else "values.withUnsafeBufferPointer { Data(buffer: $0) }"
-    q = spec["output"]["quantization"]
-    if q:
-        read = f"return output.data.map {{ (Float($0) - {q['zero_point']}) * {q['scale']!r} }}"
-    else:
-        read = "return output.data.withUnsafeBytes { Array($0.bindMemory(to: Float32.self)) }"
+    answer = box_snippets.swift if spec["output"].get("kind") == "boxes" else _swift_scores
     choose = CHOOSE.get(spec["resize"]["crop_mode"], "")
     scale = f"{choose}({wide} / CGFloat(photo.width), {tall} / CGFloat(photo.height))"
     name = "scale" if choose else "(x, y)"
@@ -147,23 +156,37 @@ func prepare(_ photo: CGImage) -> [UInt8] {{
     return rgba
 }}
 
-/// Scores of the {spec["output"]["shape"][-1]} outputs for an upright photo.
-func classify(_ interpreter: Interpreter, photo: CGImage) throws -> [Float] {{
+/// The input of the model for an upright photo.
+func inputOf(_ photo: CGImage) -> Data {{
     let rgba = prepare(photo)
     var values: [{kind}] = []
     values.reserveCapacity({height} * {width} * {channels})
     for i in 0..<({height} * {width}) {{
         {gather}
     }}
-    try interpreter.copy({data}, toInputAt: 0)
-    try interpreter.invoke()
-    let output = try interpreter.output(at: 0)
-    {read}
+    return {data}
 }}
+
+{answer(spec)}
 ```
 
 Make the interpreter once: `let interpreter = try Interpreter(modelPath: path)`, then
 `try interpreter.allocateTensors()`."""
+
+
+def _swift_scores(spec: dict) -> str:
+    output = spec["output"]
+    if q := output["quantization"]:
+        read = f"return output.data.map {{ (Float($0) - {q['zero_point']}) * {q['scale']!r} }}"
+    else:
+        read = "return output.data.withUnsafeBytes { Array($0.bindMemory(to: Float32.self)) }"
+    return f"""/// Scores of the {output["shape"][-1]} outputs for an upright photo.
+func classify(_ interpreter: Interpreter, photo: CGImage) throws -> [Float] {{
+    try interpreter.copy(inputOf(photo), toInputAt: 0)
+    try interpreter.invoke()
+    let output = try interpreter.output(at: 0)
+    {read}
+}}"""
 
 
 def _background(spec: dict, code: str) -> str:

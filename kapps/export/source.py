@@ -78,20 +78,30 @@ class Source:
             )
         return int(height), int(width), int(channels)
 
-    def predict(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray:
+    @property
+    def answers(self):
+        """What kind of answers it gives, see `kapps.export.answers`."""
+        from kapps.export import answers
+
+        return answers.of(self.spec)
+
+    def predict(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray | dict:
         """Outputs of the Keras model.
 
         Args:
             images: (count, height, width, channels), RGB in 0..255.
 
         Returns:
-            float32, (count, ...).
+            float32, (count, ...), or a dictionary of such arrays.
         """
         images = images.astype("float32")
         if self.channels_first:
             images = images.transpose(0, 3, 1, 2)
         size = min(batch_size, len(images))
-        return np.asarray(self.model.predict(images, batch_size=size, verbose=0), "float32")
+        said = self.model.predict(images, batch_size=size, verbose=0)
+        if isinstance(said, dict):
+            return {name: np.asarray(value, "float32") for name, value in said.items()}
+        return np.asarray(said, "float32")
 
 
 def resolve(
@@ -136,7 +146,7 @@ def resolve(
         )
     if labels is not None:
         source.labels, source.class_names = list(labels), tuple(labels)
-    outputs = source.model.output_shape[-1]
+    outputs = source.answers.count(source.model)
     if source.labels is not None and len(source.labels) != outputs:
         raise ExportError(
             f"{len(source.labels)} labels do not fit the {outputs} outputs of {source.name};"
@@ -195,7 +205,7 @@ def _from_file(path: Path) -> Source:
     beside = path.parent / "labels.txt"  # of the run folder that the file lies in
     if beside.is_file():
         labels = beside.read_text(encoding="utf-8").splitlines()
-        if len(labels) == source.model.output_shape[-1]:
+        if len(labels) == source.answers.count(source.model):
             source.labels, source.class_names = labels, tuple(labels)
     source.file = path
     return source

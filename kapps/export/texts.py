@@ -1,6 +1,6 @@
 """README.md of a bundle: what this very model is, and how to use it."""
 
-from kapps.export import snippets
+from kapps.export import snippets, verify
 
 
 def readme(spec: dict, report: dict, runtime: str = "", pod: str = "") -> str:
@@ -24,19 +24,19 @@ def readme(spec: dict, report: dict, runtime: str = "", pod: str = "") -> str:
 
 def _title(spec: dict, report: dict) -> str:
     check = report["verification"]
+    same = "same boxes" if spec["output"].get("kind") == "boxes" else "same first answer on"
     lines = [
         f"# {spec['name']}: {spec['format']}, {spec['quantize']}",
         "",
         f"Exported from {report['origin']} by kapps {spec['kapps']} and checked against Keras on"
         f" {check['images']} images ({check['where']}):",
-        f"largest difference {check['max_difference']:.3g}, same first answer on"
+        f"largest difference {check['max_difference']:.3g}, {same}"
         f" {100 * check['agreement']:.1f} %.",
     ]
-    if check["keras_top1"] is not None:
-        lines.append(
-            f"Top-1 accuracy there: Keras {100 * check['keras_top1']:.1f} %, this file"
-            f" {100 * check['exported_top1']:.1f} %."
-        )
+    if judged := verify.judged(check):
+        name, keras, exported = judged
+        name = name[0].upper() + name[1:] if name.startswith("top") else name
+        lines.append(f"{name} there: Keras {100 * keras:.1f} %, this file {100 * exported:.1f} %.")
     return "\n".join(lines)
 
 
@@ -46,13 +46,32 @@ def _facts(spec: dict) -> str:
         f"- Input `{image['name']}`: {_shape(image['shape'])} {image['dtype']}, {image['color']},"
         " values 0..255. **Do not normalise**: the model does it.",
         f"- Preparing a photo: {spec['resize']['rule']}.",
-        f"- Output `{output['name']}`: {_shape(output['shape'])} {output['dtype']},"
-        f" {output['kind']}{_dequantised(output)}.",
+        *_outputs(output),
         "- `golden.png` must give what `golden.json` says; use it as the first test of the app.",
     ]
     if spec["labels"]:
-        rows.insert(3, f"- `labels.txt`: {spec['classes']} classes, one a line, in output order.")
+        rows.insert(-1, f"- `labels.txt`: {spec['classes']} classes, one a line, in output order.")
     return "\n".join(rows)
+
+
+def _outputs(output: dict) -> list[str]:
+    if "shape" in output:
+        return [
+            f"- Output `{output['name']}`: {_shape(output['shape'])} {output['dtype']},"
+            f" {output['kind']}{_dequantised(output)}."
+        ]
+    meanings = {
+        "boxes": "left, top, right, bottom of each anchor in pixels of the input",
+        "scores": "probabilities of each anchor's classes",
+        "codes": "what the head says of each anchor: `decode` below makes boxes of it with"
+        " `anchors.bin` (float32: middle x and y, width, height)",
+    }
+    ends = [end for end in output.values() if isinstance(end, dict) and "shape" in end]
+    return [
+        f"- Output {end['index']}, `{end['name']}`: {_shape(end['shape'])} {end['dtype']},"
+        f" {meanings[end['name']]}{_dequantised(end)}."
+        for end in ends
+    ] + ["- `golden_boxes.png` shows the boxes of `golden.json` on `golden.png`."]
 
 
 def _dequantised(output: dict) -> str:
@@ -75,6 +94,19 @@ def _runtime(spec: dict, runtime: str, pod: str) -> str:
 
 def _python(spec: dict) -> str:
     height, width, channels = spec["input"]["shape"][1:]
+    if spec["output"].get("kind") == "boxes":
+        return f"""## Python
+
+```python
+import numpy as np
+from kapps.detection.answers import detections
+from kapps.export.runners import open_model
+from PIL import Image
+
+image = np.asarray(Image.open("golden.png"))
+raw = open_model(".").predict(image.reshape(1, {height}, {width}, {channels}))
+(found,) = detections(raw, least_score=0.3)  # boxes in pixels of the input, scores, classes
+```"""
     return f"""## Python
 
 ```python

@@ -14,6 +14,7 @@ KERAS_TOLERANCE = {"float16": 5e-2, "bfloat16": 2e-1}
 # Without labels, answers that changed may have been wrong before; this many may change for every
 # point of accuracy that may be lost.
 CHANGES_A_POINT = 5
+NAMES = {"top1": "top-1 accuracy", "map50": "mAP@0.5", "miou": "mean IoU"}
 NEAR = 0.05  # of the range of a number over the images, within which two answers are the same
 
 
@@ -28,7 +29,8 @@ class Comparison:
         relative_difference: the largest, as a share of the largest output.
         agreement: share of images with the same first answer; of several labels, share of the yes
             and no that are the same; of numbers, share within a twentieth of their range.
-        keras_top1, exported_top1: accuracy in [0, 1], None without labels.
+        keras_top1, exported_top1: accuracy in [0, 1], or the metric below; None without labels.
+        metric: what these two are: "top1", "map50". `to_dict` calls them by it.
     """
 
     images: int
@@ -39,16 +41,26 @@ class Comparison:
     agreement: float
     keras_top1: float | None
     exported_top1: float | None
+    metric: str = "top1"
 
     @property
     def drop(self) -> float | None:
-        """Points of top-1 accuracy lost; negative when the exported model is better."""
+        """Points of the metric lost; negative when the exported model is better."""
         if self.keras_top1 is None:
             return None
         return 100 * (self.keras_top1 - self.exported_top1)
 
     def to_dict(self) -> dict:
-        return {**dataclasses.asdict(self), "drop": self.drop}
+        values = dataclasses.asdict(self)
+        keras, exported, metric = (values.pop(n) for n in ("keras_top1", "exported_top1", "metric"))
+        more = {} if metric == "top1" else {"metric": metric}
+        return {
+            **values,
+            f"keras_{metric}": keras,
+            f"exported_{metric}": exported,
+            **more,
+            "drop": self.drop,
+        }
 
 
 def compare(
@@ -82,6 +94,15 @@ def compare(
     )
 
 
+def judged(check: dict) -> tuple[str, float, float] | None:
+    """(name, of Keras, of the file) of the metric in what `Comparison.to_dict` gave, if there is
+    one.
+    """
+    metric = check.get("metric", "top1")
+    keras, exported = check.get(f"keras_{metric}"), check.get(f"exported_{metric}")
+    return None if keras is None else (NAMES[metric], keras, exported)
+
+
 def failure(
     result: Comparison, mode: str, max_drop: float, compute_dtype: str = "float32"
 ) -> str | None:
@@ -105,7 +126,7 @@ def failure(
         )
     if result.drop is not None and result.drop > max_drop:
         return (
-            f"top-1 accuracy fell from {100 * result.keras_top1:.1f} % to"
+            f"{NAMES[result.metric]} fell from {100 * result.keras_top1:.1f} % to"
             f" {100 * result.exported_top1:.1f} % on {result.images} images of {result.where}; at"
             f" most {max_drop:g} points may be lost (--max-drop)."
         )

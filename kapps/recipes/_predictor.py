@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ BATCH_SIZE = 32
 
 @dataclasses.dataclass(frozen=True)
 class Predictor:
-    """A classifier with its class names and its way to cut pictures.
+    """A model with the names of what it answers and its way to cut pictures.
 
     Attributes:
         name: what the user gave.
@@ -28,7 +29,8 @@ class Predictor:
         named: whether the labels are real names.
         transform: `kapps.data.Transform` from a picture to the network's input.
         spec: the input contract that came with the model.
-        outputs: images uint8 (n, height, width, channels), 0..255, to rows (n, outputs).
+        outputs: images uint8 (n, height, width, channels), 0..255, to rows (n, outputs), or a
+            dictionary of arrays.
         task: what its answers mean.
         kind: what its outputs are, see `kapps.tasks.Supervised.answers`.
         tta: over which views of a picture the answers are averaged, see `kapps.recipes._tta`.
@@ -42,7 +44,7 @@ class Predictor:
     named: bool
     transform: object
     spec: dict
-    outputs: Callable[[np.ndarray], np.ndarray]
+    outputs: Callable[[np.ndarray], Any]
     task: tasks.Supervised
     kind: str | None = None
     tta: str = "none"
@@ -57,14 +59,15 @@ class Predictor:
             return tuple(zip(self.wnids, self.labels, strict=True))
         return self.labels
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """What the model says.
+    def predict(self, images: np.ndarray) -> Any:
+        """What the model says, as its task reads it.
 
         Args:
             images: (n, height, width, channels), RGB in 0..255.
 
         Returns:
-            float32 (n, outputs): of a classifier, probabilities that sum to 1.
+            float32 (n, outputs): of a classifier, probabilities that sum to 1; or a list of n
+            answers.
         """
         images = np.asarray(images)
         seen = [images] if self.view is None else _tta.views(images, self.view, self.tta)
@@ -77,6 +80,7 @@ def load_any(
     batch_size: int = BATCH_SIZE,
     weights: str | None = None,
     arguments: Mapping[str, object] | None = None,
+    **settings: object,
 ) -> Predictor:
     """Open a run folder, a `.keras`, `.tflite` or `.onnx` file, a bundle, a SavedModel or an
     application by its name.
@@ -87,9 +91,11 @@ def load_any(
             compiled twice.
         weights: tag or file of the application's weights; None for its own.
         arguments: of the application.
+        settings: of the model's task, such as threshold=0.5.
 
     Raises:
-        KappsError, ValueError: there is no such model, it cannot be read, or it does not classify.
+        KappsError, ValueError: there is no such model, it cannot be read, or it does not answer
+            what its task asks.
     """
     path = Path(name).expanduser()
     exported = path.suffix in (".tflite", ".onnx") or any(
@@ -97,11 +103,11 @@ def load_any(
     )
     if exported:
         _named.refuse_for_path(name, weights, arguments)
-        return _exported(path)
-    return _keras(name, path, batch_size, weights, arguments)
+        return _exported(path, settings)
+    return _keras(name, path, batch_size, weights, arguments, settings)
 
 
-def _keras(name: str, path: Path, batch_size: int, weights, arguments) -> Predictor:
+def _keras(name: str, path: Path, batch_size: int, weights, arguments, settings: dict) -> Predictor:
     from kapps.export import source as sources
     from kapps.training import building
 
@@ -109,34 +115,38 @@ def _keras(name: str, path: Path, batch_size: int, weights, arguments) -> Predic
         what = path
     else:
         what = name
-        _named.refuse_random(_named.bound(name, weights, arguments))
+        _named.refuse_random(_named.bound(name, weights, arguments), alone=True)
     found = sources.resolve(what, weights=weights, arguments=arguments)
     height, width, channels = found.image_shape
     spec = {**found.spec, "size": (height, width), "channels": channels}
     model, first = found.model, building.channels_first(found.model)
-    if len(model.output_shape) != 2:
-        raise ExportError(f"{name} has no classifier: its output is {model.output_shape}.")
+    task = tasks.of_spec(spec, **settings)
+    count = task.outputs(scoring.shape_of(model))
+    if count is None:
+        raise ExportError(
+            f"{name} has no head for {task.head}: its output is {model.output_shape}."
+        )
 
-    def outputs(images: np.ndarray) -> np.ndarray:
+    def outputs(images: np.ndarray) -> Any:
         rows = []
         size = min(batch_size, len(images))
         for start in range(0, len(images), size):
             batch = images[start : start + size]
             padded = np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
             padded = np.moveaxis(padded, -1, 1) if first else padded
-            rows.append(model.predict_on_batch(padded)[: len(batch)])
-        return np.concatenate(rows)
+            rows.append(scoring.first(model.predict_on_batch(padded), len(batch)))
+        return scoring.joined(rows)
 
-    kind, count = scoring.kind_of(model), model.output_shape[-1]
-    return _predictor(name, "keras", found.labels, count, spec, outputs, kind)
+    kind = task.kind_of(model)
+    return _predictor(name, "keras", found.labels, count, spec, outputs, kind, task)
 
 
-def _exported(path: Path) -> Predictor:
+def _exported(path: Path, settings: dict) -> Predictor:
     from kapps.export import runners
 
-    runner = runners.open_model(path)
     folder = path if path.is_dir() else path.parent
     spec, labels = _read_json(folder / "spec.json"), folder / "labels.txt"
+    runner = runners.open_model(path)
     if "resize" in spec:
         spec = {**spec, **spec["resize"], "channels": spec["input"]["shape"][-1]}
     elif "size" not in spec:
@@ -148,16 +158,20 @@ def _exported(path: Path) -> Predictor:
     names = labels.read_text("utf-8").splitlines() if labels.is_file() else None
     form = spec.get("format") or ("litert" if path.suffix == ".tflite" else "saved_model")
 
-    count = len(names) if names else _classes(runner, spec)
-    kind = spec["output"]["kind"] if "output" in spec else None
-    return _predictor(str(path), form, names, count, spec, runner.predict, kind)
+    task = tasks.of_spec(spec, **settings)
+    count = len(names) if names else _classes(runner, spec, task)
+    kind = spec["output"].get("kind") if "output" in spec else None
+    return _predictor(str(path), form, names, count, spec, runner.predict, kind, task)
 
 
-def _classes(runner, spec: dict) -> int:
+def _classes(runner, spec: dict, task) -> int:
     """How many outputs a model without labels has: it is asked."""
     size = spec["size"]
     height, width = (size, size) if isinstance(size, int) else size
-    return runner.predict(np.zeros((1, height, width, spec.get("channels", 3)), "uint8")).shape[-1]
+    said = runner.predict(np.zeros((1, height, width, spec.get("channels", 3)), "uint8"))
+    if isinstance(said, dict):
+        return task.outputs({key: value.shape for key, value in said.items()})
+    return said.shape[-1]
 
 
 def _predictor(
@@ -168,6 +182,7 @@ def _predictor(
     spec: dict,
     outputs: Callable,
     kind: str | None = None,
+    task: tasks.Supervised | None = None,
 ) -> Predictor:
     from kapps._imagenet import class_names
     from kapps.data import Transform
@@ -187,7 +202,7 @@ def _predictor(
         transform=Transform.from_spec(spec),
         spec=spec,
         outputs=outputs,
-        task=tasks.of_spec(spec),
+        task=task or tasks.of_spec(spec),
         kind=kind,
     )
 

@@ -31,6 +31,10 @@ def with_views(predictor: Any, kind: str) -> Any:
         raise ValueError(f"tta={kind!r} is not one of {', '.join(TTA)}.")
     if kind == "none":
         return predictor
+    if not predictor.task.averages:
+        raise ValueError(
+            f"tta={kind} averages answers, and those of {predictor.name} have no mean; drop it."
+        )
     rule = predictor.transform
     size, whole = rule.size, rule.size
     if kind != "flip":  # the picture before the centre is cut out of it

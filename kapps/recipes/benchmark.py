@@ -16,6 +16,8 @@ from pathlib import Path
 from kapps.cli.settings import main, setting
 from kapps.recipes import _steps
 
+ROW = ("model", "format", "ms", "ms_low", "ms_high", "mb", "operators", "macs")
+ROW += ("memory_mb", "added_mb", "top1", "images")
 WHAT = "bundle, .tflite, .onnx, SavedModel, run folder, .keras file or application"
 
 
@@ -44,14 +46,14 @@ def run(settings: Settings) -> dict:
         {"models": one dict a model, "against": comparison or None}. A model: "model", "format",
         "ms" (median an image), "ms_low", "ms_high" (quartiles), "mb" (10^6 bytes), "operators",
         "macs", "memory_mb" (peak of its process), "added_mb" (of it, since before the model was
-        loaded), "top1", "images"; None where unknown. A comparison: "ratio" (first / second, median
-        over the turns), "low", "high" (quartiles). With train=True see
-        `kapps.recipes._steps.measure`.
+        loaded), "top1" or the first metric of another task, "images"; None where unknown. A
+        comparison: "ratio" (first / second, median over the turns), "low", "high" (quartiles). With
+        train=True see `kapps.recipes._steps.measure`.
 
     Raises:
         KappsError, ValueError: a model or the data cannot be used.
     """
-    from kapps import data
+    from kapps import data, tasks
     from kapps.applications import _named
     from kapps.export import timing
 
@@ -64,8 +66,8 @@ def run(settings: Settings) -> dict:
         raise ValueError("size and batch_size belong to a training step; add train=True.")
     names = [settings.model, *([settings.against] if settings.against else [])]
     own = _own(settings)
-    if settings.data:
-        data.find(settings.data)  # before minutes of timing
+    if settings.data:  # before minutes of timing
+        data.find(settings.data, tasks.find(tasks.of_model(settings.model)).annotation)
     for name in names:
         _check(name)
     if timing.kind_of(settings.model) != "keras" or Path(settings.model).exists():
@@ -80,7 +82,7 @@ def run(settings: Settings) -> dict:
     if settings.data:
         for name, model in zip(names, models, strict=True):
             given = own if model is models[0] else {}
-            model["top1"], model["images"] = _accuracy(name, settings, **given)
+            model |= _accuracy(name, settings, **given)
     comparison = None
     if settings.against:
         pairs = zip(timings[0].rounds, timings[1].rounds, strict=True)
@@ -164,21 +166,19 @@ def _megabytes(count: int | None) -> float | None:
 
 def _accuracy(
     name: str, settings: Settings, weights: str | None = None, arguments: dict | None = None
-) -> tuple[float, int]:
-    """(top-1 in [0, 1], images) on the labelled data."""
+) -> dict:
+    """{"top1" or the name of another metric: in [0, 1], "images"} on the labelled data."""
     from kapps import data
     from kapps.recipes import _predictor
     from kapps.tasks import scoring
     from kapps.training import progress
 
     predictor = _predictor.load_any(name, weights=weights, arguments=arguments)
-    if predictor.task.annotation != "class":
-        raise ValueError(
-            f"data={settings.data} judges classifiers; for {name} use kapps evaluate {name}."
-        )
-    parts = data.find(settings.data).parts
+    task = predictor.task
+    parts = data.find(settings.data, task.annotation).parts
     dataset = data.load(
         settings.data,
+        annotation=task.annotation,
         split=next((part for part in ("test", "val") if part in parts), "all"),
         transform=predictor.transform,
         class_names=predictor.class_names,
@@ -188,14 +188,19 @@ def _accuracy(
         rows, labels = scoring.predict_batches(
             predictor.predict, dataset, dataset.batch_size, advance
         )
-    return scoring.accuracy(rows, labels), len(labels)
+    found = task.evaluate(rows, task.truth(dataset, labels), predictor.labels, predictor.wnids)
+    metric = "top1" if "top1" in found else task.metrics[0].name
+    return {metric: found[metric], "images": found["images"]}
 
 
 def _print(result: dict) -> None:
     from kapps.recipes import _tables
 
     columns = ("model", "format", ">ms", ">quartiles", ">MB", ">operators", ">MACs")
-    columns += (">memory MB", ">of it model", ">top-1 %")
+    known = {"top1": "top-1"}
+    rest = [key for row in result["models"] for key in row if key not in ROW] or ["top1"]
+    metric = rest[0]
+    columns += (">memory MB", ">of it model", f">{known.get(metric, metric)} %")
     rows = [
         (
             row["model"],
@@ -207,7 +212,7 @@ def _print(result: dict) -> None:
             "-" if row["macs"] is None else _tables.count(row["macs"]),
             _number(row["memory_mb"], ".0f"),
             _number(row["added_mb"], ".0f"),
-            _tables.percent(row["top1"]),
+            _tables.percent(row.get(metric)),
         )
         for row in result["models"]
     ]

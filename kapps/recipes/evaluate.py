@@ -1,4 +1,4 @@
-"""Measure how often a model is right.
+"""Measure how often a model is right: classes, numbers, boxes.
 
 kapps evaluate runs/photos --data folder:photos/test
 """
@@ -23,7 +23,8 @@ class Settings:
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     data: str | None = setting(
         None,
-        "digits, folder:, tfds:, csv:, npz: or shards: and a path or name; a run knows its own",
+        "digits, folder:, csv:, npz:, voc:, coco:, tfds:, ... and a path or name; a run knows its "
+        "own",
     )
     split: str = setting(
         "auto",
@@ -41,11 +42,14 @@ def run(settings: Settings) -> dict:
     """Evaluate a model on labelled images and print the result.
 
     Returns:
-        {"top1", "top5", "loss", "images", "per_class", "confusion", "skipped", "model", "data",
-        "split"}. Shares are in 0..1; `loss` is the mean of -log p. `per_class` has {"index",
-        "wnid", "label", "images", "top1"} for each class that occurs; `confusion` has "labels" and
-        the "matrix" of counts [true][predicted] for the classes that occur or were predicted;
-        `skipped` has {"image", "reason"}.
+        What the task says, "images" among it, and "skipped", "model", "data", "split". Of a
+        classifier {"top1", "top5", "loss", "images", "per_class", "confusion"}. Shares are in
+        0..1; `loss` is the mean of -log p. `per_class` has {"index", "wnid", "label", "images",
+        "top1"} for each class that occurs; `confusion` has "labels" and the "matrix" of counts
+        [true][predicted] for the classes that occur or were predicted; `skipped` has {"image",
+        "reason"}. Of a detector {"map", "map50", "map75", "recall", "images", "boxes",
+        "per_class"}, COCO's numbers in pixels of the photos, where `per_class` has {"index",
+        "label", "boxes", "map", "map50", "recall"}.
 
     Raises:
         KappsError, ValueError: no such model or data, or classes that do not match by name.
@@ -83,11 +87,12 @@ def run(settings: Settings) -> dict:
             f"{len(dataset.class_names)} classes; give a run folder or a bundle, which have labels."
         )
     with progress.bar(f"evaluating {settings.model}", dataset.images) as advance:
-        answers, labels = scoring.predict_batches(
+        answers, annotations = scoring.predict_batches(
             predictor.predict, dataset, settings.batch_size, advance
         )
+    truth = task.truth(dataset, annotations)
     result = {
-        **task.evaluate(answers, labels, predictor.labels, predictor.wnids),
+        **task.evaluate(answers, truth, predictor.labels, predictor.wnids),
         "skipped": [{"image": name, "reason": reason} for name, reason in dataset.skipped],
         "model": settings.model,
         "data": uri,
@@ -103,7 +108,7 @@ def _what(settings: Settings) -> tuple[str, str, float]:
     """Address of the data, split and share: what is said, else what the run held out."""
     from pathlib import Path
 
-    from kapps import data, runs
+    from kapps import data, runs, tasks
     from kapps.data.splits import judging_part
 
     folder = Path(settings.model)
@@ -116,7 +121,9 @@ def _what(settings: Settings) -> tuple[str, str, float]:
         raise ValueError("data=None: say what to evaluate on, such as --data folder:photos.")
     spec = folder / "spec.json"  # of a run or a bundle
     known = json.loads(spec.read_text("utf-8")) if spec.is_file() else {}
-    annotation = known.get("annotation", "class")
+    annotation = known.get("annotation")
+    if annotation is None:
+        annotation = tasks.find(tasks.of_model(settings.model)).annotation
     found = data.find(uri, annotation)
     own = uri == trained.get("data")
     validation = trained["validation"] if own else settings.validation

@@ -113,21 +113,20 @@ def _labels(path: str | None) -> list[str] | None:
 def _print(bundle) -> None:
     """What was made, how it was checked and what an app needs, on stdout."""
     from kapps.export import bundle as bundles
+    from kapps.export import verify
 
     spec, check = bundle.spec, bundle.report["verification"]
     size = bundles.size_of(bundle.model) / 1e6
     lines = [
         f"{bundle.path}: {spec['name']}, {spec['format']} {spec['quantize']}, {size:.2f} MB",
         f"  input    {_tensor(spec['input'])}, {spec['input']['color']} 0..255, not normalised",
-        f"  output   {_tensor(spec['output'])}, {spec['output']['kind']}",
+        *_outputs(spec["output"]),
         f"  verified on {check['images']} images ({check['where']}): largest difference"
         f" {check['max_difference']:.2g}, same answer on {100 * check['agreement']:.1f} %",
     ]
-    if check["keras_top1"] is not None:
-        lines.append(
-            f"  accuracy Keras {100 * check['keras_top1']:.1f} %, exported"
-            f" {100 * check['exported_top1']:.1f} %"
-        )
+    if judged := verify.judged(check):
+        name, keras, exported = judged
+        lines.append(f"  {name}: Keras {100 * keras:.1f} %, exported {100 * exported:.1f} %")
     if bundle.report["rebuilt"]:
         lines.append(f"  note     {'; '.join(bundle.report['rebuilt'])}")
     if spec["format"] == "litert":
@@ -146,18 +145,29 @@ def _print(bundle) -> None:
 
 def _print_all(bundles: list) -> None:
     """What several modes made of one model, on stdout."""
+    from kapps.export import verify
     from kapps.export.bundle import size_of
     from kapps.recipes import _tables
 
-    rows = []
+    rows, name = [], "top-1"
     for bundle in bundles:
         check = bundle.report["verification"]
         size = size_of(bundle.model) / 1e6
-        top1 = (_tables.percent(check[name]) for name in ("keras_top1", "exported_top1"))
+        name, *values = verify.judged(check) or (name, None, None)
+        top1 = (_tables.percent(value) for value in values)
         agreement = _tables.percent(check["agreement"])
         rows.append((bundle.spec["quantize"], f"{size:.2f}", agreement, *top1, str(bundle.path)))
-    columns = ("numbers", ">MB", ">same answer %", ">Keras top-1 %", ">exported top-1 %", "bundle")
+    columns = ("numbers", ">MB", ">same answer %")
+    columns += (f">Keras {name} %", f">exported {name} %", "bundle")
     _tables.print_table(columns, rows)
+
+
+def _outputs(output: dict) -> list[str]:
+    """The lines of what comes out."""
+    if "shape" in output:
+        return [f"  output   {_tensor(output)}, {output['kind']}"]
+    ends = [end for end in output.values() if isinstance(end, dict) and "shape" in end]
+    return [f"  output   {end['name']}: {_tensor(end)}" for end in ends]
 
 
 def _tensor(end: dict) -> str:

@@ -32,7 +32,11 @@ class Settings(Options):
     learning_rate_head: float = setting(0.001, "peak for the classifier", group="head")
     batch_size_head: int = setting(64, "features a step", group="head")
 
-    epochs: int = setting(5, "passes of the network over the images", group="optimisation")
+    epochs: int | None = setting(
+        None,
+        "passes of the network over the images; 5, of a detector 40",
+        group="optimisation",
+    )
     unfreeze: str = setting(
         "all", "all, none, share from the top (0.3), or first stage (stage5)", group="optimisation"
     )
@@ -88,7 +92,7 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
     """The job, or where several processes train together one's part in it."""
     import keras
 
-    from kapps import layers, runs, tasks
+    from kapps import runs, tasks
     from kapps.training import (
         adapters,
         building,
@@ -133,8 +137,10 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
                 whole = _network(settings, task, other)
                 renew = partial(resizing.take_over, whole, model)
                 renew()  # that it fits shows here
-            twin = layers.Network(whole.input, whole.outputs[0], name=model.name)
-            freezing.unfreeze(model, settings.unfreeze)  # a wrong word shows before hours of work
+            twin = task.answering(whole)
+            fresh = task.fresh(model)
+            # A wrong word shows before hours of work.
+            freezing.unfreeze(model, settings.unfreeze, fresh=fresh)
             seen = train.transform.replace(size=judged)
             spec = building.describe(spec, seen, len(names), task, settings.task)
             building.carry(whole, spec)
@@ -159,13 +165,13 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
                         job.save(run, twin, renew)
                 share.wait()
                 first = building.channels_first(model)
-                for stage, unfreeze, epochs in _phases(settings, model):
+                for stage, unfreeze, epochs in _phases(settings, task, model):
                     if settings.lora:
                         frozen = lora.adapt(model, settings.lora)
                     elif settings.adapter:
                         frozen = adapters.unfreeze(model, settings.adapter_kind)
                     else:
-                        frozen = freezing.unfreeze(model, unfreeze, settings.train_norms)
+                        frozen = freezing.unfreeze(model, unfreeze, settings.train_norms, fresh)
                     say(f"training the network: {frozen}")
                     batches = pictures.Pictures(train, first)
                     plan = job.plan(settings, stage, epochs=epochs)
@@ -197,8 +203,10 @@ def _network(settings: Settings, task, model):
     return model
 
 
-def _phases(settings: Settings, model) -> list[tuple[str, str, int]]:
+def _phases(settings: Settings, task, model) -> list[tuple[str, str, int]]:
     """(name, what trains, epochs) of the trainings of the network, one after the other.
+
+    What trains may be "none", and so the new layers alone, where no head phase trains them.
 
     With `gradual` it thaws from the top: first the last stage, some epochs later the one below it
     too, and so on (Howard and Ruder, 2018, arXiv:1801.06146, section 3.3).
@@ -209,7 +217,7 @@ def _phases(settings: Settings, model) -> list[tuple[str, str, int]]:
     if settings.gradual:
         *above, _ = freezing.stages_above(model, settings.unfreeze)
         phases = [(f"gradual_{name}", name, settings.gradual) for name in above]
-    if settings.epochs and settings.unfreeze != "none":
+    if settings.epochs and (settings.unfreeze != "none" or not task.on_features):
         phases.append(("finetune", settings.unfreeze, settings.epochs))
     return phases
 
@@ -258,10 +266,10 @@ def _checked(settings: Settings) -> Settings:
     return settings
 
 
-def _network_has_begun(settings: Settings, run, model) -> bool:
+def _network_has_begun(settings: Settings, run, task, model) -> bool:
     from kapps.training import job
 
-    return any(job.has_begun(run, stage) for stage, *_ in _phases(settings, model))
+    return any(job.has_begun(run, stage) for stage, *_ in _phases(settings, task, model))
 
 
 def _head(
@@ -271,7 +279,7 @@ def _head(
     from kapps.training import building, features, freezing, job, pictures
     from kapps.training.progress import say
 
-    if not settings.epochs_head or _network_has_begun(settings, run, model):
+    if not settings.epochs_head or _network_has_begun(settings, run, task, model):
         return [], None
     if not task.on_features:
         say(f"task {settings.task} trains the whole network from the start: no head phase")

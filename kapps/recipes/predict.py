@@ -27,20 +27,24 @@ class Settings:
     weights: str | None = setting(None, "tag or file of weights, for an application")
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     top: int = setting(5, "classes to name for each picture")
+    threshold: float | None = setting(None, "least score of what is named or found; by task")
+    save_images: str | None = setting(None, "folder for the photos with boxes", metavar="DIR")
     batch_size: int = setting(32, "pictures at a time")
     tta: str = setting("none", "mean over views: none, flip, crops (five), ten-crops")
     json: bool = setting(False, "print JSON instead of a table")
 
 
 def run(settings: Settings) -> list[dict]:
-    """Say what is in pictures: print the most probable classes, or the numbers, of each.
+    """Say what is in pictures: the most probable classes, the numbers, or the boxes of each.
 
     Pictures of a folder or a pattern that cannot be read are left out and named on stderr; one that
     was named itself is an error.
 
     Returns:
         [{"image": path, "predictions": [{"index", "wnid" or None, "label", "score" in 0..1}]}],
-        best first; of a regression each prediction has a "value" in its place.
+        best first; of a regression each prediction has a "value" in its place. Of a detector
+        [{"image": path, "detections": [{"label", "index", "score", "box"}]}], `box` the left, top,
+        right and bottom edge in pixels of the photo.
 
     Raises:
         KappsError, ValueError: no such picture or model, or a picture that cannot be read.
@@ -63,22 +67,34 @@ def run(settings: Settings) -> list[dict]:
     for name, named in files:
         if named:  # a model takes seconds to load, and a look at a picture none
             images.check(name)
+    given = {} if settings.threshold is None else {"threshold": settings.threshold}
     predictor = _predictor.load_any(
-        settings.model, settings.batch_size, settings.weights, arguments
+        settings.model, settings.batch_size, settings.weights, arguments, **given
     )
     predictor = _tta.with_views(predictor, settings.tta)
+    task = predictor.task
+    if settings.save_images is not None and not task.draws:
+        raise ValueError(
+            f"save_images={settings.save_images}: what {settings.model} answers is not drawn on "
+            "photos; drop it."
+        )
     results: list[dict] = []
 
-    def classify(names: list[str], pixels: list) -> None:
+    def answer(names: list[str], pixels: list, places: list) -> None:
         answers = predictor.predict(np.stack(pixels))
-        for name, answer in zip(names, answers, strict=True):
-            results.append({"image": name, "predictions": _best(predictor, answer, settings.top)})
+        for name, one, place in zip(names, answers, places, strict=True):
+            said = task.say(one, predictor.labels, predictor.wnids, settings.top, place)
+            results.append({"image": name, **said})
 
     with progress.bar(f"predicting with {settings.model}", len(files), quiet=True) as advance:
-        names, pixels = [], []
+        names, pixels, places = [], [], []
         for name, named in files:
             try:
-                pixels.append(predictor.transform(name))
+                picture = images.peek(name)
+                size = images.size_of(picture)
+                seen, placement = predictor.transform.place(picture)
+                pixels.append(seen)
+                places.append((placement, size))
                 names.append(name)
             except images.ImageError as error:
                 if named:
@@ -86,12 +102,14 @@ def run(settings: Settings) -> list[dict]:
                 progress.say(f"left out {name}: {error}")
             advance(1)
             if len(names) == settings.batch_size:
-                classify(names, pixels)
-                names, pixels = [], []
+                answer(names, pixels, places)
+                names, pixels, places = [], [], []
         if names:
-            classify(names, pixels)
+            answer(names, pixels, places)
     if not results:
         raise ValueError(f"none of the {len(files)} pictures could be read; see above.")
+    if settings.save_images is not None:
+        _save(task, results, Path(settings.save_images))
     print(json.dumps(results, indent=2, ensure_ascii=False)) if settings.json else _print(
         predictor.task, results
     )
@@ -127,16 +145,23 @@ def _files(word: str) -> Iterator[tuple[str, bool]]:
         raise MissingFileError(f"there is no picture {word}; check the path.")
 
 
-def _best(predictor, answer, top: int) -> list[dict]:
-    return [
-        {
-            "index": i,
-            "wnid": predictor.wnids[i],
-            "label": predictor.labels[i],
-            predictor.task.answer: float(answer[i]),
-        }
-        for i in predictor.task.read(answer, top)
-    ]
+def _save(task, results: list[dict], folder: Path) -> None:
+    """The photos with their answers; of two of one name the second gets a number."""
+    from kapps.data import images
+    from kapps.files import atomic_path
+
+    folder.mkdir(parents=True, exist_ok=True)
+    taken: set[str] = set()
+    for result in results:
+        name = stem = Path(result["image"]).stem
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        taken.add(name)
+        picture = task.draw(images.decode(images.peek(result["image"]), 3), result)
+        with atomic_path(folder / f"{name}.png") as path:
+            picture.save(path, "PNG")
 
 
 def _print(task, results: list[dict]) -> None:
@@ -145,11 +170,11 @@ def _print(task, results: list[dict]) -> None:
     rows = []
     for result in results:
         name = result["image"]
-        for prediction in result["predictions"]:
-            rows.append((name, prediction["label"], task.text(prediction[task.answer])))
+        for line in task.lines(result):
+            rows.append((name, *line))
             name = ""
-        if name:  # of several labels none is certain enough
-            rows.append((name, "-", "-"))
+        if name:  # of several labels none is certain enough, or nothing was found
+            rows.append((name, *("-" for _ in task.column)))
     _tables.print_table(("image", *task.column), rows)
 
 

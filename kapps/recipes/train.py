@@ -94,8 +94,7 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
     keras.utils.set_random_seed(settings.seed)
 
     def build(size: int):
-        activation = task.activation
-        return building.new(app, size, len(names), weights=None, classifier_activation=activation)
+        return building.untrained(app, size, len(names), task.activation)
 
     with devices.precision(settings.precision):
         share_out = settings.distribute, settings.batch_size, settings.accumulate
@@ -106,7 +105,7 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
             one = [stage.size for stage in stages] == [judged]
             whole = model if one else task.complete(build(judged))
             resizing.take_over(whole, model)  # that it fits shows here
-            twin = layers.Network(whole.input, whole.outputs[0], name=model.name)
+            twin = task.answering(whole)
             seen = train.transform.replace(size=judged)
             spec = layers.spec_of(model)
             spec = building.describe(spec, seen, len(names), task, settings.task)

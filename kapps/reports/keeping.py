@@ -10,10 +10,12 @@ from kapps.errors import DataError
 from kapps.files import atomic_write
 from kapps.reports.page import data_url
 from kapps.runs import Run
-from kapps.tasks.findings import Finding, Samples, from_plain, to_plain
+from kapps.tasks.findings import Finding, Mark, Samples, from_plain, to_plain
 
 FILE = "findings.json"
 EDGE = 96  # pixels of a picture in a report, at most
+MARKED = 360  # of one with boxes
+INKS = {"truth": (255, 255, 255), "right": (0, 158, 115), "wrong": (213, 40, 0)}
 PLAIN = 32  # pixels up to which a picture is kept exactly
 
 
@@ -51,18 +53,35 @@ def _with_pictures(one: Samples, pictures: Callable) -> Samples:
     except DataError:  # gone since they were judged; the captions remain
         return one
     samples = [
-        dataclasses.replace(sample, picture=thumbnail(pixels))
+        dataclasses.replace(sample, picture=thumbnail(pixels, sample.marks), marks=())
         for sample, pixels in zip(one.samples, found, strict=True)
     ]
     return dataclasses.replace(one, samples=samples)
 
 
-def thumbnail(pixels: np.ndarray) -> str:
-    """A small copy of a picture as a data: address."""
+def thumbnail(pixels: np.ndarray, marks: Sequence[Mark] = ()) -> str:
+    """A small copy of a picture as a data: address; a larger one with what is drawn on it."""
     from PIL import Image
 
+    if marks:
+        return data_url(_marked(pixels, marks), "JPEG")
     if max(pixels.shape[:2]) <= PLAIN:
         return data_url(pixels)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     image.thumbnail((EDGE, EDGE))
     return data_url(np.asarray(image), "JPEG")
+
+
+def _marked(pixels: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:
+    from PIL import Image
+
+    from kapps.detection import drawing
+
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    scale = max(1.0, MARKED / max(image.size))  # a small input is enlarged, so that lines are thin
+    if scale > 1:
+        image = image.resize([round(side * scale) for side in image.size])
+    boxes = [[x * scale for x in mark.box] for mark in marks]
+    image = drawing.draw(image, boxes, [m.text for m in marks], [INKS[m.kind] for m in marks])
+    image.thumbnail((MARKED, MARKED))
+    return np.asarray(image)

@@ -5,11 +5,19 @@ an answer reads; see `Task`. `find` gives one by its name, your own by "module:C
 """
 
 import dataclasses
+import json
+import zipfile
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kapps.applications._registry import get
 from kapps.data import functions
 from kapps.errors import SettingsError, did_you_mean
 from kapps.tasks.task import Metric, Supervised, Task
+
+if TYPE_CHECKING:
+    import keras
 
 DEFAULT = "classification"
 TASKS = {  # name -> module and class; imported when it is asked for
@@ -17,9 +25,23 @@ TASKS = {  # name -> module and class; imported when it is asked for
     "multilabel": ("kapps.tasks.multilabel", "Multilabel"),
     "regression": ("kapps.tasks.regression", "Regression"),
     "distillation": ("kapps.tasks.distillation", "Distillation"),
+    "detection": ("kapps.tasks.detection", "Detection"),
 }
+AUTO = "auto"  # the task that a model is for
 
-__all__ = ["DEFAULT", "TASKS", "Metric", "Supervised", "Task", "find", "make", "of_spec"]
+__all__ = [
+    "AUTO",
+    "DEFAULT",
+    "TASKS",
+    "Metric",
+    "Supervised",
+    "Task",
+    "find",
+    "make",
+    "of_model",
+    "of_network",
+    "of_spec",
+]
 
 
 def find(name: str) -> type[Task]:
@@ -72,10 +94,75 @@ def make(options: object) -> Task:
     return kind(**given | own)
 
 
-def of_spec(spec: dict) -> Task:
+def of_spec(spec: dict, **settings: object) -> Task:
     """The task of a model, as its input contract says; what was saved before there were others was
     a classifier.
 
-    The task has its own defaults, which is enough to judge by and to read answers with.
+    Args:
+        spec: of the model.
+        settings: of the task; its own defaults are enough to judge by and to read answers with.
+
+    Raises:
+        SettingsError: a setting that the task does not have.
     """
-    return find(spec.get("task", DEFAULT))()
+    name = spec.get("task", DEFAULT)
+    kind = find(name)
+    for setting in settings:
+        if setting not in kind.settings():
+            raise SettingsError(f"{setting} has no effect on task={name}; drop it.")
+    return kind(**settings)
+
+
+def of_model(model: str) -> str:
+    """The task that a network is trained for unless another is named.
+
+    It is the `task` of its application. A file or a run knows of which kind its network is: one for
+    several labels is a classifier too, and learns classes unless told.
+
+    Args:
+        model: an application, a run, a bundle or a file; what is none of them is said later.
+    """
+    path = Path(model)
+    try:
+        if path.exists():
+            return find(_spec_at(path).get("task", DEFAULT)).head
+        return getattr(get(model), "task", DEFAULT)
+    except ValueError:  # whoever opens it says why; a task of one's own may be out of reach
+        return DEFAULT
+
+
+def of_network(network: "keras.Model") -> str:
+    """The same of a Keras model; one that was built elsewhere is taken for a classifier."""
+    from kapps.layers import spec_of
+
+    try:
+        return find(spec_of(network).get("task", DEFAULT)).head
+    except ValueError:
+        return DEFAULT
+
+
+def _spec_at(path: Path) -> dict:
+    """The input contract in a run, a bundle or a `.keras` file; {} where there is none."""
+    folder = path.parent if path.suffix in (".tflite", ".onnx") else path
+    if folder.is_dir():
+        spec = folder / "spec.json"
+        return json.loads(spec.read_text("utf-8")) if spec.is_file() else {}
+    if not zipfile.is_zipfile(path):
+        return {}
+    with zipfile.ZipFile(path) as archive:
+        if "config.json" not in archive.namelist():
+            return {}
+        return _carried(json.loads(archive.read("config.json")))
+
+
+def _carried(config: object) -> dict:
+    """The spec of the `Normalize` layer in the configuration of a model."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "Normalize":
+            return config["config"].get("spec") or {}
+        config = list(config.values())
+    if isinstance(config, list):
+        for one in config:
+            if found := _carried(one):
+                return found
+    return {}

@@ -63,6 +63,21 @@ class Curve(Finding):
 
 
 @dataclasses.dataclass(frozen=True)
+class Mark:
+    """A box to draw on a picture.
+
+    Attributes:
+        box: left, top, right, bottom in pixels of the picture.
+        text: to write at its corner.
+        kind: "truth", "right" or "wrong".
+    """
+
+    box: tuple[float, float, float, float]
+    text: str = ""
+    kind: str = "truth"
+
+
+@dataclasses.dataclass(frozen=True)
 class Sample:
     """A picture with its answer.
 
@@ -71,12 +86,14 @@ class Sample:
         caption: what to write below it.
         right: whether the answer is.
         picture: a data: address of the picture, once it was read.
+        marks: to draw on it when it is read.
     """
 
     index: int
     caption: str
     right: bool = True
     picture: str | None = None
+    marks: Sequence[Mark] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How good answers are: from a network's outputs to top-1, loss, average precision, errors."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,14 @@ def kind_of(model) -> str:
     return "values" if isinstance(layer, Units) else "logits"
 
 
+def shape_of(model) -> Any:
+    """The shape of a Keras model's output as a tuple, or where it is a dictionary one of tuples."""
+    output = model.output
+    if isinstance(output, dict):
+        return {name: tuple(tensor.shape) for name, tensor in output.items()}
+    return getattr(model, "output_shape", None)
+
+
 def softmax(rows: np.ndarray) -> np.ndarray:
     """Logits (pictures, classes) as probabilities in float32."""
     rows = np.asarray(rows, "float32")
@@ -33,21 +42,23 @@ def sigmoid(rows: np.ndarray) -> np.ndarray:
 
 
 def predict_batches(
-    predict: Callable[[np.ndarray], np.ndarray],
-    batches: Iterable[tuple[np.ndarray, np.ndarray]],
+    predict: Callable[[np.ndarray], Any],
+    batches: Iterable[tuple[np.ndarray, Any]],
     batch_size: int,
     advance: Callable | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Any, Any]:
     """Run `predict` over all batches, a shorter last one padded so that nothing is recompiled.
 
     Args:
-        predict: images (batch_size, height, width, channels) to rows (batch_size, n).
-        batches: (images, labels) pairs; at most `batch_size` images each.
+        predict: images (batch_size, height, width, channels) to rows (batch_size, n), to a
+            dictionary of such arrays, or to a list of answers.
+        batches: (images, labels) pairs, labels an array or a dictionary of them; at most
+            `batch_size` images each.
         batch_size: images that `predict` gets at a time.
         advance: called with the number of images after each batch.
 
     Returns:
-        (rows (images, n), labels (images,)) in the order of the batches.
+        (rows, labels) of all images in the order of the batches, in the form of those of a batch.
 
     Raises:
         ValueError: there was no image.
@@ -60,13 +71,29 @@ def predict_batches(
             padding = np.repeat(images[-1:], batch_size - count, axis=0)
             images = np.concatenate([images, padding])
         # A replicated model may answer once per replica; the first answers are ours.
-        rows.append(np.asarray(predict(images))[:count])
-        labels.append(np.asarray(numbers))
+        rows.append(first(predict(images), count))
+        labels.append(first(numbers, count))
         if advance:
             advance(count)
     if not rows:
         raise ValueError("there are no images to predict; check the data setting.")
-    return np.concatenate(rows), np.concatenate(labels)
+    return joined(rows), joined(labels)
+
+
+def first(values: Any, count: int) -> Any:
+    """Of the answers for a batch the first so many."""
+    if isinstance(values, dict):
+        return {key: first(value, count) for key, value in values.items()}
+    return values[:count] if isinstance(values, list) else np.asarray(values)[:count]
+
+
+def joined(batches: list) -> Any:
+    """The answers for several batches as those for one."""
+    if isinstance(batches[0], dict):
+        return {key: joined([batch[key] for batch in batches]) for key in batches[0]}
+    if isinstance(batches[0], list):
+        return [answer for batch in batches for answer in batch]
+    return np.concatenate(batches)
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:

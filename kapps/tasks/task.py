@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from kapps.tasks.findings import Finding, Table
 
 if TYPE_CHECKING:  # what a phone's file answers is judged without Keras
     import keras
+    from PIL.Image import Image
 
 
 class Task:
@@ -24,7 +25,10 @@ class Task:
     annotation belongs into a `kapps.tasks.trainee.Trainee`.
 
     Attributes:
-        annotation: what `kapps.data.load` gives beside a picture: "class", "labels", "values".
+        head: which networks it trains, by the `task` of their application.
+        epochs: of the whole network in `kapps finetune`, unless told.
+        annotation: what `kapps.data.load` gives beside a picture: "class", "labels", "values",
+            "boxes", "mask".
         views: how many independently augmented views of a picture a batch holds, or a
             `kapps.data.View` for each; with more than one, a batch is a tuple of them.
         activation: at the end of a network that is built for the task; None for none.
@@ -36,6 +40,8 @@ class Task:
         on_features: whether a classifier may be trained on what the frozen network below it said.
     """
 
+    head: str = "classification"
+    epochs: int = 5
     annotation: str = "class"
     views: int | Sequence[View] = 1
     activation: str | None = "softmax"
@@ -68,6 +74,24 @@ class Task:
                 only training uses.
         """
         return network
+
+    def answering(self, network: "keras.Model") -> "keras.Model":
+        """The part of a network that answers, without an optimizer: it is judged and saved.
+
+        By default that of the first output; the others are for training only.
+
+        Args:
+            network: what `complete` gave.
+        """
+        from kapps.layers import Network
+
+        return Network(network.input, network.outputs[0], name=network.name)
+
+    def fresh(self, network: "keras.Model") -> Sequence["keras.Layer"]:  # noqa: ARG002
+        """Layers that the task has put on a pretrained network: they train with their BatchNorm
+        whatever else is frozen. By default none: the classifier, the last layer, has its own rule.
+        """
+        return ()
 
     def batches(self, train):
         """What `fit` trains on, by default `train`; see `kapps.training.engine.EpochData`."""
@@ -107,18 +131,22 @@ class Task:
 
 
 class Supervised(Task):
-    """A task with an annotation for each picture and one row of numbers as the answer.
+    """A task with an annotation for each picture and an answer for each, such as a row of numbers.
 
     Its judgement is `measure` and what a report shows `findings`, both of the same answers; one
     that must judge in another way overrides `examine`, of which `judge` is the first part.
 
     Attributes:
         answer: what `predict` calls a number of an answer: "score", "value".
-        column: the titles of the two columns in which an answer is printed.
+        column: the titles of the columns in which an answer is printed.
+        averages: whether the answers for several views of a picture have a mean.
+        draws: whether an answer can be drawn on its picture, see `draw`.
     """
 
     answer: str = "score"
-    column: tuple[str, str] = ("class", ">%")
+    column: tuple[str, ...] = ("class", ">%")
+    averages: bool = True
+    draws: bool = False
 
     def choose(self, loss: str, losses: Sequence[str], metric: Sequence[str]) -> None:
         """Take the settings `loss` and `metric`, which may name the user's functions.
@@ -154,22 +182,75 @@ class Supervised(Task):
     def compiled(self, network: "keras.Model") -> dict:
         return {"loss": self.loss(network), "metrics": self.keras_metrics()}
 
-    def answers(self, rows: np.ndarray, kind: str | None = None) -> np.ndarray:  # noqa: ARG002
+    def outputs(self, shape: Any) -> int | None:
+        """How many classes or numbers a network answers; None if it is none for the task.
+
+        Args:
+            shape: of its output: a tuple, or a dictionary of them, see `scoring.shape_of`.
+        """
+        return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None
+
+    def kind_of(self, model: "keras.Model") -> str:
+        """What the outputs of a Keras model are, in a word for `answers`."""
+        return scoring.kind_of(model)
+
+    def answers(self, rows: Any, kind: str | None = None) -> Any:  # noqa: ARG002
         """Outputs (pictures, n) as what they mean, in float32.
 
         Args:
-            rows: outputs of a network, or of a file that was exported from one.
-            kind: "probabilities", "logits" or "values"; None where a bare file does not tell.
+            rows: outputs of a network, or of a file that was exported from one: an array, or a
+                dictionary of them.
+            kind: "probabilities", "logits" or "values", or what `kind_of` says; None where a bare
+                file does not tell.
         """
         return np.asarray(rows, "float32")
+
+    def truth(self, data: Any, annotations: Any) -> Any:  # noqa: ARG002
+        """What answers are judged by, as the methods below take it: by default the annotations.
+
+        Args:
+            data: the `kapps.data.Dataset` that was answered.
+            annotations: of its batches, joined.
+        """
+        return annotations
 
     def measure(self, answers: np.ndarray, annotations: np.ndarray) -> dict[str, float]:
         """`loss` and each of `metrics` by its name.
 
         Args:
             answers: (pictures, n) as `answers` gives them.
-            annotations: one for each picture.
+            annotations: one for each picture, see `truth`.
         """
+        raise NotImplementedError
+
+    def say(
+        self,
+        answer: Any,
+        labels: Sequence[str],
+        ids: Sequence,
+        top: int,
+        place: Any = None,  # noqa: ARG002
+    ) -> dict:
+        """What `kapps predict` says of a picture; JSON-able.
+
+        Args:
+            answer: of the picture, as `answers` gives it.
+            labels, ids: of the outputs, see `evaluate`.
+            top: so many outputs at most, where an answer has all of them.
+            place: (`kapps.data.Placement`, (width, height)) of the photo.
+        """
+        rows = [
+            {"index": i, "wnid": ids[i], "label": labels[i], self.answer: float(answer[i])}
+            for i in self.read(answer, top)
+        ]
+        return {"predictions": rows}
+
+    def lines(self, said: dict) -> list[tuple[str, ...]]:
+        """The rows below the titles `column` for what `say` gave."""
+        return [(row["label"], self.text(row[self.answer])) for row in said["predictions"]]
+
+    def draw(self, picture: "Image", said: dict) -> "Image":
+        """The photo with what `say` gave of it; of a task that `draws`."""
         raise NotImplementedError
 
     def read(self, row: np.ndarray, top: int) -> list[int]:
@@ -224,6 +305,7 @@ class Supervised(Task):
         rows, annotations = scoring.predict_batches(
             network.predict_on_batch, data, data.batch_size, advance
         )
-        answers = self.answers(rows, scoring.kind_of(network))
+        answers = self.answers(rows, self.kind_of(network))
+        annotations = self.truth(data, annotations)
         numbers = self.measure(answers, annotations)
         return numbers, lambda names: self.findings(answers, annotations, names)

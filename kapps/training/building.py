@@ -42,6 +42,26 @@ def _new_with_dense(app, size: int, classes: int, activation: str | None = "soft
     return dense
 
 
+def _new_on_backbone(app, size: int, classes: int, activation: str | None = None):  # noqa: ARG001
+    """A detector or segmenter with its weights, or with those of the network below it."""
+    given = app.__signature__.parameters
+    weights = {}
+    if given["weights"].default is None and given["backbone_weights"].default is None:
+        weights["backbone_weights"] = app.backbone_tag
+    return new(app, size, classes, **weights)
+
+
+def untrained(app, size: int, classes: int, activation: str | None):
+    """An application without weights, for pictures of `size` pixels and so many outputs.
+
+    Args:
+        activation: at its end, where that is for the task to say.
+    """
+    ends = "classifier_activation" in app.__signature__.parameters and not named.below(app)
+    more = {"classifier_activation": activation} if ends else {}
+    return new(app, size, classes, weights=None, **more)
+
+
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
     """A network with weights, before it gets a classifier for other classes.
@@ -73,7 +93,7 @@ def pretrained(name: str, weights: str | None, arguments: tuple[str, ...]) -> Pr
     if not named.is_path(name):
         app = named.bound(name, weights, values)
         named.refuse_random(app)
-        build = functools.partial(_new_with_dense, app)
+        build = functools.partial(_new_on_backbone if named.below(app) else _new_with_dense, app)
         return Pretrained(app.spec.to_dict(), app.spec.size, app.spec.channels, build)
     named.refuse_for_path(name, weights, values)
     model, spec = read_model(name)

@@ -7,7 +7,7 @@ kernel before or after them can.
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 
@@ -37,7 +37,12 @@ class Frozen:
         return "\n".join(lines)
 
 
-def unfreeze(model, what: str = "all", train_norms: bool = False) -> Frozen:
+def unfreeze(
+    model,
+    what: str = "all",
+    train_norms: bool = False,
+    fresh: Sequence[keras.Layer] = (),
+) -> Frozen:
     """Set `trainable` of every layer of `model`.
 
     Args:
@@ -47,15 +52,18 @@ def unfreeze(model, what: str = "all", train_norms: bool = False) -> Frozen:
             stage ("stage5"), which trains with all that follows it.
         train_norms: whether the BatchNormalization layers above that line train, and normalise by
             the batch, too.
+        fresh: layers that train in any case, BatchNormalization too: they are new.
 
     Raises:
         ValueError: `what` is none of these.
     """
     layers = [layer for layer in leaves(model) if layer.weights]
     first = _first(layers, what)
+    new = {id(layer) for layer in fresh}
     for position, layer in enumerate(layers):
         norm = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = position >= first and (train_norms or not norm)
+        above = position >= first and (train_norms or not norm)
+        layer.trainable = above or id(layer) in new
     return describe(model)
 
 

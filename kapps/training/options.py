@@ -51,8 +51,9 @@ class Options:
     )
 
     task: str = setting(
-        "classification",
-        "classification, multilabel, regression, distillation, or your own as module:Class",
+        "auto",
+        "auto: the model's; classification, multilabel, regression, distillation, detection, or "
+        "your own as module:Class",
         metavar="TASK",
         group="task",
     )
@@ -264,7 +265,17 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
     from kapps.data import Order
 
     changes = {}
+    own = tasks.of_model(options.model) if hasattr(options, "model") else tasks.DEFAULT
+    if options.task == tasks.AUTO:
+        options = dataclasses.replace(options, task=own)
     kind = tasks.find(options.task)
+    if kind.head != own:
+        raise SettingsError(
+            f"task={options.task} trains networks for {kind.head}, and {options.model} is one for "
+            f"{own}; drop task, or use another model."
+        )
+    if options.epochs is None:
+        options = dataclasses.replace(options, epochs=kind.epochs)
     has = kind.settings()
     if options.mix is not None and not kind.mixes:
         raise SettingsError(f"mix={options.mix!r} does not go with task={options.task}; drop it.")

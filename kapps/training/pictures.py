@@ -33,6 +33,12 @@ class Pictures:
         self.steps, self.batch_size = dataset.steps, dataset.batch_size
         self.images = dataset.images
 
+    def __getattr__(self, name: str):
+        """What else a data set tells: labels, sizes, transform, names, skipped."""
+        if name == "dataset":  # of an object that is not made yet, as when it is copied
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
     def epoch(self, number: int) -> Iterator[tuple]:
         """The batches of an epoch, the same in every process."""
         self.dataset.set_epoch(number)

@@ -17,7 +17,7 @@ def fit(
     *,
     epochs: int = 20,
     learning_rate: float = 1e-3,
-    task: str | tasks.Task = tasks.DEFAULT,
+    task: str | tasks.Task = tasks.AUTO,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **plan,
 ) -> list[dict]:
@@ -30,7 +30,8 @@ def fit(
         validation: a `kapps.data.Dataset` to judge each epoch by; None for none.
         epochs: passes over the pictures.
         learning_rate: its peak.
-        task: a name of `kapps.tasks.TASKS`, "module:Class", or a task with settings of its own.
+        task: a name of `kapps.tasks.TASKS`, "module:Class", or a task with settings of its own;
+            "auto" is that of the application.
         callbacks: Keras's or your own.
         **plan: any other field of `kapps.training.engine.Plan`, such as optimizer="sgd",
             weight_decay=0.01, ema=0.99, schedule="one_cycle", seed=1.
@@ -55,7 +56,7 @@ def fit(
         return pictures.Pictures(dataset, first) if isinstance(dataset, data.Dataset) else dataset
 
     if isinstance(task, str):
-        task = tasks.find(task)()
+        task = tasks.find(tasks.of_network(model) if task == tasks.AUTO else task)()
     if isinstance(train, data.Dataset):
         task.see(train.labels, train.class_names)
     return engine.fit(

@@ -1,0 +1,71 @@
+"""What a detector or its exported file answers, as detections: plain numpy, so that a phone's file
+is judged without Keras.
+"""
+
+import numpy as np
+
+from kapps.detection.host import suppress_on_host
+from kapps.detection.rules import Suppression
+
+LEAST_SCORE = 0.01  # what is judged: average precision needs the weak ones too
+IOU = 0.5
+MOST = 100  # detections a picture, as COCO judges
+CANDIDATES = 400  # of each class
+
+
+def detections(
+    answers: dict[str, np.ndarray],
+    least_score: float = LEAST_SCORE,
+    iou: float = IOU,
+    most: int = MOST,
+) -> list[dict[str, np.ndarray]]:
+    """Of overlapping boxes of a class only the best.
+
+    Args:
+        answers: "boxes" (B, A, 4), left, top, right, bottom, and "scores" (B, A, classes); or, of
+            a network that suppresses itself, "boxes" (B, M, 4), "scores" (B, M) and "classes"
+            (B, M), -1 where there is nothing.
+        least_score: what a box must have more than.
+        iou: intersection over union above which the weaker of two boxes goes.
+        most: how many a picture has at most.
+
+    Returns:
+        For each picture {"boxes": float32 (n, 4), "scores": float32 (n,), "classes": int (n,)},
+        the surest first.
+    """
+    boxes, scores = (np.asarray(answers[key], "float32") for key in ("boxes", "scores"))
+    if "classes" in answers:
+        classes = np.asarray(answers["classes"]).astype("int64")
+        rows = zip(boxes, scores, classes, strict=True)
+        return [_finished(*row, least_score, most) for row in rows]
+    rule = Suppression(least_score, iou, most, CANDIDATES, "class")
+    found = suppress_on_host(boxes, scores, rule)
+    keys = ("boxes", "scores", "classes")
+    return [{key: found[key][i, :count] for key in keys} for i, count in enumerate(found["count"])]
+
+
+def _finished(boxes, scores, classes, least_score: float, most: int) -> dict[str, np.ndarray]:
+    kept = np.flatnonzero((classes >= 0) & (scores > least_score))
+    kept = kept[np.argsort(-scores[kept], kind="stable")][:most]
+    return {"boxes": boxes[kept], "scores": scores[kept], "classes": classes[kept]}
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of each of (n, 4) with each of (m, 4) boxes: (n, m)."""
+    corner = np.maximum(a[:, None, :2], b[None, :, :2])
+    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - corner
+    shared = np.clip(sides, 0, None).prod(-1)
+    areas = [np.clip(x[:, 2:] - x[:, :2], 0, None).prod(-1) for x in (a, b)]
+    either = areas[0][:, None] + areas[1] - shared
+    return shared / np.where(either > 0, either, 1)
+
+
+def moved(found: dict[str, np.ndarray], placement, size: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Detections in pixels of the input as those in pixels of the photo.
+
+    Args:
+        found: of one picture, see `detections`.
+        placement: `kapps.data.Placement` of the photo in the input.
+        size: (width, height) of the photo.
+    """
+    return {**found, "boxes": placement.back(found["boxes"], size)}

@@ -1,0 +1,244 @@
+"""The Kotlin and Swift of a detector: read its outputs, make boxes, suppress, map to the photo."""
+
+KOTLIN_IMPORTS = "import android.graphics.RectF\nimport java.io.InputStream\n"
+
+
+def _ends(spec: dict) -> list[dict]:
+    ends = [e for e in spec["output"].values() if isinstance(e, dict) and "shape" in e]
+    return sorted(ends, key=lambda end: end["index"])
+
+
+def _numbers(spec: dict) -> dict:
+    """What both languages fill in."""
+    _, height, width, _ = spec["input"]["shape"]
+    count, classes = spec["output"]["scores"]["shape"][1:]
+    how = spec["output"].get("coded")
+    return {"height": height, "width": width, "count": count, "classes": classes, "how": how}
+
+
+def kotlin(spec: dict) -> str:
+    """The functions `detect` and what it calls."""
+    n = _numbers(spec)
+    reads, arrays = [], []
+    for end in _ends(spec):
+        columns, name = end["shape"][-1], end["name"]
+        kind = "ByteArray" if end["quantization"] else "FloatArray"
+        arrays.append(f"    val {name}Out = arrayOf(Array({n['count']}) {{ {kind}({columns}) }})")
+        real = "row"
+        if q := end["quantization"]:
+            one = f"((it.toInt() and 0xFF) - {q['zero_point']}) * {q['scale']!r}f"
+            real = f"FloatArray(row.size) {{ i -> row[i].let {{ {one} }} }}"
+        reads.append(f"    val {name} = {name}Out[0].map {{ row -> {real} }}")
+    outs = ", ".join(f"{end['index']} to {end['name']}Out" for end in _ends(spec))
+    decode = _KOTLIN_DECODE.format(**_decoding(n)) if n["how"] else ""
+    anchors = ", anchors: FloatArray" if n["how"] else ""
+    box = "decode(codes[i], anchors, i)" if n["how"] else "boxes[i]"
+    lines = "\n".join([*arrays, f"    val outputs = mapOf<Int, Any>({outs})"])
+    body = _KOTLIN.replace("@LINES@", lines).replace("@READS@", "\n".join(reads))
+    for key, value in {
+        "@BOX@": box,
+        "@ANCHORS@": anchors,
+        "@COUNT@": str(n["count"]),
+        "@CLASSES@": str(n["classes"]),
+        "@X@": str(n["width"]),
+        "@Y@": str(n["height"]),
+        "@SCALE@": _scale_kotlin(spec),
+    }.items():
+        body = body.replace(key, value)
+    return decode + body
+
+
+def _decoding(n: dict) -> dict:
+    how = n["how"]
+    x, y, w, h = how["weights"]
+    clip = "codes" if how["clip"] is None else f"minOf(codes, {how['clip']:.6f}f)"
+    return {"wx": x, "wy": y, "ww": w, "wh": h, "clip": clip, **n}
+
+
+def _scale_kotlin(spec: dict) -> str:
+    """The two scales of `prepare`, again: how many pixels of the input one of the photo is."""
+    tall, wide = spec["resize"]["resize_to"]
+    ratios = f"{wide}f / photo.width, {tall}f / photo.height"
+    choose = {"center": "max", "border": "min"}.get(spec["resize"]["crop_mode"])
+    if choose:
+        return f"{choose}Of({ratios}).let {{ Pair(it, it) }}"
+    return f"Pair({ratios})"
+
+
+_KOTLIN_DECODE = """\
+/** `anchors.bin` of the bundle: middle x and y, width and height of each anchor. */
+fun readAnchors(file: InputStream): FloatArray {{
+    val bytes = ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+    return FloatArray(bytes.remaining()).also {{ bytes.get(it) }}
+}}
+
+/** What the head says of anchor i as left, top, right, bottom in pixels of the input. */
+fun decode(code: FloatArray, anchors: FloatArray, i: Int): FloatArray {{
+    val (x, y, width, height) = anchors.slice(4 * i until 4 * i + 4)
+    fun grown(codes: Float) = kotlin.math.exp({clip})
+    val middleX = x + code[0] / {wx}f * width
+    val middleY = y + code[1] / {wy}f * height
+    val halfX = grown(code[2] / {ww}f) * width / 2
+    val halfY = grown(code[3] / {wh}f) * height / 2
+    return floatArrayOf(
+        (middleX - halfX).coerceIn(0f, {width}f), (middleY - halfY).coerceIn(0f, {height}f),
+        (middleX + halfX).coerceIn(0f, {width}f), (middleY + halfY).coerceIn(0f, {height}f)
+    )
+}}
+
+"""
+
+_KOTLIN = """\
+/** A thing in a photo: the line of labels.txt, how sure, and its box in pixels of the photo. */
+data class Detection(val label: Int, val score: Float, val box: RectF)
+
+/** Intersection over union. */
+fun overlap(a: RectF, b: RectF): Float {
+    val width = minOf(a.right, b.right) - maxOf(a.left, b.left)
+    val height = minOf(a.bottom, b.bottom) - maxOf(a.top, b.top)
+    if (width <= 0 || height <= 0) return 0f
+    val shared = width * height
+    return shared / (a.width() * a.height() + b.width() * b.height() - shared)
+}
+
+/** What is where in an upright photo; draw each `box` with `Canvas.drawRect`. */
+fun detect(
+    interpreter: Interpreter, photo: Bitmap@ANCHORS@, least: Float = 0.3f, most: Int = 100
+): List<Detection> {
+@LINES@
+    interpreter.runForMultipleInputsOutputs(arrayOf(inputOf(photo)), outputs)
+@READS@
+    val found = ArrayList<Detection>()
+    for (i in 0 until @COUNT@) for (label in 0 until @CLASSES@) {
+        if (scores[i][label] < least) continue
+        val (left, top, right, bottom) = @BOX@
+        found.add(Detection(label, scores[i][label], RectF(left, top, right, bottom)))
+    }
+    // Of boxes of one label that overlap by more than a half the surest stays.
+    val kept = ArrayList<Detection>()
+    for (one in found.sortedByDescending { it.score }) {
+        if (kept.size == most) break
+        if (kept.none { it.label == one.label && overlap(it.box, one.box) > 0.5f }) kept.add(one)
+    }
+    // From pixels of the input to those of the photo: `prepare` backwards.
+    val (x, y) = @SCALE@
+    val left = (@X@ - x * photo.width) / 2
+    val top = (@Y@ - y * photo.height) / 2
+    for (one in kept) one.box.set(
+        ((one.box.left - left) / x).coerceIn(0f, photo.width.toFloat()),
+        ((one.box.top - top) / y).coerceIn(0f, photo.height.toFloat()),
+        ((one.box.right - left) / x).coerceIn(0f, photo.width.toFloat()),
+        ((one.box.bottom - top) / y).coerceIn(0f, photo.height.toFloat())
+    )
+    return kept
+}"""
+
+
+def swift(spec: dict) -> str:
+    """The same in Swift."""
+    n = _numbers(spec)
+    reads = []
+    for end in _ends(spec):
+        name = end["name"]
+        if q := end["quantization"]:
+            real = f".data.map {{ (Float($0) - {q['zero_point']}) * {q['scale']!r} }}"
+        else:
+            real = ".data.withUnsafeBytes { Array($0.bindMemory(to: Float32.self)) }"
+        reads.append(f"    let {name} = try interpreter.output(at: {end['index']}){real}")
+    tall, wide = spec["resize"]["resize_to"]
+    ratios = f"({wide} / CGFloat(photo.width), {tall} / CGFloat(photo.height))"
+    choose = {"center": "max", "border": "min"}.get(spec["resize"]["crop_mode"])
+    scale = f"    let scale = {choose}{ratios}\n    let (x, y) = (scale, scale)"
+    values = _decoding(n) if n["how"] else {}
+    if n["how"]:
+        values["clip"] = values["clip"].replace("minOf(", "min(").replace("f)", ")")
+    body = _SWIFT.replace("@READS@", "\n".join(reads))
+    for key, value in {
+        "@BOX@": "decode(codes, anchors, i)" if n["how"] else "Array(boxes[4 * i..<4 * i + 4])",
+        "@ANCHORS@": "anchors: [Float], " if n["how"] else "",
+        "@COUNT@": str(n["count"]),
+        "@CLASSES@": str(n["classes"]),
+        "@X@": str(n["width"]),
+        "@Y@": str(n["height"]),
+        "@SCALE@": scale if choose else f"    let (x, y) = {ratios}",
+    }.items():
+        body = body.replace(key, value)
+    return (_SWIFT_DECODE.format(**values) if n["how"] else "") + body
+
+
+_SWIFT_DECODE = """\
+/// `anchors.bin` of the bundle: middle x and y, width and height of each anchor.
+func readAnchors(_ file: URL) throws -> [Float] {{
+    try Data(contentsOf: file).withUnsafeBytes {{ Array($0.bindMemory(to: Float32.self)) }}
+}}
+
+/// What the head says of anchor i as left, top, right, bottom in pixels of the input.
+func decode(_ code: [Float], _ anchors: [Float], _ i: Int) -> [Float] {{
+    let (x, y) = (anchors[4 * i], anchors[4 * i + 1])
+    let (width, height) = (anchors[4 * i + 2], anchors[4 * i + 3])
+    func grown(_ codes: Float) -> Float {{ exp({clip}) }}
+    let middleX = x + code[4 * i] / {wx} * width
+    let middleY = y + code[4 * i + 1] / {wy} * height
+    let halfX = grown(code[4 * i + 2] / {ww}) * width / 2
+    let halfY = grown(code[4 * i + 3] / {wh}) * height / 2
+    return [
+        min(max(middleX - halfX, 0), {width}), min(max(middleY - halfY, 0), {height}),
+        min(max(middleX + halfX, 0), {width}), min(max(middleY + halfY, 0), {height}),
+    ]
+}}
+
+"""
+
+_SWIFT = """\
+/// A thing in a photo: the line of labels.txt, how sure, its box in pixels of the photo.
+struct Detection {
+    let label: Int
+    let score: Float
+    var box: CGRect
+}
+
+/// Intersection over union.
+func overlap(_ a: CGRect, _ b: CGRect) -> CGFloat {
+    let shared = a.intersection(b)
+    if shared.isNull { return 0 }
+    let both = shared.width * shared.height
+    return both / (a.width * a.height + b.width * b.height - both)
+}
+
+/// What is where in an upright photo; draw each `box` with `CGContext.stroke`.
+func detect(
+    _ interpreter: Interpreter, photo: CGImage, @ANCHORS@least: Float = 0.3, most: Int = 100
+) throws -> [Detection] {
+    try interpreter.copy(inputOf(photo), toInputAt: 0)
+    try interpreter.invoke()
+@READS@
+    var found: [Detection] = []
+    for i in 0..<@COUNT@ {
+        for label in 0..<@CLASSES@ where scores[@CLASSES@ * i + label] >= least {
+            let box = @BOX@.map { CGFloat($0) }
+            let size = CGSize(width: box[2] - box[0], height: box[3] - box[1])
+            let place = CGRect(origin: CGPoint(x: box[0], y: box[1]), size: size)
+            found.append(Detection(label: label, score: scores[@CLASSES@ * i + label], box: place))
+        }
+    }
+    // Of boxes of one label that overlap by more than a half the surest stays.
+    var kept: [Detection] = []
+    for one in found.sorted(by: { $0.score > $1.score }) where kept.count < most {
+        if !kept.contains(where: { $0.label == one.label && overlap($0.box, one.box) > 0.5 }) {
+            kept.append(one)
+        }
+    }
+    // From pixels of the input to those of the photo: `prepare` backwards.
+@SCALE@
+    let left = (@X@ - x * CGFloat(photo.width)) / 2
+    let top = (@Y@ - y * CGFloat(photo.height)) / 2
+    let whole = CGRect(x: 0, y: 0, width: photo.width, height: photo.height)
+    for i in kept.indices {
+        let box = kept[i].box
+        kept[i].box = CGRect(
+            x: (box.minX - left) / x, y: (box.minY - top) / y,
+            width: box.width / x, height: box.height / y
+        ).intersection(whole)
+    }
+    return kept
+}"""

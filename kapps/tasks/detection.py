@@ -1,0 +1,242 @@
+"""What is where: boxes with classes."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kapps.detection import answers as answering
+from kapps.detection import judging
+from kapps.detection.judging import Truths
+from kapps.errors import SettingsError
+from kapps.tasks import showing_boxes
+from kapps.tasks.findings import Finding, Table
+from kapps.tasks.task import Metric, Supervised
+
+if TYPE_CHECKING:
+    import keras
+    from PIL.Image import Image
+
+NEW = ("neck_", "head_", "extra_")  # how the layers of a detector's own begin
+OUTPUTS = ("boxes", "scores")
+
+
+class Detection(Supervised):
+    """Boxes learnt and judged; the network says by which paper's losses, see
+    `kapps.detection.objectives`.
+
+    Args:
+        box_weight: of the losses of boxes beside those of classes.
+        threshold: least score of what `kapps predict` says and a report counts; average precision
+            looks at weaker ones too.
+        iou: of two boxes of a class that overlap by more than this only the surer one stays.
+        most: detections a picture.
+
+    Raises:
+        SettingsError: a number out of range.
+    """
+
+    head = "detection"
+    epochs = 40  # its head begins anew, and no other phase trains that
+    annotation = "boxes"
+    activation = None
+    on_features = False  # every picture is cut anew, and the boxes with it
+    column = ("class", ">%", ">left", ">top", ">right", ">bottom")
+    averages = False
+    draws = True
+    metrics = (
+        Metric("map", trained=False),
+        Metric("map50", trained=False),
+        Metric("recall", trained=False),
+    )
+
+    def __init__(
+        self,
+        *,
+        box_weight: float = 1.0,
+        threshold: float = 0.3,
+        iou: float = answering.IOU,
+        most: int = answering.MOST,
+    ):
+        for name, value in (("threshold", threshold), ("iou", iou)):
+            if not 0 <= value <= 1:
+                raise SettingsError(f"{name}={value} is out of range; use 0 to 1.")
+        if not box_weight > 0 or most < 1:
+            raise SettingsError(
+                f"box_weight={box_weight}, most={most}: use more than 0 and a number from 1."
+            )
+        self.box_weight, self.threshold, self.iou, self.most = box_weight, threshold, iou, most
+        self.measuring: tuple | None = None  # (network, what gives its raw outputs too, objective)
+
+    def answering(self, network: "keras.Model") -> "keras.Model":
+        from kapps.layers import Network
+
+        outputs = {name: network.get_layer(name).output for name in OUTPUTS}
+        return Network(network.inputs, outputs, name=network.name)
+
+    def fresh(self, network: "keras.Model") -> Sequence["keras.Layer"]:
+        return [layer for layer in network.layers if layer.name.startswith(NEW)]
+
+    def trainee(self, network: "keras.Model") -> "keras.Model":
+        from kapps.tasks.detector import Detector
+
+        model = Detector(network, self.box_weight)
+        parts = (Metric(name, higher=False, share=False) for name in model.objective.parts)
+        self.metrics = (*type(self).metrics, *parts)
+        return model
+
+    def compiled(self, network: "keras.Model") -> dict:  # noqa: ARG002
+        return {}  # the trainee has its own
+
+    def outputs(self, shape: Any) -> int | None:
+        if not isinstance(shape, dict) or set(OUTPUTS) - set(shape):
+            return None
+        return shape["scores"][-1] if len(shape["scores"]) == 3 else None
+
+    def kind_of(self, model: "keras.Model") -> str:
+        """ "background" where the first class is nothing, as in files of torchvision."""
+        counted = getattr(model.get_layer("boxes"), "background", None) == "counted"
+        return "background" if counted else "boxes"
+
+    def answers(self, rows: dict, kind: str | None = None) -> list[dict]:
+        found = answering.detections(rows, iou=self.iou, most=self.most)
+        if kind != "background":
+            return found
+        return [{key: x[one["classes"] > 0] for key, x in one.items()} for one in found]
+
+    def truth(self, data: Any, annotations: dict) -> Truths:
+        if len(annotations["labels"]) != data.images:
+            name, reason = data.skipped[-1]
+            raise SettingsError(
+                f"{name} became unreadable while it was judged ({reason}); begin anew."
+            )
+        return Truths.of(data.labels, data.sizes, data.transform)
+
+    def examine(
+        self, network: "keras.Model", data, advance: Callable | None = None
+    ) -> tuple[dict, Callable[[Sequence[str]], list[Finding]]]:
+        from kapps.tasks import detector
+
+        if self.measuring is None or self.measuring[0] is not network:
+            self.measuring = (network, *detector.with_raw_outputs(network))
+        _, model, objective = self.measuring
+        losses = detector.Losses(objective, self.box_weight)
+        found, pictures = [], 0
+        for images, truth in data:
+            count = len(images)
+            padding = [(0, data.batch_size - count)] + [(0, 0)] * (images.ndim - 1)
+            rows = model.predict_on_batch(np.pad(images, padding, "edge"))
+            rows = {key: np.asarray(value)[:count] for key, value in rows.items()}
+            losses.add(rows, truth)
+            found += self.answers({key: rows[key] for key in OUTPUTS}, self.kind_of(model))
+            pictures += count
+            if advance:
+                advance(count)
+        truths = self.truth(data, {"labels": range(pictures)})
+        found = moved(found, truths)
+        classes = model.get_layer("scores").output.shape[-1]
+        result = judging.judge(truths, found, classes)
+        numbers = {**losses.means(), "map": result.map, "map50": result.map50}
+        numbers["recall"] = result.recall
+        return numbers, lambda names: showing_boxes.findings(
+            result, truths, found, names, self.threshold
+        )
+
+    def evaluate(
+        self,
+        answers: list[dict],
+        annotations: Truths,
+        labels: Sequence[str],
+        ids: Sequence,  # noqa: ARG002
+    ) -> dict:
+        result = judging.judge(annotations, moved(answers, annotations), len(labels))
+        per_class = [
+            {
+                "index": i,
+                "label": labels[i],
+                "boxes": boxes,
+                "map": ap,
+                "map50": ap50,
+                "recall": recall,
+            }
+            for i, (ap, ap50, recall, boxes) in enumerate(result.per_class)
+            if boxes
+        ]
+        return {
+            "map": result.map,
+            "map50": result.map50,
+            "map75": result.map75,
+            "recall": result.recall,
+            "images": len(answers),
+            "boxes": sum(row["boxes"] for row in per_class),
+            "per_class": per_class,
+        }
+
+    def measure(self, answers: list[dict], annotations: Truths) -> dict[str, float]:
+        """As `evaluate`, without a loss, which needs more than the answers."""
+        classes = 1 + max((int(rows.max(initial=0)) for rows in annotations.classes), default=0)
+        result = judging.judge(annotations, moved(answers, annotations), classes)
+        return {"map": result.map, "map50": result.map50, "recall": result.recall}
+
+    def tables(self, result: dict) -> list[Table]:
+        names = ("map", "map50", "map75", "recall")
+        titles = (">mAP@[.5:.95] %", ">mAP@.5 %", ">mAP@.75 %", ">recall %")
+        cells = [f"{100 * result[name]:.1f}" for name in names]
+        columns = (">images", ">boxes", *titles)
+        rows = [
+            (row["label"], row["boxes"], *(f"{100 * row[n]:.1f}" for n in ("map", "map50")))
+            + (f"{100 * row['recall']:.1f}",)
+            for row in result["per_class"]
+        ]
+        per_class = ("class", ">boxes", ">AP@[.5:.95] %", ">AP@.5 %", ">recall@.5 %")
+        return [
+            Table("", "", columns, [(result["images"], result["boxes"], *cells)]),
+            Table("classes", "", per_class, rows),
+        ]
+
+    def say(
+        self,
+        answer: dict,
+        labels: Sequence[str],
+        ids: Sequence,  # noqa: ARG002
+        top: int,  # noqa: ARG002
+        place: Any = None,
+    ) -> dict:
+        """Detections in pixels of the photo, the surest first: all from `threshold` on."""
+        answer = answering.moved(answer, *place) if place else answer
+        rows = zip(answer["classes"], answer["scores"], answer["boxes"], strict=True)
+        return {
+            "detections": [
+                {
+                    "label": labels[number],
+                    "index": int(number),
+                    "score": float(score),
+                    "box": [round(float(x), 2) for x in box],
+                }
+                for number, score, box in rows
+                if score >= self.threshold
+            ]
+        }
+
+    def lines(self, said: dict) -> list[tuple[str, ...]]:
+        return [
+            (row["label"], self.text(row["score"]), *(f"{x:.0f}" for x in row["box"]))
+            for row in said["detections"]
+        ]
+
+    def draw(self, picture: "Image", said: dict) -> "Image":
+        from kapps.detection import drawing
+
+        rows = said["detections"]
+        return drawing.draw(
+            picture,
+            [row["box"] for row in rows],
+            [f"{row['label']} {row['score']:.0%}" for row in rows],
+            [drawing.colour(row["index"]) for row in rows],
+        )
+
+
+def moved(found: list[dict], truths: Truths) -> list[dict]:
+    """Detections in pixels of the input as those in pixels of the photos."""
+    rows = zip(found, truths.placements, truths.sizes, strict=True)
+    return [answering.moved(*row) for row in rows]

@@ -1,0 +1,111 @@
+"""Losses of whole detectors against torchvision 0.28's on the same example.
+
+The numbers: `compute_loss` of `SSD`, of the two heads of RetinaNet and of `FCOS`, for the anchors,
+outputs and truths of `example`.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from keras import ops
+
+from kapps.detection import objectives
+from kapps.detection.anchors import Anchors
+from kapps.detection.coders import DeltaCoder, DistanceCoder
+
+pytestmark = pytest.mark.contract
+
+SSD = {"class_loss": 12.846203804016113, "box_loss": 2.439448595046997}
+RETINANET = {"class_loss": 43.59307861328125, "box_loss": 2.735008716583252}
+FCOS = {
+    "class_loss": 20.902456283569336,
+    "box_loss": 0.8437087535858154,
+    "center_loss": 0.8816097974777222,
+}
+TRUTH = {
+    "boxes": np.float32(
+        [
+            [[10, 12, 40, 38], [60, 50, 110, 120], [30, 80, 52, 104]],
+            [[5, 60, 50, 125], [-1] * 4, [-1] * 4],
+        ]
+    ),
+    "labels": np.int32([[0, 2, 1], [1, -1, -1]]),
+}
+
+
+def boxes():
+    """Two anchors at each of 8x8 places."""
+    y, x = np.mgrid[8:128:16, 8:128:16]
+    middles = np.stack([x.ravel(), y.ravel()] * 2, 1).astype("float32")
+    forms = np.float32([-12, -12, 12, 12]), np.float32([-20, -30, 20, 30])
+    return np.stack([middles + form for form in forms], 1).reshape(-1, 4)
+
+
+def points():
+    """Those of three levels, as boxes as wide as their stride."""
+    rows = []
+    for stride in (8, 16, 32):
+        y, x = np.mgrid[0:128:stride, 0:128:stride].astype("float32")
+        middles = np.stack([x.ravel(), y.ravel()] * 2, 1)
+        rows.append(middles + np.float32([-1, -1, 1, 1]) * stride / 2)
+    return np.concatenate(rows).astype("float32"), (256, 64, 16)
+
+
+def outputs(anchors: int, seed: int, positive: bool = False):
+    rng = np.random.default_rng(seed)
+    logits, codes, center = (rng.normal(size=(2, anchors, n)).astype("float32") for n in (4, 4, 1))
+    codes = np.abs(codes) * 2 if positive else codes
+    raw = {"class_logits": logits, "box_regression": codes, "centerness": center}
+    return {name: ops.convert_to_tensor(value) for name, value in raw.items()}
+
+
+def found(name, anchors, counts, coder, offset, raw):
+    layer = SimpleNamespace(
+        objective={"name": name},
+        anchors=Anchors(anchors, np.ones(len(anchors), "float32"), counts),
+        coder=coder,
+        class_offset=offset,
+    )
+    losses = objectives.of(layer).losses(raw, TRUTH)
+    return {key: float(ops.convert_to_numpy(value)) for key, value in losses.items()}
+
+
+def test_ssd():
+    anchors = boxes()
+    coder = DeltaCoder(weights=(10.0, 10.0, 5.0, 5.0))
+    losses = found("ssd", anchors, (len(anchors),), coder, 1, outputs(len(anchors), 0))
+    assert losses == pytest.approx(SSD, rel=1e-5)
+
+
+def test_retinanet():
+    anchors = boxes()
+    losses = found("retinanet", anchors, (len(anchors),), DeltaCoder(), 0, outputs(len(anchors), 0))
+    assert losses == pytest.approx(RETINANET, rel=1e-5)
+
+
+def test_fcos():
+    anchors, counts = points()
+    raw = outputs(len(anchors), 1, positive=True)
+    losses = found("fcos", anchors, counts, DistanceCoder(), 0, raw)
+    assert losses == pytest.approx(FCOS, rel=1e-5)
+
+
+def test_a_picture_without_anything_has_no_losses_of_boxes():
+    anchors = boxes()
+    coder = DeltaCoder(weights=(10.0, 10.0, 5.0, 5.0))
+    layer = SimpleNamespace(
+        objective={"name": "ssd", "iou": 0.5, "negatives": 3},
+        anchors=Anchors(anchors, np.ones(len(anchors), "float32"), (len(anchors),)),
+        coder=coder,
+        class_offset=1,
+    )
+    truth = {"boxes": -np.ones((2, 3, 4), "float32"), "labels": -np.ones((2, 3), "int32")}
+    losses = objectives.of(layer).losses(outputs(len(anchors), 0), truth)
+    assert [float(ops.convert_to_numpy(x)) for x in losses.values()] == [0.0, 0.0]
+
+
+def test_an_objective_that_is_none():
+    layer = SimpleNamespace(objective={"name": "sdd"})
+    with pytest.raises(ValueError, match="objective='sdd' is not one.*ssd"):
+        objectives.of(layer)

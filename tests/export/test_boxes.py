@@ -1,0 +1,109 @@
+"""A detector's files: boxes in float, codes and anchors in int8, and what lies beside them."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kapps import data, training
+from kapps.detection import answers
+from kapps.export import boxes, export, runners
+from kapps.runs import Run
+from kapps.tasks.detection import Detection
+from kapps.training import building
+from tests.tasks.detectors import SIZE, network, photos
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of a detector that has learnt its squares."""
+    from kapps.recipes import train
+
+    root = tmp_path_factory.mktemp("boxes")
+    uri = photos(root / "voc")
+    one = {"annotation": "boxes", "size": SIZE, "batch_size": 4}
+    learnt = data.load(uri, training=True, augment="none", drop_remainder=True, **one)
+    task, model = Detection(), network()
+    training.fit(model, learnt, epochs=60, learning_rate=0.01, task=task, seed=1)
+    spec = building.describe({}, learnt.transform, 2, task, "detection")
+    settings = train.Settings(data=uri, model="toy", out=str(root / "run"), validation=0.2)
+    made = Run.create(root / "run", settings, "train", list(learnt.class_names), spec)
+    made.save_model(task.answering(model), "best")
+    return made
+
+
+@pytest.fixture(scope="module")
+def bundles(run, tmp_path_factory):
+    out = tmp_path_factory.mktemp("bundle") / "out"
+    return export(run, out, quantize=["float32", "int8"], max_drop=20)
+
+
+def test_both_files_find_what_keras_finds(bundles):
+    exact, whole = bundles
+    check = exact.report["verification"]
+    assert check["metric"] == "map50" and check["keras_map50"] > 0.8
+    assert check["exported_map50"] == pytest.approx(check["keras_map50"], abs=1e-6)
+    assert check["relative_difference"] < 1e-3 and check["agreement"] == 1.0
+    assert abs(whole.report["verification"]["drop"]) <= 20
+    assert set(exact.spec["output"]) == {"kind", "boxes", "scores"}
+    assert set(whole.spec["output"]) == {"kind", "codes", "scores", "coded"}
+    assert whole.spec["output"]["codes"]["dtype"] == "uint8"
+    assert {exact.spec["task"], whole.spec["annotation"]} == {"detection", "boxes"}
+
+
+def test_a_bundle_answers_boxes_in_either_form(run, bundles):
+    image = np.asarray(Image.open(bundles[0].path / "golden.png"))[None]
+    said = [runners.open_model(bundle.path).predict(image) for bundle in bundles]
+    exact, whole = [answers.detections(one, 0.5)[0] for one in said]
+    assert exact["classes"].tolist() == whole["classes"].tolist() != []
+    assert exact["boxes"] == pytest.approx(whole["boxes"], abs=4)
+    golden = json.loads((bundles[0].path / "golden.json").read_text())
+    best = golden["detections"][0]
+    assert set(best) == {"label", "index", "score", "box"} and best["label"] in run.labels
+    assert best["box"] == pytest.approx(exact["boxes"][0].tolist(), abs=0.01)
+    drawn = np.asarray(Image.open(bundles[0].path / "golden_boxes.png"))
+    assert drawn.shape == image.shape[1:] and (drawn != image[0]).any()
+
+
+def test_codes_become_boxes_as_the_layer_makes_them():
+    model = network()
+    layer = model.get_layer("boxes")
+    codes = np.random.default_rng(0).normal(size=(2, 64, 4)).astype("float32")
+    expected = np.asarray(layer(codes))
+    found = boxes.decode(codes, boxes.anchors_of(model), boxes.coded(model))
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_page_tells_a_phone_how(bundles):
+    exact, whole = ((bundle.path / "README.md").read_text() for bundle in bundles)
+    assert "fun detect(" in exact and "func detect(" in exact and "fun decode(" not in exact
+    assert "fun decode(" in whole and "anchors.bin" in whole and "mAP@0.5 there" in whole
+    assert (bundles[1].path / "anchors.bin").stat().st_size == 64 * 4 * 4
+
+
+def test_the_commands_answer_for_a_run_and_for_its_file(run, bundles, tmp_path, capsys):
+    from kapps.recipes import evaluate, predict
+
+    uri = run.settings["data"]
+    for model in (run.path, bundles[1].path):
+        told = evaluate.Settings(model=str(model), data=uri, split="val", json=True)
+        result = evaluate.run(told)
+        assert json.loads(capsys.readouterr().out) == result
+        assert {"map50", "map", "per_class", "images"} <= set(result) and result["images"] == 4
+        assert result["map50"] > 0.6
+    found = data.load(uri, annotation="boxes", size=SIZE, split="val")
+    photo = uri.partition(":")[2] + "/JPEGImages/" + found.names[0].rpartition("/")[2]
+    photo = photo if photo.endswith(".png") else photo + ".png"
+    told = predict.Settings(
+        images=(photo,), model=str(bundles[0].path), save_images=str(tmp_path), json=True
+    )
+    (said,) = predict.run(told)
+    assert json.loads(capsys.readouterr().out) == [said]
+    best = said["detections"][0]
+    marks = found.labels[0]
+    # In pixels of the photo, 96x72, and not of the input, 64x64.
+    assert np.abs(marks.boxes - best["box"]).max(axis=1).min() < 6
+    assert Image.open(next(tmp_path.glob("*.png"))).size == (96, 72)
+    with pytest.raises(ValueError, match="tta=flip averages answers"):
+        predict.run(predict.Settings(images=(photo,), model=str(run.path), tta="flip"))

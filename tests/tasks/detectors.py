@@ -1,0 +1,65 @@
+"""A detector of few layers, and photos of bright squares for it to find."""
+
+import keras
+import numpy as np
+
+from kapps.detection.anchors import CellAnchors
+from kapps.detection.coders import DeltaCoder
+from kapps.layers import Blocks, detector_outputs
+
+SIZE, CELL = 64, 8
+
+
+def network(classes: int = 2) -> keras.Model:
+    """A detector of squares about 16 pixels wide."""
+    image = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.Rescaling(1 / 255)(image)
+    for stage, filters in enumerate((8, 16, 32), 1):
+        x = keras.layers.Conv2D(
+            filters, 3, 2, padding="same", activation="relu", name=f"stage{stage}_conv"
+        )(x)
+    x = keras.layers.Conv2D(32, 3, padding="same", activation="relu", name="neck_conv")(x)
+    x = keras.layers.BatchNormalization(name="neck_norm")(x)
+    outputs = detector_outputs(
+        Blocks(data_format="channels_last"),
+        [keras.layers.Conv2D(classes + 1, 1, name="head_class")(x)],
+        [keras.layers.Conv2D(4, 1, name="head_box")(x)],
+        columns=classes + 1,
+        anchors=CellAnchors((((16.0, 16.0),),), (CELL,)),
+        coder=DeltaCoder(weights=(10.0, 10.0, 5.0, 5.0)),
+        image_size=(SIZE, SIZE),
+        objective={"name": "ssd"},
+        activation="softmax",
+        background="apart",
+    )
+    return keras.Model(image, outputs, name="toy")
+
+
+def photos(folder, count: int = 12):
+    """A folder as VOC has it: red (one) and green (two) squares on black, of 96x72 pixels."""
+    from PIL import Image
+
+    for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (folder / name).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    names = [f"photo{i}" for i in range(count)]
+    for number, name in enumerate(names):
+        pixels, rows = np.zeros((72, 96, 3), np.uint8), []
+        for place in range(2):
+            left, top = rng.integers(2, 22) + 48 * place, rng.integers(2, 46)
+            label = (number + place) % 2
+            pixels[top : top + 20, left : left + 24, label] = 255
+            box = {"xmin": left + 1, "ymin": top + 1, "xmax": left + 24, "ymax": top + 20}
+            inside = "".join(f"<{key}>{value}</{key}>" for key, value in box.items())
+            kind = ("one", "two")[label]
+            rows.append(f"<object><name>{kind}</name><bndbox>{inside}</bndbox></object>")
+        Image.fromarray(pixels).save(folder / "JPEGImages" / f"{name}.png")
+        (folder / "Annotations" / f"{name}.xml").write_text(
+            "<annotation><size><width>96</width><height>72</height></size>"
+            f"{''.join(rows)}</annotation>"
+        )
+    third = count // 3
+    parts = {"train": names[: 2 * third], "val": names[2 * third :]}
+    for part, chosen in parts.items():
+        (folder / "ImageSets/Main" / f"{part}.txt").write_text("\n".join(chosen) + "\n")
+    return f"voc:{folder}"
