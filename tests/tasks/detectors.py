@@ -19,7 +19,7 @@ def network(classes: int = 2) -> keras.Model:
             filters, 3, 2, padding="same", activation="relu", name=f"stage{stage}_conv"
         )(x)
     x = keras.layers.Conv2D(32, 3, padding="same", activation="relu", name="neck_conv")(x)
-    x = keras.layers.BatchNormalization(name="neck_norm")(x)
+    x = keras.layers.BatchNormalization(momentum=0.8, name="neck_norm")(x)
     outputs = detector_outputs(
         Blocks(data_format="channels_last"),
         [keras.layers.Conv2D(classes + 1, 1, name="head_class")(x)],

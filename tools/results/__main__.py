@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 
-from tools.results import cifar10, lenet, lora, phone
+from tools.results import cells, cifar10, lenet, lora, phone
 from tools.results.measuring import ROOT, Place, environment
 
 PAGE = ROOT / "docs" / "results.md"
@@ -33,6 +33,7 @@ EXPERIMENTS = {
     "distillation": phone.DISTILLED,
     "resnet20_cifar10": cifar10.SUBSET,
     "lora": lora.ADAPTED,
+    "cells": cells.CELLS,
 }
 
 
