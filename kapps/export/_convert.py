@@ -81,9 +81,10 @@ def _saved_model(model, shape: tuple[int | None, ...], out: str) -> dict:
 
 def names_of(model) -> list[str] | None:
     """The names of a model's outputs in their order; None for one without a name."""
-    if not isinstance(model.output, dict):
+    output = getattr(model, "output", None)  # which a keras.Sequential from a file lacks
+    if not isinstance(output, dict):
         return None
-    known = {id(tensor): name for name, tensor in model.output.items()}
+    known = {id(tensor): name for name, tensor in output.items()}
     return [known[id(tensor)] for tensor in model.outputs]
 
 

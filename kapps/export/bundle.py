@@ -78,10 +78,12 @@ def litert_spec(source, contents: flatbuffer.Contents, mode: str, resize: dict) 
 def plain_spec(source, file: str, form: str, resize: dict) -> dict:
     """spec.json of a SavedModel or ONNX bundle."""
     height, width, channels = source.image_shape
-    output = source.model.output
-    ends = output.items() if isinstance(output, dict) else [("scores", output)]
+    output = getattr(source.model, "output", None)  # which a keras.Sequential from a file lacks
+    shapes = {"scores": source.model.output_shape}
+    if isinstance(output, dict):
+        shapes = {name: tensor.shape for name, tensor in output.items()}
     floats = {"dtype": "float32", "quantization": None}
-    ends = [{"name": name, "shape": list(one.shape), **floats} for name, one in ends]
+    ends = [{"name": name, "shape": list(shape), **floats} for name, shape in shapes.items()]
     return {
         **_common_spec(source, file, form, "float32", resize),
         "input": {

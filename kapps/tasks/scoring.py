@@ -23,7 +23,7 @@ def kind_of(model) -> str:
 
 def shape_of(model) -> Any:
     """The shape of a Keras model's output as a tuple, or where it is a dictionary one of tuples."""
-    output = model.output
+    output = getattr(model, "output", None)  # which a keras.Sequential from a file lacks
     if isinstance(output, dict):
         return {name: tuple(tensor.shape) for name, tensor in output.items()}
     return getattr(model, "output_shape", None)
