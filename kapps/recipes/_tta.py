@@ -31,7 +31,7 @@ def with_views(predictor: Any, kind: str) -> Any:
         raise ValueError(f"tta={kind!r} is not one of {', '.join(TTA)}.")
     if kind == "none":
         return predictor
-    if not predictor.task.averages:
+    if not getattr(predictor.task, "averages", True):  # a task of one's own may lack the word
         raise ValueError(
             f"tta={kind} averages answers, and those of {predictor.name} have no mean; drop it."
         )
