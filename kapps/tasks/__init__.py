@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kapps.applications._registry import get
+from kapps.applications._registry import get, task_of
 from kapps.data import functions
 from kapps.errors import SettingsError, did_you_mean
 from kapps.tasks.task import Metric, Supervised, Task
@@ -126,7 +126,7 @@ def of_model(model: str) -> str:
     try:
         if path.exists():
             return find(_spec_at(path).get("task", DEFAULT)).head
-        return getattr(get(model), "task", DEFAULT)
+        return getattr(get(model), "task", DEFAULT) if "/" in model else task_of(model)
     except ValueError:  # whoever opens it says why; a task of one's own may be out of reach
         return DEFAULT
 
