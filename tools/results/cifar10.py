@@ -7,7 +7,7 @@ from tools.results.measuring import Place, timed
 from tools.results.phone import SHARED
 
 DATA = "data/cifar10_subset"
-EPOCHS, BATCH, RATE = 2, 64, 0.05
+EPOCHS, BATCH, RATE = 10, 64, 0.05
 
 
 def _kapps(place: Place, seed: int) -> dict:

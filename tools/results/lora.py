@@ -6,7 +6,7 @@ from tools.results.experiment import Experiment, Means, pace
 from tools.results.measuring import Place
 from tools.results.phone import SHARED
 
-SIZE = "size=48"  # nine patches and a class token
+SIZE = "size=64"  # 16 patches and a class token
 PRETRAINED = "lora/pretrained-0"
 
 
@@ -26,7 +26,7 @@ def _halves(place: Place) -> None:
 def _pretrained(place: Place, seed: int) -> dict:
     _halves(place)
     words = ("model=ViTTiny16", "data=folder:data/sign_even", "validation=0", SIZE)
-    more = ("epochs=20", "warmup_epochs=2", f"seed={seed}")
+    more = ("epochs=40", "warmup_epochs=4", f"seed={seed}")
     run = f"lora/pretrained-{seed}"
     cost = place.trained("train", run, *words, *more)
     return {"accuracy": place.accuracy(run, "--split", "test"), **cost}
@@ -67,8 +67,8 @@ ADAPTED = Experiment(
     parts={
         "pretrained": _pretrained,
         "head": lambda place, seed: _adapted(place, seed, "head"),
-        "full": lambda place, seed: _adapted(place, seed, "full", "epochs_head=10", "epochs=8"),
-        "lora": lambda place, seed: _adapted(place, seed, "lora", "epochs_head=10", "epochs=8"),
+        "full": lambda place, seed: _adapted(place, seed, "full", "epochs_head=10", "epochs=10"),
+        "lora": lambda place, seed: _adapted(place, seed, "lora", "epochs_head=10", "epochs=10"),
     },
     verdict=_comparing,
 )

@@ -45,7 +45,7 @@ def _finetuning(m: Means) -> str:
 
 FULL = ("epochs=8",)
 STUDENT = ("model=MobileNetV2", "arguments=[alpha=0.35]", f"data={DATA}", "validation=0")
-BUDGET = ("size=96", "epochs=12", "batch_size=16", "learning_rate=0.003")
+BUDGET = ("size=96", "epochs=30", "batch_size=16", "learning_rate=0.003")
 
 
 def _student(place: Place, seed: int, name: str, *words: str) -> dict:
