@@ -1,4 +1,7 @@
-"""What every application keeps: one small member of each family, on every backend."""
+"""What every application keeps: one small member of each family, on every backend.
+
+In `make test` it is a miniature, with fewer blocks; in `make test-all` the whole network as well.
+"""
 
 import inspect
 import pydoc
@@ -14,6 +17,8 @@ from kapps.applications import facts
 from kapps.applications._graph import convolutional_classifier
 from kapps.errors import WeightsError
 from kapps.inspect import count_macs
+from tests.miniatures import SMALLER, miniature
+from tests.parity.quick import undrawn
 from tests.representatives import ALIKE, CLASSIFIERS, ON_JAX, REPRESENTATIVES
 
 # The smaller ones have 120 million weights in two dense layers whatever the size of the image.
@@ -27,7 +32,9 @@ def smallest():
     for family, names in CLASSIFIERS.items():
         late = family not in here[BACKEND]
         name = INSTEAD.get(family) or min(names, key=lambda name: facts(name)["params"])
-        yield pytest.param(name, marks=[pytest.mark.sweep] if late else [])
+        yield pytest.param((name, False), id=name, marks=[pytest.mark.sweep] if late else [])
+        if family in SMALLER:
+            yield pytest.param((name, True), id=f"{name}-whole", marks=pytest.mark.sweep)
 
 
 def answer(model, x):
@@ -58,7 +65,8 @@ def photo(app, count=2):
 
 @pytest.fixture(scope="module", params=smallest())
 def app(request):
-    return app_of(request.param)
+    name, whole = request.param
+    return app_of(name) if whole else miniature(app_of(name))
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +131,8 @@ def test_normalisation_is_inside_and_is_the_one_that_spec_says(app, model, said)
 
 def test_facts_agree_with_the_network(app):
     row = facts(app.name)
-    full = app(weights=None, classes=app.classes or 1000)
+    with undrawn():
+        full = app_of(app.name)(weights=None, classes=app.classes or 1000)
     assert sum(int(np.prod(v.shape)) for v in full.trainable_variables) == row["params"]
     assert count_macs(full) == row["macs"]
     assert app.levels == {int(level): name for level, name in row["levels"].items()}

@@ -6,6 +6,7 @@ import pytest
 
 import kapps
 from kapps.training.folding import fold_norms
+from tests.miniatures import miniature
 
 pytestmark = [
     pytest.mark.contract,
@@ -86,9 +87,11 @@ def test_a_network_inside_another_is_carried_over():
     close(model, folded)
 
 
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.sweep)])
 @pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50V2", "EfficientNetB0", "DenseNet121"])
-def test_applications(name):
+def test_applications(name, whole):
     app = getattr(kapps.applications, name)
+    app = app if whole else miniature(app)
     model = randomised(app(weights=None, input_shape=(64, 64, 3), classes=7))
     folded = fold_norms(model)
     assert len(norms(folded)) < len(norms(model))
