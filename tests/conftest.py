@@ -31,14 +31,31 @@ LONGEST = ("test_contract", "test_applications", "training", "export", "recipes"
 
 
 def pytest_collection_modifyitems(items):
-    backend = os.environ["KERAS_BACKEND"]
+    backend, compared = os.environ["KERAS_BACKEND"], set()
     for item in items:
         if folder(item) in CONTRACT:
             item.add_marker("contract")
         family = item.path.stem.removeprefix("test_")
         if family in FAMILIES and is_late(family, item.name, backend):
             item.add_marker("sweep")
+        if is_compared_again(item, compared, backend):
+            item.add_marker("sweep")
     items.sort(key=place)
+
+
+def is_compared_again(item, compared: set, backend: str) -> bool:
+    """Whether a network is compared with a reference on JAX where another of its kind was.
+
+    `compared` keeps which tests have had one. JAX compiles each network as a whole; what its
+    layers compute is the same in the next.
+    """
+    of_networks = folder(item) == "applications" and "equals" in item.name
+    if backend != "jax" or not of_networks or item.get_closest_marker("sweep"):
+        return False
+    test = (item.path, item.originalname)
+    again = test in compared
+    compared.add(test)
+    return again
 
 
 def place(item) -> int:

@@ -17,6 +17,14 @@ from kapps.applications import (
 from tests.parity import goldens
 
 PARAMETERS = {  # reference_models.tsv; all with 1000 classes
+    "swin": {
+        "SwinTiny": 28_288_354,
+        "SwinSmall": 49_606_258,
+        "SwinBase": 87_768_224,
+        "SwinLarge": 196_532_476,
+        "SwinBase384": 87_903_584,
+        "SwinLarge384": 196_735_516,
+    },
     "deit": {
         "DeiTTiny16": 5_717_416,
         "DeiTSmall16": 22_050_664,
@@ -93,14 +101,6 @@ PARAMETERS = {  # reference_models.tsv; all with 1000 classes
         "EVA02Base14": 87_117_544,
         "EVA02Large14": 305_080_232,
         "EVAGiant14": 1_012_555_112,
-    },
-    "swin": {
-        "SwinTiny": 28_288_354,
-        "SwinSmall": 49_606_258,
-        "SwinBase": 87_768_224,
-        "SwinLarge": 196_532_476,
-        "SwinBase384": 87_903_584,
-        "SwinLarge384": 196_735_516,
     },
     "swin_v2": {
         "SwinV2TinyW8": 28_347_154,
