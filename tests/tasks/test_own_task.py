@@ -14,7 +14,10 @@ from tests.training.test_devices import ROOT, rows
 
 pytestmark = pytest.mark.contract
 
+# Keras casts in the same way on each; `make test-all` looks at all.
+ON_TENSORFLOW = [] if os.environ["KERAS_BACKEND"] == "tensorflow" else [pytest.mark.sweep]
 HISTORY = [(2.2212, 2.1725), (1.8067, 1.9461)]  # loss, val_loss
+HEADER = "stage,epoch,seconds,learning_rate,loss,val_loss"
 CHILD = """
 import os, sys
 backend, where = os.environ["KERAS_BACKEND"], sys.argv[1]
@@ -55,9 +58,10 @@ def train(where: str, digits, out, *more: str):
 @pytest.mark.parametrize(
     ("where", "more", "tolerance"),
     [
-        ("one", [], 1e-4),
+        # Where a killed run comes to the numbers, so does one that was not.
+        pytest.param("one", [], 1e-4, marks=pytest.mark.sweep),
         ("two", ["--distribute"], 1e-3),
-        ("one", ["precision=mixed_bfloat16"], 3e-2),
+        pytest.param("one", ["precision=mixed_bfloat16"], 3e-2, marks=ON_TENSORFLOW),
     ],
     ids=["one", "two-devices", "bfloat16"],
 )
@@ -68,8 +72,11 @@ def test_it_trains_to_the_same_numbers(digits, tmp_path, where, more, tolerance)
     assert [x for row in found for x in row] == pytest.approx(
         [x for row in HISTORY for x in row], rel=tolerance
     )
-    header = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[0]
-    assert header == "stage,epoch,seconds,learning_rate,loss,val_loss"
+    assert header(tmp_path / "run") == HEADER
+
+
+def header(run) -> str:
+    return (run / "metrics.csv").read_text().splitlines()[0]
 
 
 def test_a_killed_run_goes_on(digits, tmp_path):
@@ -77,6 +84,7 @@ def test_a_killed_run_goes_on(digits, tmp_path):
     assert dead.returncode == -9
     done = train("one", digits, tmp_path / "run", "--resume")
     assert "continuing after epoch 1" in done.stderr
+    assert header(tmp_path / "run") == HEADER
     assert [x for row in rows(tmp_path / "run") for x in row] == pytest.approx(
         [x for row in HISTORY for x in row], rel=1e-4
     )
