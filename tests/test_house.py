@@ -212,12 +212,13 @@ def exported(tmp_path_factory):
     (folder / "note.jpg").write_text("no picture")
     code = """
 import sys, keras, numpy, PIL.Image
-from kapps.export import export
+from kapps.export import child, export
 folder, layers = sys.argv[1], keras.layers
 network = keras.Sequential([keras.Input((16, 16, 3)), layers.Rescaling(1 / 255),
     layers.Conv2D(4, 3), layers.GlobalAveragePooling2D(), layers.Dense(10, "softmax")])
-for form in ("litert", "onnx"):
-    export(network, f"{folder}/{form}", format=form, labels=list("0123456789"))
+with child.kept():
+    for form in ("litert", "onnx"):
+        export(network, f"{folder}/{form}", format=form, labels=list("0123456789"))
 PIL.Image.fromarray(numpy.zeros((20, 20, 3), "uint8")).save(f"{folder}/black.png")
 """
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True, capture_output=True)
