@@ -78,7 +78,7 @@ def make(options: object) -> Task:
     """
     from kapps.applications._named import arguments_of
 
-    kind = find(options.task)
+    kind = find(of_model(options.model) if options.task == AUTO else options.task)
     takes = kind.settings()
     given = {}
     for field in dataclasses.fields(options):
