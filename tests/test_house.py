@@ -30,12 +30,14 @@ ALLOWED = {
     "weights": LIGHT,
     "applications": LIGHT | {"layers", "weights", "detection"},
     "data": LIGHT,
+    "segmentation": LIGHT | {"data"},  # masks as arrays
     "inspect": LIGHT | {"layers"},
     # These two find an application by its name; that they know no family is a test of its own.
-    "export": LIGHT | {"layers", "data", "applications", "runs", "detection"},
+    "export": LIGHT | {"layers", "data", "applications", "runs", "detection", "segmentation"},
     # A teacher: any model.
-    "tasks": LIGHT | {"layers", "data", "applications", "export", "runs", "detection"},
-    "reports": LIGHT | {"runs", "tasks", "detection"},
+    "tasks": LIGHT
+    | {"layers", "data", "applications", "export", "runs", "detection", "segmentation"},
+    "reports": LIGHT | {"runs", "tasks", "detection", "segmentation"},
     "training": LIGHT | {"cli", "layers", "data", "applications", "runs", "tasks", "reports"},
     "recipes": LIGHT
     | {"applications", "layers", "weights", "data", "training", "export", "inspect", "runs"}

@@ -37,6 +37,10 @@ class Rows:
         del dataset
         return np.concatenate(labels).astype("int64") if self.annotation == "class" else None
 
+    def golden(self, folder: Any, image: np.ndarray, runner: Any, labels: list | None) -> Any:  # noqa: ARG002
+        """golden.json, with its pictures written into the folder; None for all scores."""
+        return None
+
     def write_beside(self, folder: Any, model: Any, spec: dict) -> None:
         """Write what a bundle needs beside the model's file; here nothing."""
 
@@ -59,4 +63,8 @@ def of(spec: dict) -> Any:
         from kapps.export.boxes import Boxes
 
         return Boxes(spec)
+    if spec.get("annotation") == "mask" or spec.get("task") == "segmentation":
+        from kapps.export.masks import Masks
+
+        return Masks(spec)
     return Rows(spec)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kapps.errors import ExportError, MissingFileError
-from kapps.export import flatbuffer, litert, texts
+from kapps.export import flatbuffer, litert, masks, texts
 
 GRADLE = "com.google.ai.edge.litert:litert:1.4.2"  # the Interpreter API, Android 5 and later
 POD = "TensorFlowLiteSwift"
@@ -154,7 +154,9 @@ def resize_rule(transform) -> dict:
 
 
 def kind(source) -> str:
-    """ "probabilities", "logits", "values" or "features"."""
+    """ "probabilities", "logits", "values" or "features"; "masks" of scores for each pixel."""
+    if source.answers.annotation == "mask":
+        return masks.MASKS
     if source.spec.get("annotation") == "values":
         return "values"
     last = source.model.layers[-1]
@@ -224,11 +226,8 @@ def write(
     pixels = image[..., 0] if image.shape[-1] == 1 else image
     Image.fromarray(pixels).save(folder / "golden.png", optimize=True)
     source.answers.write_beside(folder, source.model, spec)
-    if isinstance(expected, dict):
-        golds = source.answers.golden(folder, image, runner, source.labels)
-    else:
-        golds = golden(source, image, runner, expected)
-    _json(folder / "golden.json", golds)
+    golds = source.answers.golden(folder, image, runner, source.labels)
+    _json(folder / "golden.json", golds or golden(source, image, runner, expected))
     if source.labels:
         text = "".join(f"{label}\n" for label in source.labels)
         (folder / "labels.txt").write_text(text, encoding="utf-8")

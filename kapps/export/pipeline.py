@@ -1,5 +1,6 @@
 """`export`: convert, check, verify, and only then put a bundle under its name."""
 
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from kapps.export import checks
 from kapps.export.bundle import Bundle
 from kapps.export.request import ALIASES, Request, check
 
+ROOM = 2**28  # numbers of the answers to all images that are judged: a gigabyte
 FILES = {"saved_model": "saved_model", "litert": "model.tflite", "onnx": "model.onnx"}
 
 
@@ -124,14 +126,15 @@ def _judged(source, request: Request, calibrate: str | None, data: str | None):
     """The images to judge with."""
     from kapps.export import images
 
+    shape = source.model.output_shape
+    numbers = math.prod(shape[1:]) if isinstance(shape, tuple) else 1
+    limit = min(request.max_images, max(1, ROOM // numbers))
     if data or source.data:
         uri = images.judging(source, data)
         request.say(f"reading images to judge with from {uri}")
-        return images.load(source, uri, split="auto", limit=request.max_images, labelled=True)
+        return images.load(source, uri, split="auto", limit=limit, labelled=True)
     if calibrate:
-        return images.load(
-            source, calibrate, split="auto", limit=request.max_images, labelled=False
-        )
+        return images.load(source, calibrate, split="auto", limit=limit, labelled=False)
     return images.photos(source)
 
 

@@ -1,6 +1,6 @@
 """Kotlin and Swift for one very model: prepare a photo, run the model, read its scores."""
 
-from kapps.export import box_snippets
+from kapps.export import box_snippets, masks
 
 # How the two ratios of size become one scale; without, the proportions are not kept.
 CHOOSE = {"center": "max", "border": "min"}
@@ -40,8 +40,11 @@ def _kotlin(spec: dict) -> str:
         ratios = f"Pair({ratios})"
     background = _background(spec, "\n    canvas.drawRGB({}, {}, {})")
     size = f"{height} * {width} * {channels}" + ("" if whole else " * 4")
-    answer = box_snippets.kotlin if spec["output"].get("kind") == "boxes" else _kotlin_scores
-    imports = box_snippets.KOTLIN_IMPORTS if answer is not _kotlin_scores else ""
+    answer, imports = _kotlin_scores, ""
+    if spec["output"].get("kind") == "boxes":
+        answer, imports = box_snippets.kotlin, box_snippets.KOTLIN_IMPORTS
+    elif spec["output"].get("kind") == masks.MASKS:
+        answer = masks.kotlin
     return f"""## Kotlin
 
 ```kotlin
@@ -119,7 +122,11 @@ def _swift(spec: dict) -> str:
     else:
         gather = f"for channel in 0..<3 {{ values.append({kind}(rgba[4 * i + channel])) }}"
     data = "Data(values)" if whole else "values.withUnsafeBufferPointer { Data(buffer: $0) }"
-    answer = box_snippets.swift if spec["output"].get("kind") == "boxes" else _swift_scores
+    answer = _swift_scores
+    if spec["output"].get("kind") == "boxes":
+        answer = box_snippets.swift
+    elif spec["output"].get("kind") == masks.MASKS:
+        answer = masks.swift
     choose = CHOOSE.get(spec["resize"]["crop_mode"], "")
     scale = f"{choose}({wide} / CGFloat(photo.width), {tall} / CGFloat(photo.height))"
     name = "scale" if choose else "(x, y)"

@@ -2,6 +2,8 @@
 
 from kapps.export import snippets, verify
 
+KINDS = {"masks": "a score of each class for each pixel"}
+
 
 def readme(spec: dict, report: dict, runtime: str = "", pod: str = "") -> str:
     """The page that lies beside the model.
@@ -25,6 +27,7 @@ def readme(spec: dict, report: dict, runtime: str = "", pod: str = "") -> str:
 def _title(spec: dict, report: dict) -> str:
     check = report["verification"]
     same = "same boxes" if spec["output"].get("kind") == "boxes" else "same first answer on"
+    same = "same class of pixels" if spec["output"].get("kind") == "masks" else same
     lines = [
         f"# {spec['name']}: {spec['format']}, {spec['quantize']}",
         "",
@@ -58,7 +61,7 @@ def _outputs(output: dict) -> list[str]:
     if "shape" in output:
         return [
             f"- Output `{output['name']}`: {_shape(output['shape'])} {output['dtype']},"
-            f" {output['kind']}{_dequantised(output)}."
+            f" {KINDS.get(output['kind'], output['kind'])}{_dequantised(output)}."
         ]
     meanings = {
         "boxes": "left, top, right, bottom of each anchor in pixels of the input",

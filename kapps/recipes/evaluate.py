@@ -1,4 +1,4 @@
-"""Measure how often a model is right: classes, numbers, boxes.
+"""Measure how often a model is right: classes, numbers, boxes, masks.
 
 kapps evaluate runs/photos --data folder:photos/test
 """
@@ -23,8 +23,7 @@ class Settings:
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     data: str | None = setting(
         None,
-        "digits, folder:, csv:, npz:, voc:, coco:, tfds:, ... and a path or name; a run knows its "
-        "own",
+        "digits, folder:, csv:, voc:, masks:, tfds:, ... and a path or name; a run knows its own",
     )
     split: str = setting(
         "auto",
@@ -49,7 +48,9 @@ def run(settings: Settings) -> dict:
         [true][predicted] for the classes that occur or were predicted; `skipped` has {"image",
         "reason"}. Of a detector {"map", "map50", "map75", "recall", "images", "boxes",
         "per_class"}, COCO's numbers in pixels of the photos, where `per_class` has {"index",
-        "label", "boxes", "map", "map50", "recall"}.
+        "label", "boxes", "map", "map50", "recall"}. Of a segmenter {"miou", "pixel_accuracy",
+        "dice", "boundary_iou", "images", "per_class"} in pixels of its input, where `per_class` has
+        {"index", "label", "pixels", "iou", "dice", "accuracy", "boundary_iou"}.
 
     Raises:
         KappsError, ValueError: no such model or data, or classes that do not match by name.

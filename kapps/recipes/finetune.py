@@ -34,7 +34,7 @@ class Settings(Options):
 
     epochs: int | None = setting(
         None,
-        "passes of the network over the images; 5, of a detector 40",
+        "passes of the network over the images; 5, of detectors and segmenters 40",
         group="optimisation",
     )
     unfreeze: str = setting(

@@ -28,7 +28,9 @@ class Settings:
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     top: int = setting(5, "classes to name for each picture")
     threshold: float | None = setting(None, "least score of what is named or found; by task")
-    save_images: str | None = setting(None, "folder for the photos with boxes", metavar="DIR")
+    save_images: str | None = setting(
+        None, "folder for the photos with boxes or masks, and index PNGs", metavar="DIR"
+    )
     batch_size: int = setting(32, "pictures at a time")
     tta: str = setting("none", "mean over views: none, flip, crops (five), ten-crops")
     json: bool = setting(False, "print JSON instead of a table")
@@ -44,7 +46,9 @@ def run(settings: Settings) -> list[dict]:
         [{"image": path, "predictions": [{"index", "wnid" or None, "label", "score" in 0..1}]}],
         best first; of a regression each prediction has a "value" in its place. Of a detector
         [{"image": path, "detections": [{"label", "index", "score", "box"}]}], `box` the left, top,
-        right and bottom edge in pixels of the photo.
+        right and bottom edge in pixels of the photo. Of a segmenter [{"image": path, "classes":
+        [{"label", "index", "share" of the photo}], "mask": an index PNG of the photo's size, as a
+        data: address or, with save_images, the path of its file}].
 
     Raises:
         KappsError, ValueError: no such picture or model, or a picture that cannot be read.
@@ -148,7 +152,6 @@ def _files(word: str) -> Iterator[tuple[str, bool]]:
 def _save(task, results: list[dict], folder: Path) -> None:
     """The photos with their answers; of two of one name the second gets a number."""
     from kapps.data import images
-    from kapps.files import atomic_path
 
     folder.mkdir(parents=True, exist_ok=True)
     taken: set[str] = set()
@@ -159,9 +162,7 @@ def _save(task, results: list[dict], folder: Path) -> None:
             number += 1
             name = f"{stem}_{number}"
         taken.add(name)
-        picture = task.draw(images.decode(images.peek(result["image"]), 3), result)
-        with atomic_path(folder / f"{name}.png") as path:
-            picture.save(path, "PNG")
+        task.keep(images.decode(images.peek(result["image"]), 3), result, folder / name)
 
 
 def _print(task, results: list[dict]) -> None:

@@ -10,11 +10,12 @@ from kapps.errors import DataError
 from kapps.files import atomic_write
 from kapps.reports.page import data_url
 from kapps.runs import Run
-from kapps.tasks.findings import Finding, Mark, Samples, from_plain, to_plain
+from kapps.tasks.findings import Finding, Mark, Overlay, Samples, from_plain, to_plain
 
 FILE = "findings.json"
 EDGE = 96  # pixels of a picture in a report, at most
 MARKED = 360  # of one with boxes
+PAINTED = 240  # of each of the three with a mask
 INKS = {"truth": (255, 255, 255), "right": (0, 158, 115), "wrong": (213, 40, 0)}
 PLAIN = 32  # pixels up to which a picture is kept exactly
 
@@ -32,10 +33,7 @@ def save(
         pictures: gives the pictures of these indices, uint8 (height, width, channels); None where
             there are none.
     """
-    found = [
-        _with_pictures(one, pictures) if isinstance(one, Samples) and pictures else one
-        for one in findings
-    ]
+    found = [_with_pictures(one, pictures) if isinstance(one, Samples) else one for one in findings]
     with atomic_write(run.path / FILE, "w") as file:
         file.write(json.dumps(to_plain(found), ensure_ascii=False) + "\n")
     return found
@@ -47,11 +45,14 @@ def read(run: Run) -> list[Finding] | None:
     return from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
-def _with_pictures(one: Samples, pictures: Callable) -> Samples:
+def _with_pictures(one: Samples, pictures: Callable | None) -> Samples:
+    bare = [dataclasses.replace(sample, marks=()) for sample in one.samples]
+    if pictures is None:
+        return dataclasses.replace(one, samples=bare)
     try:
         found = pictures([sample.index for sample in one.samples])
     except DataError:  # gone since they were judged; the captions remain
-        return one
+        return dataclasses.replace(one, samples=bare)
     samples = [
         dataclasses.replace(sample, picture=thumbnail(pixels, sample.marks), marks=())
         for sample, pixels in zip(one.samples, found, strict=True)
@@ -59,10 +60,12 @@ def _with_pictures(one: Samples, pictures: Callable) -> Samples:
     return dataclasses.replace(one, samples=samples)
 
 
-def thumbnail(pixels: np.ndarray, marks: Sequence[Mark] = ()) -> str:
+def thumbnail(pixels: np.ndarray, marks: Sequence[Mark | Overlay] = ()) -> str:
     """A small copy of a picture as a data: address; a larger one with what is drawn on it."""
     from PIL import Image
 
+    if marks and isinstance(marks[0], Overlay):
+        return data_url(_painted(pixels, marks[0]), "JPEG")
     if marks:
         return data_url(_marked(pixels, marks), "JPEG")
     if max(pixels.shape[:2]) <= PLAIN:
@@ -70,6 +73,19 @@ def thumbnail(pixels: np.ndarray, marks: Sequence[Mark] = ()) -> str:
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     image.thumbnail((EDGE, EDGE))
     return data_url(np.asarray(image), "JPEG")
+
+
+def _painted(pixels: np.ndarray, masks: Overlay) -> np.ndarray:
+    """The photo, the truth over it and what was found, side by side."""
+    from PIL import Image
+
+    from kapps.segmentation import painting
+
+    photo = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+    panes = [photo, painting.over(photo, masks.truth), painting.over(photo, masks.found)]
+    scale = PAINTED / max(photo.size)
+    size = tuple(max(1, round(side * scale)) for side in photo.size)
+    return np.concatenate([np.asarray(pane.resize(size)) for pane in panes], axis=1)
 
 
 def _marked(pixels: np.ndarray, marks: Sequence[Mark]) -> np.ndarray:

@@ -26,6 +26,7 @@ TASKS = {  # name -> module and class; imported when it is asked for
     "regression": ("kapps.tasks.regression", "Regression"),
     "distillation": ("kapps.tasks.distillation", "Distillation"),
     "detection": ("kapps.tasks.detection", "Detection"),
+    "segmentation": ("kapps.tasks.segmentation", "Segmentation"),
 }
 AUTO = "auto"  # the task that a model is for
 

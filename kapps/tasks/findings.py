@@ -7,6 +7,8 @@ kinds and knows no task.
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
+
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
@@ -78,6 +80,18 @@ class Mark:
 
 
 @dataclasses.dataclass(frozen=True)
+class Overlay:
+    """Masks to paint over a picture, beside each other.
+
+    Attributes:
+        truth, found: class numbers, uint8 (height, width) of the picture; 255 for none.
+    """
+
+    truth: np.ndarray
+    found: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
 class Sample:
     """A picture with its answer.
 
@@ -93,7 +107,7 @@ class Sample:
     caption: str
     right: bool = True
     picture: str | None = None
-    marks: Sequence[Mark] = ()
+    marks: Sequence[Mark | Overlay] = ()
 
 
 @dataclasses.dataclass(frozen=True)

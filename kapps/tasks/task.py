@@ -13,6 +13,8 @@ from kapps.tasks import scoring
 from kapps.tasks.findings import Finding, Table
 
 if TYPE_CHECKING:  # what a phone's file answers is judged without Keras
+    from pathlib import Path
+
     import keras
     from PIL.Image import Image
 
@@ -252,6 +254,18 @@ class Supervised(Task):
     def draw(self, picture: "Image", said: dict) -> "Image":
         """The photo with what `say` gave of it; of a task that `draws`."""
         raise NotImplementedError
+
+    def keep(self, picture: "Image", said: dict, stem: "Path") -> None:
+        """Write the photo with what `say` gave of it, and what else belongs to it, into files.
+
+        Args:
+            picture, said: see `draw`.
+            stem: the path of the files without their ends.
+        """
+        from kapps.files import atomic_path
+
+        with atomic_path(stem.with_name(f"{stem.name}.png")) as path:
+            self.draw(picture, said).save(path, "PNG")
 
     def read(self, row: np.ndarray, top: int) -> list[int]:
         """The numbers of the outputs that an answer is about, the most important first."""

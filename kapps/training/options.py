@@ -52,8 +52,8 @@ class Options:
 
     task: str = setting(
         "auto",
-        "auto: the model's; classification, multilabel, regression, distillation, detection, or "
-        "your own as module:Class",
+        "auto: the model's; classification, multilabel, regression, distillation, detection, "
+        "segmentation, or your own as module:Class",
         metavar="TASK",
         group="task",
     )
@@ -61,7 +61,9 @@ class Options:
         (), "of a task of your own, such as margin=0.2", group="task", advanced=True
     )
     loss: str | None = setting(
-        None, "by task; cross_entropy, bce, focal, or your own as module:function", group="task"
+        None,
+        "by task; cross_entropy, bce, focal; of masks dice, lovasz; your own as module:function",
+        group="task",
     )
     metric: tuple[str, ...] = setting(
         (), "your own as module:function", group="task", advanced=True

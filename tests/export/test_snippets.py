@@ -60,3 +60,17 @@ def test_numbers_of_the_tensors():
 def test_an_image_that_is_no_photo_gets_a_sentence():
     (text,) = snippets.phone(spec(channels=4))
     assert "4 channels" in text and "```" not in text
+
+
+def test_masks_are_read_and_painted():
+    values = spec()
+    form = {"shape": [1, 224, 192, 3], "dtype": "uint8", "quantization": None}
+    values["output"] = {**form, "kind": "masks"}
+    kotlin, swift = snippets.phone(values)
+    assert "allocateDirect(224 * 192 * 3)" in kotlin and "0x000000, 0x800000, 0x008000" in kotlin
+    assert "for (number in 0 until 3)" in kotlin and "fun classify" not in kotlin
+    assert "bindMemory(to: UInt8.self)" in swift and "let first = pixel * 3" in swift
+    values["output"]["dtype"] = "float32"
+    kotlin, swift = snippets.phone(values)
+    assert "192 * 3 * 4)" in kotlin and "output.getFloat()" in kotlin
+    assert "bindMemory(to: Float32.self)" in swift

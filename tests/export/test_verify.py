@@ -3,6 +3,7 @@ import pytest
 
 from kapps.export import verify
 from kapps.export.images import Images
+from kapps.export.masks import Masks
 
 EXPECTED = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.2, 0.5, 0.3]], "float32")
 
@@ -69,3 +70,14 @@ def test_nan_is_a_failure():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="against"):
         verify.compare(EXPECTED, EXPECTED[:, :2], images())
+
+
+def test_masks_are_judged_by_their_overlap():
+    truth = np.array([[[0, 1], [1, 255]]], "uint8")
+    expected = np.eye(2, dtype="float32")[[[[0, 1], [1, 0]]]]
+    found = np.eye(2, dtype="float32")[[[[0, 1], [0, 0]]]]
+    images = Images(np.zeros((1, 2, 2, 3), "uint8"), truth, "here")
+    result = Masks({}).compare(expected, found, images)
+    assert (result.agreement, result.metric) == (0.75, "miou")
+    assert (result.keras_top1, result.exported_top1) == (1.0, 0.5)
+    assert "mean IoU fell from 100.0 % to 50.0 %" in verify.failure(result, "int8", 2.0)

@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 
-from tools.results import cells, cifar10, lenet, lora, phone
+from tools.results import cells, cifar10, lenet, lora, phone, streets
 from tools.results.measuring import ROOT, Place, environment
 
 PAGE = ROOT / "docs" / "results.md"
@@ -34,6 +34,7 @@ EXPERIMENTS = {
     "resnet20_cifar10": cifar10.SUBSET,
     "lora": lora.ADAPTED,
     "cells": cells.CELLS,
+    "streets": streets.STREETS,
 }
 
 
