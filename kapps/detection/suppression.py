@@ -6,7 +6,7 @@ those that overlap it. Shapes are static: detections that are not there have the
 
 from keras import ops
 
-from kapps.detection.boxes import iou
+from kapps.detection.boxes import area, iou, sides
 from kapps.detection.rules import Suppression
 
 
@@ -93,6 +93,17 @@ def _one_by_one(boxes, scores, classes, rule: Suppression):
     most, count = rule.max_detections, scores.shape[1]
     places = ops.arange(most)
     numbers = ops.arange(count, dtype="int32")
+    # Columns of their own: a step reads each of them once, and slices of boxes would be copied.
+    left, top, right, bottom = sides(boxes)
+    areas = area(boxes)
+
+    def overlaps(best):
+        box = ops.take_along_axis(boxes, best[..., None], axis=1)
+        width = ops.minimum(right, box[..., 2]) - ops.maximum(left, box[..., 0])
+        height = ops.minimum(bottom, box[..., 3]) - ops.maximum(top, box[..., 1])
+        both = ops.relu(width) * ops.relu(height)
+        either = areas + area(box) - both
+        return both / ops.where(either > 0, either, 1.0)
 
     def more(step, scores, *_):
         return ops.logical_and(step < most, ops.any(scores > rule.threshold))
@@ -100,8 +111,7 @@ def _one_by_one(boxes, scores, classes, rule: Suppression):
     def take(step, scores, values, kept):
         best = ops.cast(ops.argmax(scores, axis=-1, keepdims=True), "int32")
         value = ops.take_along_axis(scores, best, axis=1)
-        box = ops.take_along_axis(boxes, best[..., None], axis=1)
-        overlap = iou(box, boxes)[:, 0]
+        overlap = overlaps(best)
         if rule.method == "gaussian":
             weight = ops.exp(-ops.square(overlap) / rule.width)
         else:

@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 from kapps.layers.blocks import Blocks
-from kapps.layers.necks import _conv, _halved, upsample_to
+from kapps.layers.necks import fitting, halved, upsample_to
 
 
 @keras.saving.register_keras_serializable(package="kapps")
@@ -69,23 +69,23 @@ def bifpn(
 def _once(maps, nn, filters, weighted, name):
     levels = sorted(maps)
 
-    def fitting(level, reader):
+    def read(level, reader):
         x = maps[level]
         if nn.channels(x) == filters:
             return x
-        return _conv(x, nn, filters, 1, True, name=f"{name}_{reader}{level}_resample")
+        return fitting(x, nn, filters, name=f"{name}_{reader}{level}_resample")
 
     down = {}
-    x = fitting(levels[-1], "top_down")
+    x = read(levels[-1], "top_down")
     for level in levels[-2::-1]:
-        here = fitting(level, "top_down")
+        here = read(level, "top_down")
         x = upsample_to(x, here, nn, name=f"{name}_upsample{level}")
         x = _met([here, x], nn, filters, weighted, name=f"{name}_top_down{level}")
         down[level] = x
     found = {levels[0]: x}
     for level in levels[1:]:
-        x = _halved(x, nn, name=f"{name}_pool{level}")
-        parts = [fitting(level, "bottom_up"), *([down[level]] if level in down else []), x]
+        x = halved(x, nn, name=f"{name}_pool{level}")
+        parts = [read(level, "bottom_up"), *([down[level]] if level in down else []), x]
         x = found[level] = _met(parts, nn, filters, weighted, name=f"{name}_bottom_up{level}")
     return found
 

@@ -137,12 +137,17 @@ def add_downsampled_levels(
     for level in range(max(maps) + 1, until + 1):
         x = maps[level - 1]
         if nn.channels(x) != filters:
-            x = _conv(x, nn, filters, 1, True, name=f"{name}_resample{level}")
-        maps[level] = _halved(x, nn, name=f"{name}_pool{level}")
+            x = fitting(x, nn, filters, name=f"{name}_resample{level}")
+        maps[level] = halved(x, nn, name=f"{name}_pool{level}")
     return maps
 
 
-def _halved(x, nn: Blocks, *, name: str):
+def fitting(x, nn: Blocks, filters: int, *, name: str):
+    """`filters` channels by a 1x1 convolution, whose bias is needless but published, and a norm."""
+    return nn.norm(nn.conv(x, filters, name=f"{name}_conv"), name=f"{name}_norm")
+
+
+def halved(x, nn: Blocks, *, name: str):
     """The maximum over 3x3 around every other pixel; padding never wins."""
     if nn.padding == "symmetric":
         return symmetric_max_pool(x, nn, 3, 2, name=name)

@@ -1,11 +1,11 @@
 """Matchers by centres and predictions against loops over the papers' algorithms."""
 
-import keras
 import numpy as np
 import pytest
 
 from kapps.detection import assigning
 from kapps.detection.anchors import Points, grids
+from tests.detection.compiled import call
 
 pytestmark = pytest.mark.contract
 
@@ -44,16 +44,12 @@ def said():
 
 def check(matches, expected):
     """Anchor -> truth, as `expected` has it; returns the qualities."""
-    truths, positive, ignored, quality = map(keras.ops.convert_to_numpy, matches)
+    truths, positive, ignored, quality = matches
     got = {int(i): int(truths[0, i]) for i in np.flatnonzero(positive[0])}
     assert got == expected
     assert len(set(expected.values())) > 1, "the example says too little"
     assert not ignored.any() and not quality[~positive].any()
     return quality[0]
-
-
-def tensors(*arrays):
-    return [keras.ops.convert_to_tensor(array) for array in arrays]
 
 
 def test_statistics_are_those_of_atss():
@@ -71,10 +67,8 @@ def test_statistics_are_those_of_atss():
             enough = value >= values.mean() + values.std(ddof=1)
             if enough and within(CENTRES[i], box) and value > best.get(i, 0):
                 expected[int(i)], best[i] = n, value
-    anchors, boxes, classes = tensors(ANCHORS, BOXES, CLASSES)
-    quality = check(
-        assigning.match_by_statistics(anchors, COUNTS, boxes, classes, nearest=3), expected
-    )
+    arrays = ANCHORS, COUNTS, BOXES, CLASSES
+    quality = check(call(assigning.match_by_statistics, *arrays, nearest=3), expected)
     for i, value in best.items():
         assert quality[i] == pytest.approx(value, rel=1e-5)
 
@@ -96,8 +90,7 @@ def test_ranges_are_those_of_fcos():
                     found.append(((box[2:] - box[:2]).prod(), n))
             if found:
                 expected[int(i)] = min(found)[1]
-    anchors, boxes, classes = tensors(ANCHORS, BOXES, CLASSES)
-    check(assigning.match_by_range(anchors, COUNTS, boxes, classes), expected)
+    check(call(assigning.match_by_range, ANCHORS, COUNTS, BOXES, CLASSES), expected)
 
 
 def test_costs_are_those_of_simota(said):
@@ -124,7 +117,7 @@ def test_costs_are_those_of_simota(said):
         i: rows[0] if len(rows) == 1 else min(REAL, key=lambda n: cost[n, i])
         for i, rows in chosen.items()
     }
-    check(assigning.match_by_cost(*tensors(ANCHORS, BOXES, CLASSES, scores, predicted)), expected)
+    check(call(assigning.match_by_cost, ANCHORS, BOXES, CLASSES, scores, predicted), expected)
 
 
 def test_alignments_are_those_of_tood(said):
@@ -142,11 +135,9 @@ def test_alignments_are_those_of_tood(said):
         i: rows[0] if len(rows) == 1 else max(REAL, key=lambda n: values.get((n, i), 0))
         for i, rows in chosen.items()
     }
-    arrays = tensors(ANCHORS, BOXES, CLASSES, scores, predicted)
-    quality = check(
-        assigning.match_by_alignment(*arrays, most=13, alpha=1.0, beta=6.0, complete=False),
-        expected,
-    )
+    arrays = ANCHORS, BOXES, CLASSES, scores, predicted
+    settings = {"most": 13, "alpha": 1.0, "beta": 6.0, "complete": False}
+    quality = check(call(assigning.match_by_alignment, *arrays, **settings), expected)
     for n in REAL:
         mine = [i for i, truth in expected.items() if truth == n]
         top = max(align[n, i] for i in mine)
@@ -157,12 +148,11 @@ def test_alignments_are_those_of_tood(said):
 
 def test_an_image_without_truths_has_no_match(said):
     empty = np.zeros_like(BOXES), np.full_like(CLASSES, -1)
-    anchors, boxes, classes, *heard = tensors(ANCHORS, *empty, *said)
     for matches in (
-        assigning.match_by_statistics(anchors, COUNTS, boxes, classes),
-        assigning.match_by_range(anchors, COUNTS, boxes, classes),
-        assigning.match_by_cost(anchors, boxes, classes, *heard),
-        assigning.match_by_alignment(anchors, boxes, classes, *heard),
+        call(assigning.match_by_statistics, ANCHORS, COUNTS, *empty),
+        call(assigning.match_by_range, ANCHORS, COUNTS, *empty),
+        call(assigning.match_by_cost, ANCHORS, *empty, *said),
+        call(assigning.match_by_alignment, ANCHORS, *empty, *said),
     ):
-        assert not keras.ops.convert_to_numpy(matches.positive).any()
-        assert not keras.ops.convert_to_numpy(matches.truths).any()
+        assert not matches.positive.any()
+        assert not matches.truths.any()

@@ -1,10 +1,10 @@
 """Overlaps against the values of torchvision 0.28's `ops`, and forms by hand."""
 
-import keras
 import numpy as np
 import pytest
 
 from kapps.detection import boxes as module
+from tests.detection.compiled import call
 
 pytestmark = pytest.mark.contract
 
@@ -25,45 +25,44 @@ PAIRED = {
 }
 
 
-def call(name, *arrays):
-    tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
-    return keras.ops.convert_to_numpy(getattr(module, name)(*tensors))
+def of(name, *arrays):
+    return call(getattr(module, name), *arrays)
 
 
 def test_all_pairs():
-    np.testing.assert_allclose(call("iou", A, B), IOU, rtol=1e-6, atol=1e-7)
-    many = call("iou", np.stack([A, B]), np.stack([B, A]))
+    np.testing.assert_allclose(of("iou", A, B), IOU, rtol=1e-6, atol=1e-7)
+    many = of("iou", np.stack([A, B]), np.stack([B, A]))
     np.testing.assert_allclose(many, [IOU, np.transpose(IOU)], rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", PAIRED)
 def test_partners(name):
-    np.testing.assert_allclose(call(name, A, B), PAIRED[name], rtol=2e-6, atol=1e-6)
-    pairs = call(name, A[:, None], B[None])
+    np.testing.assert_allclose(of(name, A, B), PAIRED[name], rtol=2e-6, atol=1e-6)
+    pairs = of(name, A[:, None], B[None])
     assert pairs.shape == (4, 4)
     np.testing.assert_allclose(np.diag(pairs), PAIRED[name], rtol=2e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["iou", *PAIRED])
 def test_empty_boxes_have_numbers(name):
-    assert np.isfinite(call(name, np.zeros((2, 4), "float32"), np.zeros((2, 4), "float32"))).all()
+    assert np.isfinite(of(name, np.zeros((2, 4), "float32"), np.zeros((2, 4), "float32"))).all()
 
 
 def test_forms():
-    centres = call("to_centres", A)
+    centres = of("to_centres", A)
     np.testing.assert_array_equal(centres[0], [30, 25, 40, 30])
-    np.testing.assert_array_equal(call("to_corners", centres), A)
-    shares = keras.ops.convert_to_numpy(module.rescale(A, (100, 50)))
+    np.testing.assert_array_equal(of("to_corners", centres), A)
+    shares = of("rescale", A, (100, 50))
     np.testing.assert_allclose(shares[0], [0.2, 0.1, 1, 0.4], rtol=1e-6)
-    back = keras.ops.convert_to_numpy(module.rescale(shares, (1, 1), (100, 50)))
+    back = of("rescale", shares, (1, 1), (100, 50))
     np.testing.assert_allclose(back, A, rtol=1e-6)
 
 
 def test_edges_and_areas():
     box = np.array([[-5, 4, 70, 90.0]], "float32")
-    got = keras.ops.convert_to_numpy(module.clip(keras.ops.convert_to_tensor(box), (80, 60)))
+    got = of("clip", box, (80, 60))
     np.testing.assert_array_equal(got, [[0, 4, 60, 80]])
-    np.testing.assert_array_equal(call("area", A), [1200, 900, 2400, 2])
-    np.testing.assert_array_equal(call("area", A[:, [2, 1, 0, 3]]), [0, 0, 0, 0])
+    np.testing.assert_array_equal(of("area", A), [1200, 900, 2400, 2])
+    np.testing.assert_array_equal(of("area", A[:, [2, 1, 0, 3]]), [0, 0, 0, 0])
     points = np.array([[10, 20], [11, 20], [30, 40], [7, 7]], "float32")
-    np.testing.assert_array_equal(call("inside", points[:2], A[:1]), [False, True])
+    np.testing.assert_array_equal(of("inside", points[:2], A[:1]), [False, True])

@@ -1,10 +1,10 @@
 """Coders against torchvision 0.28's BoxCoder and BoxLinearCoder, and YOLO's formulas by hand."""
 
-import keras
 import numpy as np
 import pytest
 
 from kapps.detection.coders import CellCoder, DeltaCoder, DistanceCoder, expectation
+from tests.detection.compiled import call
 
 pytestmark = pytest.mark.contract
 
@@ -14,14 +14,13 @@ B = np.array([[12, 8, 48, 44], [40, 40, 70, 80], [20, 25, 60, 95], [0, 0, 10, 10
 
 def both(coder, boxes, anchors, *more):
     """(codes of the boxes, boxes of the codes)."""
-    args = [keras.ops.convert_to_tensor(np.asarray(x, "float32")) for x in (boxes, anchors, *more)]
-    codes = coder.encode(*args)
-    return [keras.ops.convert_to_numpy(x) for x in (codes, coder.decode(codes, *args[1:]))]
+    args = [np.asarray(x, "float32") for x in (boxes, anchors, *more)]
+    codes = call(coder.encode, *args)
+    return codes, call(coder.decode, codes, *args[1:])
 
 
 def decode(coder, codes, anchors, *more):
-    args = [keras.ops.convert_to_tensor(np.asarray(x, "float32")) for x in (codes, anchors, *more)]
-    return keras.ops.convert_to_numpy(coder.decode(*args))
+    return call(coder.decode, *(np.asarray(x, "float32") for x in (codes, anchors, *more)))
 
 
 def test_deltas_are_torchvision_s():
@@ -108,5 +107,5 @@ def test_a_distribution_has_its_mean():
     logits[0, 0, 2:4] = 0, np.log(3)
     logits[0, 1] = 0
     logits[0, 2:, 4] = 9
-    got = keras.ops.convert_to_numpy(expectation(keras.ops.convert_to_tensor(logits)))
+    got = call(expectation, logits)
     np.testing.assert_allclose(got, [[2.75, 2, 4, 4]], rtol=1e-5)

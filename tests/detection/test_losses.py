@@ -1,10 +1,10 @@
 """Losses against their papers' formulas, written out in numpy; focal loss is torchvision's too."""
 
-import keras
 import numpy as np
 import pytest
 
 from kapps.detection import areas, losses
+from tests.detection.compiled import call
 
 pytestmark = pytest.mark.contract
 
@@ -14,11 +14,6 @@ ONES = np.array([1, 0, 1, 0, 1], "float32")
 SOFT = np.array([0.2, 0, 0.9, 0, 0.5], "float32")
 
 
-def got(function, *arrays, **settings):
-    value = function(*(keras.ops.convert_to_tensor(a) for a in arrays), **settings)
-    return keras.ops.convert_to_numpy(value)
-
-
 def entropy(y):
     return -(y * np.log(P) + (1 - y) * np.log(1 - P))
 
@@ -26,18 +21,18 @@ def entropy(y):
 def test_focal():
     # torchvision.ops.sigmoid_focal_loss(LOGITS, ONES, reduction="none")
     there = [0.69157011, 0.05068012, 0.0433217, 0.36940866, 1.46789e-6]
-    values = got(losses.sigmoid_focal, LOGITS, ONES)
+    values = call(losses.sigmoid_focal, LOGITS, ONES)
     np.testing.assert_allclose(values, there, rtol=1e-4)
     pt = np.where(ONES, P, 1 - P)
-    plain = got(losses.sigmoid_focal, LOGITS, ONES, alpha=None, gamma=1.5)
+    plain = call(losses.sigmoid_focal, LOGITS, ONES, alpha=None, gamma=1.5)
     np.testing.assert_allclose(plain, -((1 - pt) ** 1.5) * np.log(pt), rtol=1e-5)
 
 
 def test_quality_and_varifocal():
-    quality = got(losses.quality_focal, LOGITS, SOFT)
+    quality = call(losses.quality_focal, LOGITS, SOFT)
     np.testing.assert_allclose(quality, np.abs(SOFT - P) ** 2 * entropy(SOFT), rtol=1e-5)
     weight = np.where(SOFT > 0, SOFT, 0.75 * P**2)
-    values = got(losses.varifocal, LOGITS, SOFT)
+    values = call(losses.varifocal, LOGITS, SOFT)
     np.testing.assert_allclose(values, weight * entropy(SOFT), rtol=1e-5)
 
 
@@ -46,25 +41,25 @@ def test_distributions():
     logs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     expected = [-0.75 * logs[0, 1] - 0.25 * logs[0, 2], -logs[1, 2], -logs[2, 3]]
     distances = np.array([1.25, 2, 9], "float32")
-    values = got(losses.distribution_focal, logits, distances)
+    values = call(losses.distribution_focal, logits, distances)
     np.testing.assert_allclose(values, expected, rtol=1e-5)
 
 
 def test_smooth_distance():
-    values = got(losses.smooth_l1, np.float32([0, 1, 5]), np.float32([0.2, -1, 5]), beta=0.5)
+    values = call(losses.smooth_l1, np.float32([0, 1, 5]), np.float32([0.2, -1, 5]), beta=0.5)
     np.testing.assert_allclose(values, [0.04, 1.75, 0], rtol=1e-6)
-    values = got(losses.smooth_l1, np.float32([0, 1]), np.float32([0.2, -1]), beta=0)
+    values = call(losses.smooth_l1, np.float32([0, 1]), np.float32([0.2, -1]), beta=0)
     np.testing.assert_allclose(values, [0.2, 2], rtol=1e-6)
 
 
 def test_boxes():
     """Two unit squares half over one another: 1/3 in common, and a hull of 1.5."""
     a, b = np.float32([[0, 0, 1, 1]]), np.float32([[0.5, 0, 1.5, 1]])
-    np.testing.assert_allclose(got(losses.box_loss, a, b, kind="iou"), [2 / 3], rtol=1e-5)
-    np.testing.assert_allclose(got(losses.box_loss, a, b), [2 / 3], rtol=1e-5)
+    np.testing.assert_allclose(call(losses.box_loss, a, b, kind="iou"), [2 / 3], rtol=1e-5)
+    np.testing.assert_allclose(call(losses.box_loss, a, b), [2 / 3], rtol=1e-5)
     distance = 0.25 / (1.5**2 + 1)
     np.testing.assert_allclose(
-        got(losses.box_loss, a, b, kind="diou"), [2 / 3 + distance], rtol=1e-5
+        call(losses.box_loss, a, b, kind="diou"), [2 / 3 + distance], rtol=1e-5
     )
     with pytest.raises(ValueError, match="kind='siou': expected one of iou, giou"):
         losses.box_loss(a, b, "siou")
@@ -72,16 +67,16 @@ def test_boxes():
 
 def test_centreness():
     distances = np.float32([[1, 2, 3, 4], [5, 5, 5, 5], [-1, 2, 3, 4]])
-    values = got(losses.centreness, distances)
+    values = call(losses.centreness, distances)
     np.testing.assert_allclose(values, [np.sqrt(1 / 3 * 1 / 2), 1, 0], rtol=1e-6)
 
 
 def test_padding_adds_nothing():
     values = np.float32([[1, 2, 99], [3, 99, 99]])
     mask = np.array([[True, True, False], [True, False, False]])
-    assert got(losses.total, values, mask) == pytest.approx(2)
-    assert got(losses.total, values, mask, by=12) == pytest.approx(0.5)
-    assert got(losses.total, values, np.zeros_like(mask), by=0) == 0
+    assert call(losses.total, values, mask) == pytest.approx(2)
+    assert call(losses.total, values, mask, by=12) == pytest.approx(0.5)
+    assert call(losses.total, values, np.zeros_like(mask), by=0) == 0
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +93,10 @@ def test_overlap_of_areas(maps):
     s, t, m = (x.astype("float64") for x in (scores, hot, mask[..., None]))
     both, found, missed = ((m * x).sum((1, 2)) for x in (s * t, s * (1 - t), (1 - s) * t))
     index = (both + 1) / (both + 0.3 * found + 0.7 * missed + 1)
-    values = got(areas.tversky, scores, hot, mask, alpha=0.3, beta=0.7)
+    values = call(areas.tversky, scores, hot, mask, alpha=0.3, beta=0.7)
     np.testing.assert_allclose(values, 1 - index, rtol=1e-5)
     coefficient = 2 * (m * s * t).sum((1, 2)) / ((m * s).sum((1, 2)) + (m * t).sum((1, 2)))
-    values = got(areas.dice, scores, hot, mask, smooth=0.0)
+    values = call(areas.dice, scores, hot, mask, smooth=0.0)
     np.testing.assert_allclose(values, 1 - coefficient, rtol=1e-5)
 
 
@@ -133,16 +128,16 @@ def test_lovasz_softmax_is_the_extension_of_the_jaccard_loss(maps, per_image):
             if (t == c).any()
         ]
         expected.append(np.mean(of))
-    value = got(areas.lovasz_softmax, scores, truth, mask, per_image=per_image)
+    value = call(areas.lovasz_softmax, scores, truth, mask, per_image=per_image)
     assert value == pytest.approx(np.mean(expected), rel=1e-5)
     void = np.where(mask, truth, -1)
-    value = got(areas.lovasz_softmax, scores, void, per_image=per_image)
+    value = call(areas.lovasz_softmax, scores, void, per_image=per_image)
     assert value == pytest.approx(np.mean(expected), rel=1e-5)
 
 
 def test_lovasz_softmax_of_hard_answers_is_one_less_mean_iou():
     truth, answer = np.array([[[0, 0, 1, 1, 2, 2]]]), np.array([[[0, 1, 1, 1, 2, 0]]])
-    value = got(areas.lovasz_softmax, np.eye(4, dtype="float32")[answer], truth)
+    value = call(areas.lovasz_softmax, np.eye(4, dtype="float32")[answer], truth)
     assert value == pytest.approx(1 - np.mean([1 / 3, 2 / 3, 1 / 2]), rel=1e-5)
 
 
@@ -154,5 +149,5 @@ def test_lovasz_hinge(maps):
     for x, y, m in zip(logits, ones, mask, strict=True):
         x, y = x[m], y[m]
         expected.append(extension(1 - x * (2 * y - 1), set(np.flatnonzero(y).tolist())))
-    value = got(areas.lovasz_hinge, logits, ones, mask)
+    value = call(areas.lovasz_hinge, logits, ones, mask)
     assert value == pytest.approx(np.mean(expected), rel=1e-5)

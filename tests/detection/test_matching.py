@@ -1,10 +1,10 @@
 """Matchers by overlap against torchvision 0.28's Matcher and SSDMatcher."""
 
-import keras
 import numpy as np
 import pytest
 
 from kapps.detection.matching import gather, match_by_iou, match_for_ssd, targets
+from tests.detection.compiled import call
 
 pytestmark = pytest.mark.contract
 
@@ -38,8 +38,7 @@ SSD = [-1] * 7 + [3, -1, -1, 1, 2] + [-1] * 6 + [0] + [-1] * 5
 )
 def test_matches_are_torchvision_s(expected, match):
     arrays = ANCHORS, BOXES, CLASSES
-    matches = match(*map(keras.ops.convert_to_tensor, arrays))
-    truths, positive, ignored, quality = map(keras.ops.convert_to_numpy, matches)
+    truths, positive, ignored, quality = call(match, *arrays)
     expected = np.array([PLACE[number] for number in expected])
     got = np.where(positive, truths, np.where(ignored, -2, -1))
     np.testing.assert_array_equal(got[0], expected)
@@ -51,8 +50,7 @@ def test_matches_are_torchvision_s(expected, match):
 def test_each_image_may_have_anchors_of_its_own():
     own = np.stack([ANCHORS, ANCHORS[::-1]])
     boxes, classes = np.stack([BOXES[0]] * 2), np.stack([CLASSES[0]] * 2)
-    matches = match_by_iou(*map(keras.ops.convert_to_tensor, (own, boxes, classes)), 0.5, 0.4)
-    got = keras.ops.convert_to_numpy(matches.positive)
+    got = call(match_by_iou, own, boxes, classes, 0.5, 0.4).positive
     np.testing.assert_array_equal(got[0], got[1][::-1])
     assert got.sum() == 4
 
@@ -61,25 +59,24 @@ def test_of_two_truths_with_one_best_anchor_the_last_gets_it():
     anchors = np.array([[0, 0, 10, 10], [90, 90, 99, 99]], "float32")
     boxes = np.array([[[0, 0, 10, 9], [0, 0, 8, 8], [0, 0, 0, 0]]], "float32")
     classes = np.array([[3, 5, -1]])
-    arrays = map(keras.ops.convert_to_tensor, (anchors, boxes, classes))
-    matches = match_for_ssd(*arrays)
-    assert keras.ops.convert_to_numpy(matches.truths).tolist() == [[1, 0]]
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(matches.quality), [[0.64, 0]], rtol=1e-6)
+    matches = call(match_for_ssd, anchors, boxes, classes)
+    assert matches.truths.tolist() == [[1, 0]]
+    np.testing.assert_allclose(matches.quality, [[0.64, 0]], rtol=1e-6)
 
 
 def test_anchors_get_what_their_truths_have():
-    arrays = [keras.ops.convert_to_tensor(x) for x in (ANCHORS, BOXES, CLASSES)]
-    matches = match_by_iou(*arrays, 0.5, 0.4)
-    boxes = keras.ops.convert_to_numpy(gather(arrays[1], matches))
+    def learnt(anchors, boxes, classes):
+        matches = match_by_iou(anchors, boxes, classes, 0.5, 0.4)
+        hot = [targets(classes, 10, matches, soft=soft) for soft in (False, True)]
+        return matches.quality, gather(boxes, matches), gather(classes, matches, -1), *hot
+
+    quality, boxes, classes, hot, soft = call(learnt, ANCHORS, BOXES, CLASSES)
     assert boxes.shape == (2, 24, 4)
     np.testing.assert_array_equal(boxes[0, [10, 11]], BOXES[0, [1, 3]])
     assert np.count_nonzero(boxes.any(-1)) == 2
-    classes = keras.ops.convert_to_numpy(gather(arrays[2], matches, -1))
     assert classes[0, [0, 10, 11, 22]].tolist() == [-1, 8, 9, -1]
-    hot = keras.ops.convert_to_numpy(targets(arrays[2], 10, matches))
     assert np.argwhere(hot).tolist() == [[0, 10, 8], [0, 11, 9]]
-    soft = keras.ops.convert_to_numpy(targets(arrays[2], 10, matches, soft=True))
-    np.testing.assert_allclose(soft[0, 10, 8], keras.ops.convert_to_numpy(matches.quality)[0, 10])
+    assert soft[0, 10, 8] == quality[0, 10]
     assert 0.5 < soft[0, 10, 8] < 1
 
 

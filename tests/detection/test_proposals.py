@@ -1,10 +1,10 @@
 """Region proposals against a loop over the steps of the paper."""
 
-import keras
 import numpy as np
 import pytest
 
 from kapps.detection.proposals import Proposals, with_truths
+from tests.detection.compiled import call
 
 pytestmark = pytest.mark.contract
 
@@ -18,8 +18,7 @@ def test_levels_are_cut_clipped_and_suppressed_apart():
     logits = rng.normal(0, 2, (2, 50)).astype("float32")
     logits[:, 7] = 9
     rule = Proposals(count=12, candidates=15, iou=0.3)
-    got = rule(*map(keras.ops.convert_to_tensor, (boxes, logits)), (30, 20), (64, 64))
-    got = {name: keras.ops.convert_to_numpy(value) for name, value in got.items()}
+    got = call(rule, boxes, logits, (30, 20), (64, 64))
     for image in range(2):
         found = []
         for level in (range(30), range(30, 50)):
@@ -48,6 +47,5 @@ def test_levels_are_cut_clipped_and_suppressed_apart():
 
 def test_truths_are_regions_too():
     regions, boxes = np.ones((1, 2, 4), "float32"), np.float32([[[1, 2, 3, 4], [5, 6, 7, 8]]])
-    got = with_truths(*map(keras.ops.convert_to_tensor, (regions, boxes, np.array([[3, -1]]))))
-    got = keras.ops.convert_to_numpy(got)
+    got = call(with_truths, regions, boxes, np.array([[3, -1]]))
     np.testing.assert_array_equal(got[0], [[1] * 4, [1] * 4, [1, 2, 3, 4], [0] * 4])

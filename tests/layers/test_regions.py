@@ -58,18 +58,32 @@ def aligned_by_hand(x, box, size, scale, sampling, aligned):
     return found
 
 
-def test_align_is_torchvision_s():
-    """roi_align(map, boxes, (2, 3), 1 / 8, 1, aligned=False), the second channel."""
-    got = run(RoIAlign((2, 3), 8, sampling=1, data_format="channels_last"), wave(0, 10, 12), BOXES)
-    expected = [
+# roi_align(map, boxes, (2, 3), 1 / 8, 1, aligned), the second channel.
+TORCHVISION = {
+    False: [
         [-0.59903783, -0.69857728, -0.37563807, -0.17162006, 0.38012713, 0.69662094],
         [-0.38786101, -0.22159511, -0.03278725, -0.14047888, -0.38505292, -0.59785259],
         [0.18798766, -0.59098166, -0.81717533, 0.72393894, 0.02208421, -0.69156367],
         [-0.28459081, 0.29385811, 0.59935796, 0.06785945, -0.68661118, -0.81276178],
         [-0.71660137, -0.70896661, -0.70133179, -0.54096586, -0.59050673, -0.64004761],
         [-0.51272428, -0.67795259, -0.68890625, -0.5426271, -0.26884711, 0.16583888],
-    ]
-    np.testing.assert_allclose(got[..., 1].reshape(6, 6), expected, rtol=1e-4, atol=1e-5)
+    ],
+    True: [
+        [-0.65782499, -0.26260078, 0.29706645, 0.17846853, 0.62190247, 0.6909278],
+        [0.23127159, 0.44134951, 0.63439566, -0.5708878, -0.61825186, -0.62082016],
+        [-0.20708504, -0.61027467, -0.4563809, 0.0724964, -0.48535654, -0.60400999],
+        [0.30364066, 0.89493144, 0.67414612, -0.30012235, -0.61713111, -0.37296763],
+        [-0.43562484, -0.40137845, -0.36713201, -0.68933499, -0.70176852, -0.71420199],
+        [-0.71991491, -0.70409322, -0.50205731, -0.12194452, 0.07778455, 0.47189003],
+    ],
+}
+
+
+@pytest.mark.parametrize("aligned", TORCHVISION)
+def test_align_is_torchvision_s(aligned):
+    layer = RoIAlign((2, 3), 8, sampling=1, aligned=aligned, data_format="channels_last")
+    got = run(layer, wave(0, 10, 12), BOXES)[..., 1].reshape(6, 6)
+    np.testing.assert_allclose(got, TORCHVISION[aligned], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])

@@ -1,0 +1,80 @@
+"""Which anchor learns which truth where only shapes and cells count: YOLOv2 to v7.
+
+Arguments and `Matches` are as in `kapps.detection.matching`; `anchors` are those of `CellAnchors`,
+around the middles of their cells, `strides` (A,) their distances.
+"""
+
+from keras import ops
+
+from kapps.detection.assigning import all_of, given, settle
+from kapps.detection.boxes import iou, to_centres
+from kapps.detection.matching import Matches
+
+
+def match_by_prior(anchors, strides, boxes, classes, predicted=None, ignore=0.7) -> Matches:
+    """In the cells of its middle, a truth is learnt by the anchor whose shape is most like its own.
+
+    Sources: YOLOv3 (Redmon and Farhadi, 2018, arXiv:1804.02767), section 2.1: one anchor a truth.
+    Two truths that meet at an anchor: the one whose shape is more like it.
+
+    Args:
+        anchors: (A, 4). strides: (A,). boxes: (batch, N, 4). classes: (batch, N).
+        predicted: (batch, A, 4), boxes that the network says: an anchor whose box overlaps a truth
+            by more than `ignore` without being its own is no background. None for none.
+        ignore: that overlap: 0.5 in the paper, 0.6 for v2 and 0.7 for v3 and v4 in their code.
+
+    Returns:
+        Matches whose quality is the overlap of the shapes.
+    """
+    anchors, boxes, there = given(anchors, boxes, classes)
+    _, _, alike = _shapes(anchors, boxes)
+    across, down = _away(anchors, strides, boxes)
+    own = all_of(across >= -0.5, across < 0.5, down >= -0.5, down < 0.5, there)
+    alike = ops.where(own, alike, -1.0)
+    chosen = ops.logical_and(own, alike >= ops.max(alike, axis=-1, keepdims=True))
+    matches = settle(chosen, ops.where(chosen, alike, -1.0), ops.relu(alike))
+    if predicted is None:
+        return matches
+    predicted = ops.stop_gradient(ops.cast(predicted, "float32"))
+    close = ops.max(ops.where(there, iou(boxes, predicted), 0.0), axis=1) > ignore
+    return matches._replace(ignored=ops.logical_and(close, ops.logical_not(matches.positive)))
+
+
+def match_by_ratio(anchors, strides, boxes, classes, most=4.0) -> Matches:
+    """A truth is learnt by all anchors of nearly its shape, in its cell and the two nearest ones.
+
+    Source: the models of YOLOv5 (Ultralytics, 2020) and YOLOv7 (Wang et al., 2022,
+    arXiv:2207.02696). There an anchor may learn several truths; here it learns the one whose shape
+    is most like its own.
+
+    Args:
+        anchors, strides, boxes, classes: as of `match_by_prior`.
+        most: how many times a truth may be wider or narrower, higher or lower than the anchor.
+    """
+    anchors, boxes, there = given(anchors, boxes, classes)
+    wide, high, alike = _shapes(anchors, boxes)
+    across, down = (ops.abs(x) for x in _away(anchors, strides, boxes))
+    # Whoever's middle is in the left half of a cell is nearer the cell to the left, and so on.
+    cross = ops.logical_or(
+        ops.logical_and(across <= 0.5, down < 1), ops.logical_and(across < 1, down <= 0.5)
+    )
+    chosen = all_of(cross, wide < most, high < most, there)
+    return settle(chosen, ops.where(chosen, alike, -1.0), alike)
+
+
+def _shapes(anchors, boxes):
+    """How many times widths and heights differ, and the overlap of the shapes: (batch, N, A)."""
+    a, b = to_centres(anchors)[..., 2:], to_centres(boxes)[:, :, None, 2:]
+    b = ops.maximum(b, 1e-6)
+    ratio = ops.maximum(a / b, b / a)
+    both = ops.minimum(a, b)
+    both = both[..., 0] * both[..., 1]
+    either = a[..., 0] * a[..., 1] + b[..., 0] * b[..., 1] - both
+    return ratio[..., 0], ratio[..., 1], both / either
+
+
+def _away(anchors, strides, boxes):
+    """(x, y) of a truth's middle from the anchor's, in strides: each (batch, N, A)."""
+    away = to_centres(boxes)[:, :, None, :2] - to_centres(anchors)[..., :2]
+    away = away / ops.convert_to_tensor(strides, "float32")[:, None]
+    return away[..., 0], away[..., 1]
