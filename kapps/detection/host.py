@@ -1,12 +1,11 @@
 """Suppression of arrays that are on the host already: the same detections, in numpy.
 
-For jobs that judge or draw what a model said. Boxes that are out of the running are dropped from
-the arrays, which a graph of static shapes cannot do.
+For jobs that judge or draw what a model said, and need no backend for it.
 """
 
 import numpy as np
 
-from kapps.detection.rules import Suppression
+from kapps.detection.rules import CHUNK, Suppression
 
 
 def suppress_on_host(
@@ -26,10 +25,8 @@ def suppress_on_host(
     for image in range(batch):
         values, anchors, classes = _candidates(scores[image], rule, levels)
         own = boxes[image][anchors, classes] if boxes.ndim == 4 else boxes[image][anchors]
-        if rule.method == "matrix":
-            values, kept = _at_once(own, values, classes, rule)
-        else:
-            values, kept = _one_by_one(own, values, classes, rule)
+        way = {"hard": _greedily, "matrix": _at_once}.get(rule.method, _one_by_one)
+        values, kept = way(own, values, classes, rule)
         count = len(kept)
         found["count"][image] = count
         found["scores"][image, :count] = values
@@ -70,28 +67,50 @@ def _candidates(scores, rule: Suppression, levels):
     return values[order], anchors[order], classes[order]
 
 
+def _greedily(boxes, scores, classes, rule: Suppression):
+    """(scores, indices) of hard suppression: the next best are compared with those kept so far.
+
+    What comes after the last one kept is never looked at.
+    """
+    kept = np.zeros(0, int)
+    columns = boxes.T
+    for start in range(0, len(scores), CHUNK):
+        here = slice(start, start + CHUNK)
+        own, before = columns[:, here], columns[:, kept]
+        hidden = _overlap(own[:, :, None], before[:, None]) > rule.iou
+        hides = _overlap(own[:, :, None], own[:, None]) > rule.iou
+        if not rule.agnostic:
+            hidden &= classes[here][:, None] == classes[kept]
+            hides &= classes[here][:, None] == classes[here]
+        alive = ~hidden.any(axis=1)
+        for i in range(len(alive)):
+            if alive[i]:
+                alive[i + 1 :] &= ~hides[i, i + 1 :]
+        kept = np.concatenate([kept, start + np.flatnonzero(alive)])
+        if len(kept) >= rule.max_detections:
+            break
+    kept = kept[: rule.max_detections]
+    return scores[kept], kept
+
+
 def _one_by_one(boxes, scores, classes, rule: Suppression):
-    """(scores, indices): the best that is left, again and again."""
+    """(scores, indices) of soft suppression: the best that is left, again and again."""
     columns = np.ascontiguousarray(boxes.T)
     left = np.arange(len(scores))
     values, kept = [], []
-    scores = scores.copy()
     while len(left) and len(kept) < rule.max_detections:
-        # Only soft suppression changes the order.
-        place = 0 if rule.method == "hard" else int(np.argmax(scores))
+        place = int(np.argmax(scores))
         values.append(scores[place])
         kept.append(left[place])
         overlap = _overlap(columns[:, place, None], columns)
-        if not rule.agnostic:
-            overlap = np.where(classes == classes[place], overlap, 0)
-        if rule.method == "hard":
-            stay = overlap <= rule.iou
+        if rule.method == "gaussian":
+            weight = np.exp(-np.square(overlap) / rule.width)
         else:
-            if rule.method == "gaussian":
-                scores = scores * np.exp(-np.square(overlap) / rule.width)
-            else:
-                scores = np.where(overlap > rule.iou, scores * (1 - overlap), scores)
-            stay = scores > rule.threshold
+            weight = np.where(overlap > rule.iou, 1 - overlap, 1)
+        if not rule.agnostic:
+            weight = np.where(classes == classes[place], weight, 1)
+        scores = scores * weight
+        stay = scores > rule.threshold
         stay[place] = False
         scores, classes, left = scores[stay], classes[stay], left[stay]
         columns = columns[:, stay]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+CHUNK = 256  # boxes that hard suppression looks at in one go
 METHODS = ("hard", "linear", "gaussian", "matrix")
 
 

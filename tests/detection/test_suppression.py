@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kapps.detection.host import suppress_on_host
+from kapps.detection import host, suppression
 from kapps.detection.rules import Suppression
 from kapps.detection.suppression import suppress
 from kapps.layers import NonMaxSuppression
@@ -89,6 +89,18 @@ def test_other_classes_stay_unless_the_rule_is_agnostic(crowd, most):
     got = call(suppress, *crowd, rule)
     expected = [greedy(b, s, 0.1, 0.2, agnostic=True) for b, s in zip(*crowd, strict=True)]
     check(got, expected, crowd[0])
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("most", [9, 70])
+def test_many_boxes_are_looked_at_in_chunks(crowd, most, monkeypatch):
+    for module in (suppression, host):
+        monkeypatch.setattr(module, "CHUNK", 16)
+    rule = Suppression(threshold=0.1, iou=0.5, max_detections=most)
+    expected = [greedy(b, s, 0.1, 0.5) for b, s in zip(*crowd, strict=True)]
+    assert min(map(len, expected)) > 32
+    check(call(suppress, *crowd, rule), expected, crowd[0])
+    check(host.suppress_on_host(*crowd, rule), expected, crowd[0])
 
 
 def test_a_box_may_be_of_its_best_class_alone(crowd):
@@ -207,7 +219,7 @@ def test_levels_must_add_up(crowd):
 def test_the_host_says_the_same(crowd, settings, levels):
     rule = Suppression(0.2, 0.4, **{"max_detections": 15, **settings})
     expected = call(suppress, *crowd, rule, levels)
-    got = suppress_on_host(*crowd, rule, levels)
+    got = host.suppress_on_host(*crowd, rule, levels)
     assert got["count"].min() > 3
     for name, value in expected.items():
         assert got[name].dtype == value.dtype
