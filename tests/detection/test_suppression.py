@@ -92,7 +92,7 @@ def test_other_classes_stay_unless_the_rule_is_agnostic(crowd, most):
 
 
 @pytest.mark.contract
-@pytest.mark.parametrize("most", [9, 70])
+@pytest.mark.parametrize("most", [9, 120])
 def test_many_boxes_are_looked_at_in_chunks(crowd, most, monkeypatch):
     for module in (suppression, host):
         monkeypatch.setattr(module, "CHUNK", 16)

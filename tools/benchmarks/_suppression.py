@@ -1,5 +1,6 @@
 """Child process: seconds of one suppression; `_suppression.py graph`, `host` or `torchvision`."""
 
+import importlib.util
 import statistics
 import sys
 import time
@@ -43,7 +44,10 @@ def ours(on_host: bool) -> tuple[Callable[[], np.ndarray], bool]:
 
     from kapps.layers import NonMaxSuppression
 
-    given = {"boxes": keras.Input((COUNT, 4)), "scores": keras.Input((COUNT, 1))}
+    given = {
+        "boxes": keras.Input((COUNT, 4), name="boxes"),
+        "scores": keras.Input((COUNT, 1), name="scores"),
+    }
     layer = NonMaxSuppression(0.0, IOU, KEPT, candidates=None)
     model = keras.Model(given, layer(given)["anchors"])
     model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
@@ -56,19 +60,16 @@ def theirs() -> tuple[Callable[[], np.ndarray], bool]:
     """torchvision's, compiled or as shared/parity declares it."""
     import torch
 
+    folder = Path(importlib.util.find_spec("torchvision").origin).parent
     try:
-        import torchvision
-
-        torchvision.extension._assert_has_ops()
+        torch.ops.load_library(folder / "_C.so")
         compiled = True
-    except RuntimeError:
-        for name in [name for name in sys.modules if name.startswith("torchvision")]:
-            del sys.modules[name]
+    except OSError:  # built for another torch
         sys.path.insert(0, str(PARITY))
-        import torchvision
-        import torchvision_here  # noqa: F401
-
+        importlib.import_module("torchvision_here")
         compiled = False
+    import torchvision
+
     boxes, scores = (torch.from_numpy(x) for x in scene())
     return lambda: torchvision.ops.nms(boxes, scores, IOU)[:KEPT].numpy(), compiled
 
