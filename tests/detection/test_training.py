@@ -103,8 +103,10 @@ def test_a_detector_learns(detector):
     keras.utils.set_random_seed(0)
     model = detector()
     images, truths = scenes()
-    model.compile(keras.optimizers.Adam(3e-3))
-    history = model.fit(images, truths, batch_size=8, epochs=60, verbose=0).history["loss"]
+    # XLA takes a minute for this step on TensorFlow; JAX knows no other way.
+    compiled = keras.backend.backend() == "jax"
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=compiled)
+    history = model.fit(images, truths, batch_size=8, epochs=80, verbose=0).history["loss"]
     assert np.isfinite(history).all()
     assert history[-1] < history[0] / 2
     assert all(np.isfinite(w).all() for w in model.get_weights())
