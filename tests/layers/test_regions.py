@@ -86,8 +86,9 @@ def test_align_is_torchvision_s(aligned):
     np.testing.assert_allclose(got, TORCHVISION[aligned], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize("aligned", [False, True])
+@pytest.mark.parametrize(
+    ("aligned", "data_format"), [(False, "channels_first"), (True, "channels_last")]
+)
 def test_align_is_the_mean_of_points(aligned, data_format):
     x = wave(1, 10, 12)
     layer = RoIAlign((2, 3), 8, sampling=2, aligned=aligned, data_format=data_format)
@@ -116,8 +117,10 @@ def test_a_box_takes_the_map_that_suits_its_size():
             np.testing.assert_allclose(got[image, number], expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize("size", [(2, 3), (7, 7), (1, 1)])
+@pytest.mark.parametrize(
+    ("size", "data_format"),
+    [((2, 3), "channels_last"), ((7, 7), "channels_first"), ((1, 1), "channels_last")],
+)
 def test_pooling_is_the_maximum_of_each_cell(size, data_format):
     """The rounding of Fast R-CNN: whole pixels at the edges, cells that overlap by a pixel."""
     x = wave(2, 10, 12)
