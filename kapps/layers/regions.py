@@ -249,13 +249,16 @@ def _doubled(x, axis, by):
 
 
 def _cells(start, end, length, cells):
-    """First pixel of each cell along an axis, and the one behind its last: int32."""
-    start, end = ops.clip(start, 0, length), ops.clip(end, 0, length)
+    """First pixel of each cell along an axis, and the one behind its last: int32.
+
+    In whole numbers: XLA divides by a constant through its inverse, and 7 / 7 is then below 1.
+    """
+    start, end = (ops.cast(ops.clip(x, 0, length), "int32") for x in (start, end))
     extent = ops.maximum(end - start + 1, 1)[..., None]
-    number = ops.arange(cells, dtype="float32")
-    first = ops.floor(number * extent / cells) + start[..., None]
-    behind = ops.ceil((number + 1) * extent / cells) + start[..., None]
-    return tuple(ops.cast(ops.clip(x, 0, length), "int32") for x in (first, behind))
+    number = ops.arange(cells, dtype="int32")
+    first = number * extent // cells + start[..., None]
+    behind = ((number + 1) * extent + cells - 1) // cells + start[..., None]
+    return tuple(ops.clip(x, 0, length) for x in (first, behind))
 
 
 def _power(sides):
