@@ -192,14 +192,19 @@ def folder_of(settings: Settings, number: int) -> Path:
     return Path(settings.out) / "trials" / f"{number + 1:03d}"
 
 
-def count(study, *states: str) -> int:
-    """Trials that are done; those alone in `states`, such as "PRUNED"."""
-    return sum(
-        trial.state.is_finished()
-        and f"{TAG}_{trial.number}" not in study.user_attrs
-        and (not states or trial.state.name in states)
+def done(study) -> list:
+    """The trials that are over, without those that a killed search has left behind."""
+    left = study.user_attrs
+    return [
+        trial
         for trial in study.trials
-    )
+        if trial.state.is_finished() and f"{TAG}_{trial.number}" not in left
+    ]
+
+
+def count(study, *states: str) -> int:
+    """How many trials are over; those alone in `states`, such as "PRUNED"."""
+    return sum(not states or trial.state.name in states for trial in done(study))
 
 
 def one_trial(study, settings: Settings, plan: Plan) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 import html
 
+from kapps.recipes import _search
 from kapps.reports import charts, page
 
 FEW = 4  # finished trials before anything is said about what mattered
@@ -15,7 +16,7 @@ def render(study, settings, plan) -> str:
         settings: of `kapps tune`.
         plan: `_search.Plan`.
     """
-    best, trials = study.best_trial, [t for t in study.trials if t.state.is_finished()]
+    best, trials = study.best_trial, _search.done(study)
     done = [trial for trial in trials if trial.state.name == "COMPLETE"]
     facts = [
         (f"{plan.metric.name} of the best trial", plan.text(best.value)),

@@ -69,7 +69,7 @@ def test_importance_is_that_of_what_changes_the_value(settings, trained, tmp_pat
     assert found["learning_rate"] > 0.7
 
 
-def test_a_search_goes_on(settings, trained, monkeypatch, capsys):
+def test_a_search_goes_on(settings, trained, monkeypatch, capsys, tmp_path):
     """Killed in its third trial: that one is done again, all others are kept."""
     whole = finetune.run
 
@@ -90,6 +90,7 @@ def test_a_search_goes_on(settings, trained, monkeypatch, capsys):
     assert result["trials"] == 5 and len(trained) == 6
     again = [(t.learning_rate, t.weight_decay, t.augment, t.size) for t in trained]
     assert again[2] == again[3] and len(set(again)) == 5
+    assert "<b>5</b><span>trials</span>" in (tmp_path / "search" / "search.html").read_text()
     assert tune.run(settings(prune=False, resume=True, trials=6))["trials"] == 6
     with pytest.raises(KappsError, match="begun with seed=0, not 1"):
         tune.run(settings(prune=False, resume=True, seed=1))
