@@ -1,9 +1,9 @@
 """docs/results.md: written from what was measured, by rules that are checked here."""
 
 import json
-import math
 
 import pytest
+from PIL import Image
 
 from tools.results import __main__ as results
 from tools.results import experiment
@@ -45,12 +45,22 @@ def test_a_missed_goal_is_said(found, missed):
     assert ("missed" in experiment.reached("It", found, 0.99)) is missed
 
 
-def test_the_plain_script_trains_the_network_of_the_paper():
+@pytest.mark.sweep
+def test_the_plain_script_trains_the_network_of_the_paper(tmp_path, monkeypatch, capsys):
     """0.27 M in its table 6: convolutions 267,696, two of each of 688 channels, classifier 650."""
     import kapps
     from tools.results import plain_cifar10
 
-    plain = plain_cifar10.network()
-    trained = sum(math.prod(v.shape) for v in plain.trainable_variables)
-    assert trained == 267_696 + 2 * 688 + 650
-    assert plain.count_params() == kapps.applications.ResNet20(weights=None).count_params()
+    for part in ("train", "test"):
+        for name in "ab":
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(4):
+                picture = Image.new("RGB", (32, 32), "red" if name == "a" else "blue")
+                picture.save(tmp_path / part / name / f"{number}.png")
+    monkeypatch.setattr("sys.argv", ["plain_cifar10", str(tmp_path), "1", "2", "0.01", "0"])
+    plain_cifar10.main()
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert said["accuracy"] in (0.0, 0.5, 1.0)
+    still = 2 * 688  # means and variances
+    assert said["parameters"] == 267_696 + 2 * 688 + 650 + still
+    assert said["parameters"] == kapps.applications.ResNet20(weights=None).count_params()
