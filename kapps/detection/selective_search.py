@@ -11,7 +11,7 @@ MODES = ("single", "fast", "quality")
 
 
 def selective_search(image: np.ndarray, mode: str = "fast", most: int = 2000) -> np.ndarray:
-    """Boxes of regions that look alike, most promising first.
+    """Boxes of regions that look alike, largest first: OpenCV's own order is by chance.
 
     Source: Selective Search for Object Recognition (Uijlings et al., 2013), whose "fast" R-CNN
     uses, about 2000 regions an image.
@@ -36,7 +36,6 @@ def selective_search(image: np.ndarray, mode: str = "fast", most: int = 2000) ->
             "of uint8"
         )
     cv2 = _opencv()
-    cv2.setRNGSeed(0)  # it orders the regions by chance, weighted by their place in the hierarchy
     search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
     search.setBaseImage(np.ascontiguousarray(image[..., ::-1]))
     if mode == "single":
@@ -45,7 +44,8 @@ def selective_search(image: np.ndarray, mode: str = "fast", most: int = 2000) ->
         search.switchToSelectiveSearchFast()
     else:
         search.switchToSelectiveSearchQuality()
-    found = np.asarray(search.process()[:most], "float32").reshape(-1, 4)
+    found = np.unique(np.asarray(search.process(), "float32").reshape(-1, 4), axis=0)
+    found = found[np.argsort(-found[:, 2] * found[:, 3], kind="stable")][:most]
     return np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
 
 
