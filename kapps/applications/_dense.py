@@ -41,6 +41,7 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "as published for the published number of classes, otherwise not",
     "min_scale": "side of the smallest anchors as a share of the input; smaller for small things",
     "max_scale": "side of the largest anchors but for those of the whole input",
+    "anchor_sizes": "side of an anchor in pixels for each map, of which further ones are made",
     "reduced_tail": "half the filters in the last stage of the backbone (table 6 of MobileNetV3), "
     "which pretrained backbones do not have",
     "classifier_activation": "of the classifier; None for logits",

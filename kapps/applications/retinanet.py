@@ -24,11 +24,6 @@ from kapps.layers import (
 PRIOR = 0.01  # section 4.1: what every class is taken for before training, so that it is stable
 OBJECTIVE = {"name": "retinanet", "high": 0.5, "low": 0.4, "alpha": 0.25, "gamma": 2.0}
 SUPPRESSION = Suppression(0.05, 0.5, 300, 1000, "level")  # torchvision's
-LITE_ANCHORS = layouts.GridAnchors(  # two sizes half an octave apart, four times the stride
-    tuple((4.0 * 2**level, 4.0 * 2 ** (level + 0.5)) for level in range(3, 8)),
-    rounded=False,
-    offset=0.5,
-)
 
 
 def prior_bias(probability: float = PRIOR) -> float:
@@ -44,7 +39,7 @@ def retinanet(
     image_size: tuple[int, int],
     groups: int = 0,
     strided_from: str = "pyramid",
-    anchors: layouts.GridAnchors = layouts.RETINANET,
+    anchor_sizes: tuple[float, ...],
 ):
     """A pyramid of five maps and two towers of four convolutions that all maps share.
 
@@ -52,6 +47,9 @@ def retinanet(
         groups: of the group normalisation in the towers; 0 for none.
         strided_from: "backbone" as in the paper, or "pyramid": what level 6 is made from.
     """
+    anchors = layouts.GridAnchors(
+        tuple((x, int(x * 2 ** (1 / 3)), int(x * 2 ** (2 / 3))) for x in anchor_sizes)
+    )
     source = maps[-1] if strided_from == "backbone" else None
     pyramid = feature_pyramid(dict(enumerate(maps, 3)), nn, name="neck")
     pyramid = list(add_strided_levels(pyramid, nn, source=source, name="neck").values())
@@ -103,9 +101,12 @@ def fpn_lite(
     classes: int,
     image_size: tuple[int, int],
     filters: int = 128,
-    anchors: layouts.GridAnchors = LITE_ANCHORS,
+    anchor_sizes: tuple[float, ...],
 ):
     """A narrow pyramid and separable towers, whose convolutions all maps share."""
+    anchors = layouts.GridAnchors(  # two sizes half an octave apart
+        tuple((x, x * 2**0.5) for x in anchor_sizes), rounded=False, offset=0.5
+    )
     pyramid = feature_pyramid(dict(enumerate(maps, 3)), nn, filters, normed=True, name="neck")
     for level in (6, 7):
         pyramid[level] = nn.conv_norm_act(
@@ -182,6 +183,7 @@ def _application(name: str, backbone: str, head=retinanet, size: int = 800, **fi
         resize=fields.pop("resize", "border"),
         blocks={"kernel_initializer": "normal_0.01", **fields.pop("blocks", {})},
         min_size=64,
+        arguments={"anchor_sizes": (32, 64, 128, 256, 512)},
         **fields,
     )
 

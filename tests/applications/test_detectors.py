@@ -12,7 +12,7 @@ from tests.parity import dense
 
 SMALL = (64, 64, 3)
 BACKEND = keras.backend.backend()
-ON_ALL = ("ssdlite320_mobilenet_v3_large", "retinanet_resnet50_fpn")
+ON_ALL = ("ssdlite320_mobilenet_v3_large", "retinanet_resnet50_fpn_v2")
 
 
 def answer(model, x):
@@ -168,6 +168,20 @@ def test_variances_of_a_network_without_epsilon_are_made_smaller_by_ours():
     (row,) = [c for c in catalog.CHECKPOINTS if c.application == "RetinaNetResNet50FPN"]
     assert row.dialect == dialect.name
     assert get("RetinaNetResNet50FPN").flavors[row.flavor].norm_epsilon == 1e-5
+
+
+def test_small_things_have_small_anchors():
+    """Section 4 of RetinaNet: squares, and two ratios, of three sizes in an octave."""
+    app = get("RetinaNet")
+    sizes = [16, 32, 64, 128, 256]
+    model = app(
+        weights=None, backbone="MobileNetV4ConvSmall", size=64, classes=2, anchor_sizes=sizes
+    )
+    boxes = model.get_layer("boxes").anchors.boxes
+    # 25 pixels are 24: halves are rounded to even numbers.
+    np.testing.assert_array_equal(
+        boxes[3:6], [[-s / 2, -s / 2, s / 2, s / 2] for s in (16, 20, 24)]
+    )
 
 
 def test_half_a_tail_has_no_published_backbone():
