@@ -1,11 +1,14 @@
 """A small network that knows scikit-learn's digits, and its exports, each made once."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from kapps import data
-from kapps.export import child, export
+from kapps.export import Bundle, child, export
 from kapps.layers import Normalize
 
 MODES = ("float32", "float16", "dynamic_int8", "int8")
@@ -41,17 +44,32 @@ def one_child():
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
+def common(tmp_path_factory):
+    """A folder that all workers of one run of the tests share."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "exports"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(common):
     """Path of a .keras file with about 95 % accuracy on held-out digits."""
+    path = common / "digits_net.keras"
+    with FileLock(common / "lock"):
+        if not path.exists():
+            train(path)
+    return path
+
+
+def train(path):
     keras.utils.set_random_seed(1)
     pairs = list(data.load("digits", size=SIZE, split="train", batch_size=64))
     images, labels = (np.concatenate(part) for part in zip(*pairs, strict=True))
     model = network()
     model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
     model.fit(images, labels, batch_size=64, epochs=8, verbose=0)
-    path = tmp_path_factory.mktemp("trained") / "digits_net.keras"
     model.save(path)
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -62,18 +80,16 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def exported(trained, tmp_path_factory):
+def exported(trained, common):
     """Bundles of the trained network by mode, made when they are first asked for."""
-    folder, made = tmp_path_factory.mktemp("bundles"), {}
+    judged = {"data": "digits", "labels": LABELS}
 
     def bundle(mode):
-        if mode not in made and mode == "saved_model":
-            made[mode] = export(trained, folder / mode, format=mode, data="digits", labels=LABELS)
-        elif mode not in made:
-            several = export(
-                trained, folder, quantize=MODES, calibrate="digits", data="digits", labels=LABELS
-            )
-            made.update(zip(MODES, several, strict=True))
-        return made[mode]
+        with FileLock(common / "lock"):
+            if not (common / mode).exists() and mode == "saved_model":
+                export(trained, common / mode, format=mode, **judged)
+            elif not (common / mode).exists():
+                export(trained, common, quantize=MODES, calibrate="digits", **judged)
+        return Bundle.open(common / mode)
 
     return bundle
