@@ -4,7 +4,8 @@
 that exists has passed; see `kapps.export.verify`.
 
 A conversion takes longer than all else that is tested of a family. In `make test` a network is
-converted when it has a kind of layer that none before it had; `make test-all` converts all.
+converted when it has a kind of layer that none before it had, with fewer blocks and judged by fewer
+images; `make test-all` converts all of all.
 """
 
 import gc
@@ -19,6 +20,7 @@ import kapps
 from kapps import data
 from kapps.applications import facts
 from kapps.export import export
+from tests.miniatures import miniature
 from tests.representatives import ALIKE, CLASSIFIERS
 
 pytestmark = pytest.mark.usefixtures("one_child")
@@ -96,25 +98,33 @@ def pieces(tmp_path_factory):
     return f"npz:{path}"
 
 
-def small(name, pieces):
-    """The network at a size that converts quickly, with random weights under live statistics.
+def built(name, whole=False):
+    """The network, or its miniature, at a size that converts quickly, with random weights.
+
+    It gives logits: the softmax of an untrained network is flat, finer than a step of uint8.
+    """
+    keras.utils.set_random_seed(0)
+    app = getattr(kapps.applications, name)
+    app = app if whole else miniature(app)
+    patch = app.tokens.patch if app.tokens else 1
+    side = min(app.size, max(64, app.min_size)) // patch * patch
+    shape = (side, side, app.channels)
+    return app(weights=None, input_shape=shape, classes=10, classifier_activation=None)
+
+
+def alive(model, pieces):
+    """The network with statistics of its own under its random weights.
 
     One pass over photographs fills the statistics of every BatchNorm: without it the signal of an
     untrained deep network fades to 1e-20, where no comparison means anything. A tenth of the
     initial variance stays: random networks under exact statistics are chaotic, and a rounding
-    becomes another answer. It gives logits: the softmax of an untrained network is flat, finer
-    than a step of uint8.
+    becomes another answer.
     """
-    keras.utils.set_random_seed(0)
-    app = getattr(kapps.applications, name)
-    patch = app.tokens.patch if app.tokens else 1
-    side = min(app.size, max(64, app.min_size)) // patch * patch
-    shape = (side, side, app.channels)
-    model = app(weights=None, input_shape=shape, classes=10, classifier_activation=None)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.1
-    images, _ = next(iter(data.load(pieces, size=side, channels=app.channels, batch_size=64)))
+    _, side, _, channels = model.input_shape
+    images, _ = next(iter(data.load(pieces, size=side, channels=channels, batch_size=64)))
     model(images.astype("float32"), training=True)
     return model
 
@@ -145,8 +155,9 @@ def skip_unless_new(model, seen):
     seen |= kinds(model)
 
 
-def equals_keras(model, folder, pieces):
-    bundle = export(model, folder / "bundle", data=pieces, labels=LABELS)
+def equals_keras(model, folder, pieces, images=1000):
+    model = alive(model, pieces)
+    bundle = export(model, folder / "bundle", data=pieces, labels=LABELS, max_images=images)
     verification = bundle.report["verification"]
     assert verification["relative_difference"] <= 1e-3
     assert bundle.spec["format"] == "litert"
@@ -154,28 +165,29 @@ def equals_keras(model, folder, pieces):
 
 @pytest.mark.parametrize("name", SMALLEST)
 def test_one_of_each_family(name, tmp_path, pieces, seen):
-    model = small(name, pieces)
+    model = built(name)
     skip_unless_new(model, seen["float32"])
-    equals_keras(model, tmp_path, pieces)
+    equals_keras(model, tmp_path, pieces, images=32)
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("name", kapps.list_models(task="classification"))
 def test_all(name, tmp_path, pieces):
-    equals_keras(small(name, pieces), tmp_path, pieces)
+    equals_keras(built(name, whole=True), tmp_path, pieces)
 
 
 @pytest.mark.parametrize("name", MOBILE)
 def test_mobile_families_become_integers(name, tmp_path, pieces, seen):
-    model = small(name, pieces)
+    model = built(name)
     skip_unless_new(model, seen["int8"])
-    becomes_integers(model, tmp_path, pieces)
+    becomes_integers(alive(model, pieces), tmp_path, pieces)
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("name", ALL_MOBILE)
 def test_all_mobile_families_become_integers(name, tmp_path, pieces):
-    becomes_integers(small(name, pieces), tmp_path, pieces, *LESS_ALIKE.get(name, (0.9, 0.15)))
+    model = alive(built(name, whole=True), pieces)
+    becomes_integers(model, tmp_path, pieces, *LESS_ALIKE.get(name, (0.9, 0.15)))
 
 
 def becomes_integers(model, folder, pieces, agreement=0.9, difference=0.15):
@@ -193,9 +205,10 @@ def becomes_integers(model, folder, pieces, agreement=0.9, difference=0.15):
     assert bundle.report["verification"]["relative_difference"] < difference
 
 
-def test_a_transformer_becomes_integers(tmp_path, pieces):
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.sweep)])
+def test_a_transformer_becomes_integers(tmp_path, pieces, whole):
     # As it is built, its branches hardly change a token, and all images have nearly one answer.
-    model = small("ViTTiny16", pieces)
+    model = built("ViTTiny16", whole)
     for variable in model.trainable_variables:
         if variable.path.endswith("kernel"):
             rng = np.random.default_rng(zlib.crc32(variable.path.encode()))
