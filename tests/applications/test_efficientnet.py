@@ -9,6 +9,7 @@ from kapps.errors import WeightsError
 from kapps.weights.dialects import efficientnet
 from tests.parity import goldens, keras_reference
 from tests.parity.counts import counts
+from tests.parity.quick import answer
 from tests.parity.sweep import sweep_but
 
 # Trainable, all, all without the head: Keras's own counts less the 7 numbers of its Normalization.
@@ -89,12 +90,12 @@ def test_a_file_that_keras_trained_from_scratch(tmp_path):
     theirs = keras.applications.EfficientNetB0(**given)
     theirs.save_weights(path := tmp_path / "scratch.weights.h5")
     images = np.random.default_rng(0).integers(0, 256, (2, *shape)).astype("float32")
-    expected = theirs.predict(images, verbose=0)
+    expected = answer(theirs, images, "efficientnet")
     given["weights"] = path
     close = {"rtol": 1e-4, "atol": 1e-5 * np.abs(expected).max()}
     bare = EfficientNetB0(**given, include_preprocessing=False)
-    np.testing.assert_allclose(bare.predict(images / 255, verbose=0), expected, **close)
+    np.testing.assert_allclose(answer(bare, images / 255, "efficientnet"), expected, **close)
     unit = EfficientNetB0(**given, include_preprocessing="unit")
-    np.testing.assert_allclose(unit.predict(images, verbose=0), expected, **close)
+    np.testing.assert_allclose(answer(unit, images, "efficientnet"), expected, **close)
     with pytest.raises(WeightsError, match='include_preprocessing="unit"'):
         EfficientNetB0(**given)
