@@ -17,13 +17,29 @@ from tests.training.test_devices import (
     command,
     rows,
     run,
+    train_alike,
 )
 
 
-def test_a_killed_run_of_many_processes_goes_on(digits, tmp_path):
+@pytest.fixture(scope="module")
+def whole(digits, tmp_path_factory):
+    """Where torchrun has trained with two processes, as `many`, and what was said."""
+    folder = tmp_path_factory.mktemp("torch")
+    script, out = [*TORCHRUN, *JOB], folder / "many"
+    return folder, run(script, digits, out, ON_TORCH, "--distribute", "epochs=3")
+
+
+def test_many_processes_train_as_one_does(digits, whole):
+    folder, many = whole
+    one = run(JOB, digits, folder / "one", ON_TORCH, "epochs=3")
+    train_alike(one, many, folder, 2)
+
+
+def test_a_killed_run_of_many_processes_goes_on(digits, tmp_path, whole):
+    """With processes that the first one starts, to the numbers of those that torchrun started."""
     script = ["-c", TWO_ON_TORCH, "train"]
-    whole = run(script, digits, tmp_path / "whole", ON_TORCH, "--distribute", "epochs=3")
-    assert whole.returncode == 0, whole.stderr
+    folder, done = whole
+    assert done.returncode == 0, done.stderr
     out = tmp_path / "killed"
     words = command(script, digits, out, "--distribute", "epochs=3")
     process = subprocess.Popen(
@@ -37,10 +53,13 @@ def test_a_killed_run_of_many_processes_goes_on(digits, tmp_path):
     again = run(script, digits, out, ON_TORCH, "--distribute", "epochs=3", "--resume")
     assert again.returncode == 0, again.stderr
     assert "continuing after epoch" in again.stderr
-    assert rows(out) == rows(tmp_path / "whole")
+    assert rows(out) == rows(folder / "many")
 
 
-@pytest.mark.parametrize("script", [["-c", TWO_ON_TORCH, "train"], [*TORCHRUN, *JOB]])
+@pytest.mark.parametrize(
+    "script",
+    [["-c", TWO_ON_TORCH, "train"], pytest.param([*TORCHRUN, *JOB], marks=pytest.mark.sweep)],
+)
 def test_an_error_in_one_of_many_processes_is_one_sentence(tmp_path, digits, script):
     folder = photos(tmp_path / "photos", ("dark",))
     done = run(script, digits, tmp_path / "run", ON_TORCH, f"data={folder}", "--distribute")
