@@ -17,6 +17,7 @@ LAZY = {  # name -> (module, attribute); attribute None for the module itself
     "layers": ("kapps.layers", None),
     "training": ("kapps.training", None),
     "weights": ("kapps.weights", None),
+    "detections": ("kapps.detection.predicting", "detections"),
     "create_transform": ("kapps._transforms", "create_transform"),
     "find_application": ("kapps.applications", "find_application"),
     "list_models": ("kapps.applications", "list_models"),

@@ -1,0 +1,66 @@
+"""What a detector finds in images, in one call."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from kapps.detection.host import suppress_on_host
+
+
+def detections(
+    model: Any,
+    images: np.ndarray,
+    *,
+    threshold: float | None = None,
+    iou: float | None = None,
+    max_detections: int | None = None,
+    batch_size: int = 32,
+) -> list[dict[str, np.ndarray]]:
+    """The detections of a detector of this package in images.
+
+    Args:
+        model: a detector, such as `kapps.applications.SSD300VGG16()`, or one from a file.
+        images: (batch, height, width, 3) in the data format of Keras, RGB in [0, 255], of the size
+            of the model's input.
+        threshold: least score, which must be more than this; None here and below for what the rule
+            has that was published with the network.
+        iou: overlap from which on the weaker of two boxes of a class goes.
+        max_detections: how many an image has at most.
+        batch_size: images at a time.
+
+    Returns:
+        For each image {"boxes": float32 (n, 4), left, top, right, bottom in pixels of the input,
+        "scores": float32 (n,) in [0, 1], "classes": int32 (n,)}, the surest first. Where class 0 is
+        the background, as in torchvision's files, it is never found.
+
+    Raises:
+        ValueError: `model` is no detector, the images are no batch, or a number is out of range.
+    """
+    layer = next((x for x in getattr(model, "layers", ()) if x.name == "boxes"), None)
+    rule = getattr(layer, "suppression", None)
+    if rule is None:
+        raise ValueError(
+            f"{getattr(model, 'name', model)!r} is no detector of kapps; build one, such as "
+            "kapps.applications.SSDLite320MobileNetV3Large()"
+        )
+    images = np.asarray(images)
+    if images.ndim != 4:
+        raise ValueError(
+            f"images have the shape {images.shape}; expected (batch, height, width, 3), as "
+            "images[None] is of one image"
+        )
+    given = {"threshold": threshold, "iou": iou, "max_detections": max_detections}
+    rule = dataclasses.replace(rule, **{k: v for k, v in given.items() if v is not None})
+    answers = model.predict(images, batch_size=batch_size, verbose=0)
+    boxes, scores = (np.asarray(answers[key], "float32") for key in ("boxes", "scores"))
+    first = int(layer.background == "counted")  # the background has a column, and is no thing
+    found = suppress_on_host(boxes, scores[..., first:], rule, layer.anchors.counts)
+    return [
+        {
+            "boxes": found["boxes"][i, :count],
+            "scores": found["scores"][i, :count],
+            "classes": found["classes"][i, :count] + first,
+        }
+        for i, count in enumerate(found["count"])
+    ]
