@@ -311,12 +311,6 @@ class Application(Called):
         a = {name: p.default for name, p in self.__signature__.parameters.items()}
         mean, std = _graph.preprocessing_of(self, a).for_channels(self.channels)
         arguments = {name: a[name] for name in self.arguments}
-        references = {}
-        for row in self.references:
-            library, _, name = row.name.partition("/")
-            own = arguments | {k: v for k, v in row.arguments if k in arguments}
-            if row.flavor == a["flavor"] and own == arguments:
-                references.setdefault(library, name)
         return Spec(
             application=self.name,
             family=self.family,
@@ -328,7 +322,7 @@ class Application(Called):
             **_graph.resizing_of(self, a),
             mean=mean,
             std=std,
-            references=references,
+            references=self._elsewhere(a["flavor"], arguments),
         )
 
     def _check(self, a: dict[str, Any], given: dict[str, Any]) -> None:

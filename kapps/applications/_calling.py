@@ -14,8 +14,9 @@ from kapps.errors import did_you_mean
 class Called:
     """The manners of a dataclass that is called like a function.
 
-    It has the fields `name`, `aliases` (what a reference calls an argument -> its name here) and
-    `defaults` (what `bind` changed), and the methods `_check` and `_home`.
+    It has the fields `name`, `aliases` (what a reference calls an argument -> its name here),
+    `references` (the same network elsewhere) and `defaults` (what `bind` changed), and the methods
+    `_check` and `_home`.
     """
 
     def _dress(self, defaults: Mapping[str, Any]) -> inspect.Signature:
@@ -47,6 +48,16 @@ class Called:
         """Families may share their functions, so the registry knows better than those."""
         family = _registry.APPLICATIONS.get(self.name)
         return f"kapps.applications.{family}" if family else self._home()
+
+    def _elsewhere(self, flavor: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+        """Library -> what the network of that flavor and with these arguments is called there."""
+        found: dict[str, str] = {}
+        for row in self.references:
+            library, _, name = row.name.partition("/")
+            own = {**arguments, **{k: v for k, v in row.arguments if k in arguments}}
+            if row.flavor == flavor and own == arguments:
+                found.setdefault(library, name)
+        return found
 
     def bind(self, **arguments) -> Self:
         """The same application with other defaults, as in `MobileNetV2.bind(alpha=0.5)`."""

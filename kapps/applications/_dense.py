@@ -209,12 +209,6 @@ class DenseApplication(Called):
         app, a = self.resolved({k: p.default for k, p in self.__signature__.parameters.items()})
         mean, std = _graph.preprocessing_of(app, a).for_channels(app.channels)
         arguments = {name: a[name] for name in self.own_arguments}
-        references = {}
-        for row in self.references:
-            library, _, name = row.name.partition("/")
-            own = arguments | {k: v for k, v in row.arguments if k in arguments}
-            if row.flavor == a["flavor"] and own == arguments:
-                references.setdefault(library, name)
         return Spec(
             application=self.name,
             family=self.family,
@@ -227,7 +221,7 @@ class DenseApplication(Called):
             interpolation=self.interpolation,
             mean=mean,
             std=std,
-            references=references,
+            references=self._elsewhere(a["flavor"], arguments),
             task=self.task,
             crop_mode=self.resize,
         )

@@ -50,16 +50,6 @@ def _finished(boxes, scores, classes, least_score: float, most: int) -> dict[str
     return {"boxes": boxes[kept], "scores": scores[kept], "classes": classes[kept]}
 
 
-def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of each of (n, 4) with each of (m, 4) boxes: (n, m)."""
-    corner = np.maximum(a[:, None, :2], b[None, :, :2])
-    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - corner
-    shared = np.clip(sides, 0, None).prod(-1)
-    areas = [np.clip(x[:, 2:] - x[:, :2], 0, None).prod(-1) for x in (a, b)]
-    either = areas[0][:, None] + areas[1] - shared
-    return shared / np.where(either > 0, either, 1)
-
-
 def moved(found: dict[str, np.ndarray], placement, size: tuple[int, int]) -> dict[str, np.ndarray]:
     """Detections in pixels of the input as those in pixels of the photo.
 

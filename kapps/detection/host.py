@@ -119,7 +119,7 @@ def _one_by_one(boxes, scores, classes, rule: Suppression):
 
 def _at_once(boxes, scores, classes, rule: Suppression):
     """As `_one_by_one`, by the formula of matrix suppression."""
-    overlaps = _overlap(boxes.T[:, :, None], boxes.T[:, None])
+    overlaps = overlap(boxes, boxes)
     stronger = np.triu(np.ones(overlaps.shape, bool), 1)
     if not rule.agnostic:
         stronger &= classes[:, None] == classes
@@ -130,6 +130,11 @@ def _at_once(boxes, scores, classes, rule: Suppression):
     order = np.argsort(-scores, kind="stable")[: rule.max_detections]
     order = order[scores[order] > rule.threshold]
     return scores[order], order
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of each of (n, 4) with each of (m, 4) boxes: (n, m)."""
+    return _overlap(a.T[:, :, None], b.T[:, None])
 
 
 def _overlap(a, b):

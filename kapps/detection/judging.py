@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kapps.detection.answers import overlap
+from kapps.detection.host import overlap
 from kapps.errors import MissingPackageError
 
 RIGHT = 0.5  # intersection over union from which on a detection is the truth's

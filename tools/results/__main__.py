@@ -22,9 +22,9 @@ Written by `python -m tools.results`: small experiments that anyone can run on a
 commands behind each figure. Runs and data sets have short names below a folder of the tool's
 (`runs/results`); `data/sign_digits` is the Sign Language Digits Dataset (1,644 photos to train on,
 418 to judge by) and `data/cifar10_subset` a tenth of CIFAR-10. All judging is by pictures that no
-training saw, after the last epoch, so no epoch was chosen by them; the settings of LeNet-5 were
-changed once or twice after a look at its figures. The machine was shared: CPU seconds say more than
-seconds.
+training saw; where a section says nothing else it is after the last epoch, so that none was chosen
+by them. The settings of LeNet-5 were changed once or twice after a look at its figures. The machine
+was shared: CPU seconds say more than seconds.
 """
 EXPERIMENTS = {
     "lenet5_digits": lenet.DIGITS,

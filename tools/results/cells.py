@@ -1,39 +1,26 @@
 """A detector for a phone on crowded photos of blood cells."""
 
-import json
-import os
-from pathlib import Path
-
 from tools.results.experiment import Experiment, Means, reached
-from tools.results.measuring import ROOT, Place
+from tools.results.measuring import SHARED, Place
 
-SHARED = Path(os.environ.get("SHARED_DATA", ROOT.parent / "shared" / "data"))
 DATA = "voc:data/blood_cells"
-
-
-def _judged(place: Place, model: str) -> dict:
-    said = place.kapps("evaluate", model, "--data", DATA, "--split", "test", "--json")
-    return json.loads(said)
+JUDGED = ("--data", DATA, "--split", "test")
 
 
 def _ssdlite(place: Place, seed: int) -> dict:
     """Training, judging, and the files for phones on LiteRT."""
     place.link("blood_cells", SHARED / "blood_cells")
-    run, bundle = f"cells/{seed}", f"cells/{seed}-phone"
+    run = f"cells/{seed}"
     words = ("--config", "ssdlite_cells", f"data={DATA}", f"seed={seed}")
     cost = place.trained("finetune", run, *words)
-    place.kapps("export", run, "--quantize", "float32,int8", "--out", bundle)
-    keras, exact, whole = (
-        _judged(place, name) for name in (run, f"{bundle}/float32", f"{bundle}/int8")
-    )
-    file = place.path / bundle / "int8" / "model.tflite"
+    keras, exact, whole, size = place.judged_with_files(run, *JUDGED)
     return {
         "map50": keras["map50"],
         "map": keras["map"],
         "map50_float32": exact["map50"],
         "map50_int8": whole["map50"],
         "map_int8": whole["map"],
-        "bytes_int8": file.stat().st_size,
+        "bytes_int8": size,
         **cost,
     }
 

@@ -3,8 +3,7 @@
 import json
 
 from tools.results.experiment import Experiment, Means, pace
-from tools.results.measuring import Place, timed
-from tools.results.phone import SHARED
+from tools.results.measuring import SHARED, Place, timed
 
 DATA = "data/cifar10_subset"
 EPOCHS, BATCH, RATE = 10, 64, 0.05

@@ -3,8 +3,7 @@
 import shutil
 
 from tools.results.experiment import Experiment, Means, pace
-from tools.results.measuring import Place
-from tools.results.phone import SHARED
+from tools.results.measuring import SHARED, Place
 
 SIZE = "size=64"  # 16 patches and a class token
 PRETRAINED = "lora/pretrained-0"

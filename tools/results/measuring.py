@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+SHARED = Path(os.environ.get("SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 
 class Place:
@@ -106,9 +107,25 @@ class Place:
         """The rows of a run, one an epoch."""
         return json.loads((self.path / run / "metrics.json").read_text("utf-8"))["history"]
 
+    def judged(self, model: str, *words: str) -> dict:
+        """What `kapps evaluate MODEL WORDS...` says."""
+        return json.loads(self.kapps("evaluate", model, *words, "--json"))
+
     def accuracy(self, model: str, *words: str) -> float:
         """Share of the pictures that `kapps evaluate MODEL WORDS...` finds right."""
-        return json.loads(self.kapps("evaluate", model, *words, "--json"))["top1"]
+        return self.judged(model, *words)["top1"]
+
+    def judged_with_files(self, run: str, *words: str) -> tuple[dict, dict, dict, int]:
+        """What `judged` says of a run, of its float32 and of its int8 file, and bytes of the last.
+
+        The files are left at `RUN-phone`.
+        """
+        bundle = f"{run}-phone"
+        self.kapps("export", run, "--quantize", "float32,int8", "--out", bundle)
+        models = run, f"{bundle}/float32", f"{bundle}/int8"
+        keras, exact, whole = (self.judged(model, *words) for model in models)
+        size = (self.path / bundle / "int8" / "model.tflite").stat().st_size
+        return keras, exact, whole, size
 
 
 @contextlib.contextmanager

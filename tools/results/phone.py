@@ -1,12 +1,8 @@
 """A network for a phone on photos of sign language, and a smaller one that learns from it."""
 
-import os
-from pathlib import Path
-
 from tools.results.experiment import Experiment, Means, reached
-from tools.results.measuring import ROOT, Place
+from tools.results.measuring import SHARED, Place
 
-SHARED = Path(os.environ.get("SHARED_DATA", ROOT.parent / "shared" / "data"))
 DATA = "folder:data/sign_digits"
 SIZE = "size=128"
 TEACHER = "efficientnetlite0"

@@ -1,38 +1,25 @@
 """A segmenter for a phone on photos of streets, against one from scratch."""
 
-import json
-import os
-from pathlib import Path
-
 from tools.results.experiment import Experiment, Means
-from tools.results.measuring import ROOT, Place
+from tools.results.measuring import SHARED, Place
 
-SHARED = Path(os.environ.get("SHARED_DATA", ROOT.parent / "shared" / "data"))
 DATA = "masks:data/camvid_subset"
-
-
-def _judged(place: Place, model: str) -> dict:
-    said = place.kapps("evaluate", model, "--data", DATA, "--split", "val", "--json")
-    return json.loads(said)
+JUDGED = ("--data", DATA, "--split", "val")
 
 
 def _lraspp(place: Place, seed: int) -> dict:
     """Training, judging, and the files for phones on LiteRT."""
     place.link("camvid_subset", SHARED / "camvid_subset")
-    run, bundle = f"streets/lraspp-{seed}", f"streets/lraspp-{seed}-phone"
+    run = f"streets/lraspp-{seed}"
     words = ("--config", "lraspp_efficientnetlite0", f"data={DATA}", f"seed={seed}")
     cost = place.trained("finetune", run, *words)
-    place.kapps("export", run, "--quantize", "float32,int8", "--out", bundle)
-    keras, exact, whole = (
-        _judged(place, name) for name in (run, f"{bundle}/float32", f"{bundle}/int8")
-    )
-    file = place.path / bundle / "int8" / "model.tflite"
+    keras, exact, whole, size = place.judged_with_files(run, *JUDGED)
     return {
         "miou": keras["miou"],
         "pixel_accuracy": keras["pixel_accuracy"],
         "miou_float32": exact["miou"],
         "miou_int8": whole["miou"],
-        "bytes_int8": file.stat().st_size,
+        "bytes_int8": size,
         **cost,
     }
 
@@ -42,7 +29,7 @@ def _unet(place: Place, seed: int) -> dict:
     place.link("camvid_subset", SHARED / "camvid_subset")
     run = f"streets/unet-{seed}"
     cost = place.trained("train", run, "--config", "unet", f"data={DATA}", f"seed={seed}")
-    keras = _judged(place, run)
+    keras = place.judged(run, *JUDGED)
     return {"miou": keras["miou"], "pixel_accuracy": keras["pixel_accuracy"], **cost}
 
 
