@@ -79,6 +79,7 @@ def form(
     outputs: int,
     one_hot: bool = False,
     max_boxes: int | None = None,
+    joined: int = 1,
 ) -> Form:
     """What the annotations of a batch look like.
 
@@ -87,7 +88,8 @@ def form(
         source: the pictures.
         outputs: how many classes, or numbers.
         one_hot: class numbers as rows of probability.
-        max_boxes: how many boxes a photo has room for; None for as many as one has at most.
+        max_boxes: how many boxes a picture has room for; None for as many as one has at most.
+        joined: of how many photos a picture may be made.
 
     Raises:
         ValueError: one_hot or max_boxes with an annotation that has none.
@@ -103,17 +105,17 @@ def form(
             return Rows(annotation, (outputs,), np.float32, outputs)
         return Rows(annotation, (), np.int32)
     if annotation == "boxes":
-        return Boxes(_room(source, max_boxes))
+        return Boxes(_room(source, max_boxes, joined))
     if annotation == "mask":
         return Masks(collection.numbers)
     return Rows(annotation, (outputs,), np.float32)
 
 
-def _room(source: Source, max_boxes: int | None) -> int:
+def _room(source: Source, max_boxes: int | None, joined: int) -> int:
     counts = [int((~marks.apart).sum()) for marks in source.labels]
     most = max(counts)
     if max_boxes is None:
-        return max(most, 1)
+        return max(sum(sorted(counts)[-joined:]), 1)
     if not isinstance(max_boxes, int) or max_boxes < 1:
         raise ValueError(f"max_boxes={max_boxes!r} is not a whole number above 0.")
     if most > max_boxes:

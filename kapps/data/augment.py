@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kapps.data import automatic, colors, erasing, functions, keras_layers, policy_words
+from kapps.data.mosaic import Mosaic
 from kapps.data.policy_words import Part
 from kapps.data.randaugment import randaugment
 from kapps.errors import did_you_mean
@@ -56,6 +57,7 @@ class Policy:
         steps: then done to each picture of the network's size.
         layers: makes the Keras layers that follow, applied to float32 [B, H, W, C] in [0, 255].
         functions: uint8 [B, H, W, C] and a random generator -> the same; last.
+        mosaic: first of all some pictures become one of several photos; None for never.
     """
 
     piece: bool
@@ -63,6 +65,7 @@ class Policy:
     steps: tuple[Step, ...] = ()
     layers: Callable[[], list[Any]] = list
     functions: tuple[Callable[..., np.ndarray], ...] = ()
+    mosaic: Mosaic | None = None
 
     @property
     def picture(self) -> Change | None:
@@ -121,7 +124,12 @@ def _ssd(out: float = 2.0, overlaps: tuple[float, float] = (0.1, 0.9)) -> dict[s
     return {"overlaps": tuple(between), "out": out}
 
 
+def _letterbox(scale: tuple[float, float] = (1.0, 1.0), shift: float = 0.0) -> dict[str, Any]:
+    return {"zoom": scale, "shift": shift}
+
+
 SHARE, SIDES = (0.0, 1.0), (1.0, 100.0)
+ZOOM, SHIFT = (0.05, 20.0), (0.0, 0.5)
 # Ways to cut the photo: fields of a Transform.
 CUTS = {
     "none": Part(lambda: {}),
@@ -130,7 +138,9 @@ CUTS = {
     "crop": Part(_crop, {"least": (0.001, 1.0), "most": (0.001, 1.0), "ratio": (1.0, 100.0)}),
     "multiscale": Part(_multiscale, {"least": SIDES, "most": SIDES}),
     "ssd": Part(_ssd, {"out": (1.0, 10.0), "overlaps": (0.0, 0.99)}),
+    "letterbox": Part(_letterbox, {"scale": ZOOM, "shift": SHIFT}),
 }
+MOSAICS = {"mosaic": Part(Mosaic, {"probability": SHARE, "scale": ZOOM, "shift": SHIFT})}
 # Changes of single pictures. The first parameter is what a bare number sets.
 STEPS = {
     "flip": Part(mirror),
@@ -171,7 +181,7 @@ RECIPES = {  # the sections on data of the papers
     "alexnet": f"multiscale(least={ALEXNET},most={ALEXNET})+flip+pca",
     "vgg": "multiscale+flip+pca",
 }
-NAMES = (*CUTS, *STEPS, *RECIPES)
+NAMES = (*CUTS, *MOSAICS, *STEPS, *RECIPES)
 ORDER = ("step", "layer", "function")
 
 
@@ -182,8 +192,9 @@ def policy(augment: Any) -> Policy:
         augment: parts joined by "+", or a sequence of them; a part is a name, perhaps with its
             first number as in "jitter:0.4" or with arguments as in "erase(area=(0.02, 0.2))".
             `CUTS`: one at most; "default", a random piece and a flip, where neither one of them
-            nor "flip" is said. `STEPS`: changes of pictures. `RECIPES`: several of these. Then
-            "keras:LAYER" or "keras_cv:LAYER", with arguments if needed, as in
+            nor "flip" is said, and "letterbox" beside "mosaic", of pictures with boxes or masks,
+            which makes one of four photos. `STEPS`: changes of pictures. `RECIPES`: several of
+            these. Then "keras:LAYER" or "keras_cv:LAYER", with arguments if needed, as in
             "keras:RandomBrightness(factor=0.2)". Then "module:function", which takes uint8
             [B, H, W, C] and, if it has a second parameter, a numpy random generator, and returns
             the same. In a sequence a part may also be such a function or a Keras layer itself. A
@@ -198,7 +209,7 @@ def policy(augment: Any) -> Policy:
         return augment
     words = [augment] if isinstance(augment, str) or callable(augment) else list(augment)
     chosen = [part for word in words for part in _resolved(word)]
-    kinds = [kind for kind, _ in chosen if kind != "cut"]
+    kinds = [kind for kind, _ in chosen if kind in ORDER]
     if kinds != sorted(kinds, key=ORDER.index):
         raise ValueError(
             f"augment={augment!r}: pictures are changed first, then Keras layers change batches, "
@@ -211,7 +222,15 @@ def policy(augment: Any) -> Policy:
         names = " and ".join(name for name, _ in cuts)
         raise ValueError(f"augment={augment!r} cuts pictures as {names}; keep one of them.")
     flips = [step for step in steps if step.name == "flip"]
-    name, fields = cuts[0] if cuts else ("none", {}) if flips else ("default", {})
+    mosaics = [value for kind, value in chosen if kind == "mosaic"]
+    if len(mosaics) > 1:
+        raise ValueError(f"augment={augment!r} says mosaic more than once; keep one of them.")
+    if cuts:
+        name, fields = cuts[0]
+    elif mosaics:
+        name, fields = "letterbox", _letterbox()
+    else:
+        name, fields = "none" if flips else "default", {}
     piece = name not in ("none", "digits")
     if piece:  # the transform mirrors the piece that it cuts
         steps = [step for step in steps if step.name != "flip"]
@@ -222,6 +241,7 @@ def policy(augment: Any) -> Policy:
         tuple(steps),
         (lambda: [*_digits(), *layers]) if name == "digits" else (lambda: list(layers)),
         tuple(value for kind, value in chosen if kind == "function"),
+        mosaics[0] if mosaics else None,
     )
 
 
@@ -243,6 +263,8 @@ def _part(word: str) -> list[tuple[str, Any]]:
         return _resolved(RECIPES[word])
     if name in CUTS:
         return [("cut", (name, CUTS[name].function(**policy_words.arguments(word, CUTS))))]
+    if name in MOSAICS:
+        return [("mosaic", Mosaic(**policy_words.arguments(word, MOSAICS)))]
     if name in STEPS:
         return [("step", _step(name, policy_words.arguments(word, STEPS)))]
     if colon and rest.isidentifier():

@@ -10,7 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from kapps.data import annotations, batch_functions, keras_layers, mixing, orders, pipeline
+from kapps.data import (
+    annotations,
+    batch_functions,
+    keras_layers,
+    mixing,
+    mixing_marks,
+    orders,
+    pipeline,
+)
 from kapps.data import augment as augmentation
 from kapps.data.marks import Array
 from kapps.data.packed import BUFFER
@@ -209,10 +217,16 @@ class Dataset:
         ]
         return tuple(views), () if self.annotation == "none" else marks, np.array(keys, np.int64)
 
-    def mixed(
-        self, images: np.ndarray, labels: np.ndarray, keys: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A batch with its pictures and labels mixed."""
+    def mixed(self, images: np.ndarray, *marks: np.ndarray) -> tuple[np.ndarray, ...]:
+        """A batch with its pictures and annotations mixed.
+
+        Args:
+            images: uint8 [B, H, W, C].
+            *marks: labels, masks, or boxes and their labels; then the keys.
+        """
+        *marks, keys = marks
         # The key alone would repeat the numbers that the layers drew from it.
         rng = np.random.default_rng([int(keys[0]), 1])
-        return *mixing.mix(self.mix, images, labels, rng), keys
+        ways = {"boxes": mixing_marks.mix_boxes, "mask": mixing_marks.mix_masks}
+        mix = ways.get(self.annotation, mixing.mix)
+        return *mix(self.mix, images, *marks, rng), keys

@@ -37,6 +37,9 @@ class ImageError(DataError):
     """A picture that cannot be used: damaged, too large, or not a picture."""
 
 
+UNREADABLE = (ImageError, MissingFileError)
+
+
 def open_image(
     source: ImageSource, channels: int = 3, at_least: tuple[int, int] | None = None
 ) -> Image.Image:

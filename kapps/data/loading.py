@@ -8,6 +8,7 @@ import numpy as np
 from kapps.data import annotations, mixing, moving, names
 from kapps.data.addresses import find
 from kapps.data.dataset import Dataset
+from kapps.data.mosaic import PHOTOS
 from kapps.data.orders import EACH_ONCE, Order
 from kapps.data.outputs import choose
 from kapps.data.reading import Reader
@@ -64,14 +65,16 @@ def load(
         views: how many times a picture is cut and augmented anew, when training; with more than
             one, a batch has a tuple of pictures. Or what differs between them, see `View`.
         mix: "mixup", "cutmix" or both, when training, see `kapps.data.mixing.parse`; labels become
-            one-hot.
+            one-hot. Of boxes and masks also "copy-paste", see `kapps.data.mixing_marks`.
         class_names: the classes of a model, labels or (wnid, label) pairs: the data's classes are
             found among them by name, and labels are the model's indices. Of values, the names of
             the model's outputs.
         cache: "auto" keeps decoded pictures in memory where they fit, "memory" always, "none"
             never.
         one_hot: labels as float32 [B, classes].
-        max_boxes: how many boxes a photo has room for; by default as many as one has at most.
+        max_boxes: how many boxes a picture has room for; by default as many as a photo has at
+            most, or the four photos of a mosaic, or the two that are mixed. What does not fit
+            is not joined.
         drop_remainder: leave out a last, smaller batch.
         limit: keep this many pictures, evenly spread over the list and so over the classes.
         share: (number, count) of this process among those that train together: of every batch it
@@ -179,8 +182,9 @@ def _dataset(
         raise ValueError(f"batch_size={batch_size!r} is not a whole number above 0.")
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed={seed!r} is not a whole number from 0.")
+    kind = collection.annotation
     if mix is not None:
-        mixing.parse(mix)  # what it is not shows here
+        mixing.parse(mix, kind)  # what it is not shows here
     if not training and (mix is not None or augment not in (None, "none")):
         raise ValueError(
             f"augment={augment!r}, mix={mix!r} have no effect with training=False; drop them."
@@ -197,7 +201,6 @@ def _dataset(
             f"share={share!r} needs drop_remainder=True and a batch_size that {share[1]} divides, "
             f"not {batch_size}."
         )
-    kind = collection.annotation
     rule = _transform(transform, size, channels, collection)
     looked = looks(rule, augment or ("default" if training else "none"), views, training)
     policies, seen = zip(*looked, strict=True)
@@ -205,16 +208,16 @@ def _dataset(
         raise ValueError(
             f"balance={order.balance} needs classes and {collection.uri} knows {kind}; drop it."
         )
-    if mix is not None and (len(seen) > 1 or kind in annotations.MOVING):
+    if mix is not None and len(seen) > 1:
         raise ValueError(
-            f"mix={mix!r} blends one picture and its classes or numbers, not "
-            f"{'several views' if len(seen) > 1 else kind}; drop it."
+            f"mix={mix!r} blends one picture and what is known of it, not several views; drop it."
         )
-    if kind in annotations.MOVING:
-        for policy in policies:
-            moving.check(policy, kind)
+    for policy in policies:
+        moving.check(policy, kind)
     one_hot = one_hot or (mix is not None and kind == "class")
-    form = annotations.form(collection, source, len(class_names), one_hot, max_boxes)
+    joined = PHOTOS if any(look.mosaic for look in seen) else 1
+    joined *= 2 if mix is not None else 1
+    form = annotations.form(collection, source, len(class_names), one_hot, max_boxes, joined)
     reader = Reader(source, seen, form, seed, cache, progress, fill=training)
     if training:
         _check_classes(collection, reader, class_names)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from kapps.data import images
 from kapps.data.images import ImageError, ImageSource
-from kapps.data.placement import Placement, cut
+from kapps.data.placement import IGNORE, Placement, Window, cut
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,14 +109,29 @@ class Boxes:
         self, prepared: tuple[np.ndarray, np.ndarray], placement: Placement, size: tuple[int, int]
     ) -> dict[str, np.ndarray]:
         """The arrays of one picture, see the class."""
-        shares, labels = prepared
-        boxes, kept = cut(placement.boxes(shares), size)
+        return self.join([(prepared, placement, (0, 0, *size[::-1]))], size)
+
+    def join(
+        self,
+        placed: Sequence[tuple[tuple[np.ndarray, np.ndarray], Placement, Window]],
+        size: tuple[int, int],
+    ) -> dict[str, np.ndarray]:
+        """The same of a picture of several photos, each in a window of its own."""
         result = {
             "boxes": np.full((self.most, 4), -1, np.float32),
             "labels": np.full((self.most,), -1, np.int32),
         }
-        result["boxes"][: len(kept)], result["labels"][: len(kept)] = boxes, labels[kept]
+        begin = 0
+        for (shares, labels), placement, window in placed:
+            boxes, kept = cut(placement.boxes(shares), size, window=window)
+            rows = slice(begin, begin + len(kept))
+            result["boxes"][rows], result["labels"][rows] = boxes, labels[kept]
+            begin += len(kept)
         return result
+
+    def hold(self, prepared: Sequence[tuple[np.ndarray, np.ndarray]]) -> bool:
+        """Whether one picture has room for the boxes of several photos."""
+        return sum(len(labels) for _, labels in prepared) <= self.most
 
     def stack(self, rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """The arrays of a batch."""
@@ -169,6 +184,20 @@ class Masks:
     ) -> np.ndarray:
         """The mask of one picture, see the class."""
         return placement.mask(prepared, size)
+
+    def join(
+        self, placed: Sequence[tuple[np.ndarray, Placement, Window]], size: tuple[int, int]
+    ) -> np.ndarray:
+        """The same of a picture of several photos, each in a window of its own."""
+        result = np.full(size, IGNORE, np.uint8)
+        for prepared, placement, (left, top, right, bottom) in placed:
+            piece = np.s_[top:bottom, left:right]
+            result[piece] = placement.mask(prepared, size)[piece]
+        return result
+
+    def hold(self, prepared: Sequence[np.ndarray]) -> bool:  # noqa: ARG002
+        """Whether one picture has room for those of several photos: a mask always has."""
+        return True
 
     def stack(self, rows: Sequence[np.ndarray]) -> np.ndarray:
         """The masks of a batch."""

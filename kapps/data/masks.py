@@ -90,6 +90,6 @@ def _most(parts: Sequence[Source]) -> int:
         values = read_mask(images.peek(files[i]))
         return int(values[values != IGNORE].max(initial=0))
 
-    work = parallel.guarded(most, (images.ImageError, MissingFileError))
+    work = parallel.guarded(most, images.UNREADABLE)
     found = parallel.in_order(work, len(files), progress=False)
     return max((one for one in found if not isinstance(one, Exception)), default=0)

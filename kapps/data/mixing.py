@@ -1,38 +1,74 @@
-"""Mix the pictures of a batch and their labels: mixup and cutmix, on the host."""
+"""Mix the pictures of a batch and their labels: mixup and cutmix, on the host.
+
+Where boxes or masks come along, `kapps.data.mixing_marks` does it.
+"""
 
 import numpy as np
 
 ALPHA = {"mixup": 0.2, "cutmix": 1.0}  # of the Beta distribution, as in the two papers
 MIXES = (*ALPHA, "+".join(ALPHA))
-FORMS = f"{', '.join(MIXES)}, with strengths as in mixup:0.8+cutmix:1.0+share:0.5"
+COPIED = "copy-paste"  # its number is a share, not an alpha
+# What goes with an annotation, and its number by default.
+KINDS = {
+    "boxes": {"mixup": 32.0, COPIED: 0.5},
+    "mask": {"cutmix": 1.0, COPIED: 0.5},
+}
 
 
-def parse(mix: str) -> tuple[dict[str, float], float]:
+def kinds(annotation: str) -> dict[str, float]:
+    """The ways to mix pictures with such an annotation, each with its number by default."""
+    return KINDS.get(annotation, ALPHA)
+
+
+def parse(mix: str, annotation: str = "class") -> tuple[dict[str, float], float]:
     """What a mix is made of: ({"mixup": alpha, "cutmix": alpha}, share of the batches).
 
     Args:
         mix: parts joined by "+": mixup or cutmix or both, each with its alpha after a colon (0.2
-            and 1.0 by default), and `share:S`, the share of the batches that are mixed (1).
+            and 1.0 by default), and `share:S`, the share of the batches that are mixed (1). With
+            boxes mixup and copy-paste, with masks cutmix and copy-paste.
+        annotation: what comes with the pictures.
 
     Raises:
         ValueError: it is not that.
     """
-    alphas, share = {}, 1.0
+    alphas, share, known = {}, 1.0, kinds(annotation)
+    first, second = known
+    whole = f"{first}:{known[first]:g}+{second}:{known[second]:g}+share:0.5"
+    if annotation not in KINDS:
+        whole = "mixup:0.8+cutmix:1.0+share:0.5"
+    beside = f" with {annotation}" if annotation in KINDS else ""
+    forms = f"{first}, {second}, {first}+{second}{beside}, with strengths as in {whole}"
     for part in mix.split("+"):
         name, colon, text = part.partition(":")
         try:
-            value = float(text) if colon else ALPHA.get(name)
+            value = float(text) if colon else known.get(name)
         except ValueError:
             value = None
         if name == "share" and value is not None and 0 < value <= 1:
             share = value
-        elif name in ALPHA and name not in alphas and value is not None and value > 0:
+        elif _fits(name, value, known) and name not in alphas:
             alphas[name] = value
         else:
-            raise ValueError(f"mix={mix!r}: {part!r} is none of its parts; use {FORMS}.")
+            raise ValueError(f"mix={mix!r}: {part!r} is none of its parts; use {forms}.")
     if not alphas:
-        raise ValueError(f"mix={mix!r} mixes nothing; use {FORMS}.")
+        raise ValueError(f"mix={mix!r} mixes nothing; use {forms}.")
     return alphas, share
+
+
+def _fits(name: str, value: float | None, known: dict[str, float]) -> bool:
+    most = 1.0 if name == COPIED else np.inf
+    return name in known and value is not None and 0 < value <= most
+
+
+def draw(mix: str, annotation: str, rng: np.random.Generator) -> tuple[str, float] | None:
+    """What is done to a batch, and its number; None where it stays as it is."""
+    alphas, often = parse(mix, annotation)
+    if often < 1 and rng.random() >= often:
+        return None
+    first, *more = (name for name in kinds(annotation) if name in alphas)
+    kind = more[0] if more and rng.random() >= 0.5 else first
+    return kind, alphas[kind]
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -59,14 +95,12 @@ def mix(
     Raises:
         ValueError: see `parse`.
     """
-    alphas, often = parse(kind)
-    if often < 1 and rng.random() >= often:
+    drawn = draw(kind, "class", rng)
+    if drawn is None:
         return images, labels
-    kind = next(iter(alphas))
-    if len(alphas) > 1:
-        kind = "mixup" if rng.random() < 0.5 else "cutmix"
+    kind, alpha = drawn
     partner = rng.permutation(len(images))
-    share = rng.beta(alphas[kind], alphas[kind], len(images)).astype(np.float32)
+    share = rng.beta(alpha, alpha, len(images)).astype(np.float32)
     if kind == "mixup":
         images = blend(images, images[partner], share)
     else:

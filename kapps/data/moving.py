@@ -17,7 +17,7 @@ What is done around them, and why (Keras 3.15):
 from typing import Any
 
 from kapps.data import augment as augmentation
-from kapps.data import keras_layers
+from kapps.data import keras_layers, mixing
 from kapps.data.placement import IGNORE
 
 # Layers that move pixels, and what moves with them truly.
@@ -43,14 +43,21 @@ def check(policy: augmentation.Policy, annotation: str) -> None:
 
     Args:
         policy: what is done to pictures.
-        annotation: "boxes" or "mask".
+        annotation: "boxes" or "mask" move; of others only what joins photos is refused.
     """
+    if annotation not in mixing.KINDS:
+        if policy.mosaic:
+            raise ValueError(
+                f"augment=mosaic makes one picture of several photos, and {annotation!r} is of a "
+                "whole photo; it goes with boxes and masks, --mix cutmix with classes."
+            )
+        return
     moving = [step.name for step in policy.steps if step.geometric]
     moving += [getattr(one, "__name__", repr(one)) for one in policy.functions]
     for name in moving[:1]:
         raise ValueError(
             f"augment={name} moves the pixels of a picture and not its {annotation}; use default, "
-            "none, or keras:LAYER with a layer that moves both."
+            "none, crop+flip, letterbox, or keras:LAYER with a layer that moves both."
         )
     for layer in policy.layers():
         name = type(layer).__name__

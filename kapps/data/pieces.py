@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from kapps.data import images
+from kapps.data.placement import Placement, Window
 from kapps.errors import MissingPackageError
 
 UPRIGHT_JPEG = ("RGB", "L")  # modes of JPEGs that simplejpeg turns into RGB; not CMYK
@@ -61,6 +62,115 @@ def _jpeg(contents: bytes, size: tuple[int, int], at_least: tuple[int, int] | No
     return _library("simplejpeg").decode_jpeg(
         contents, "RGB", min_height=height, min_width=width, min_factor=factor
     )
+
+
+def opened(
+    image: images.ImageSource, channels: int
+) -> tuple[Image.Image | np.ndarray, tuple[int, int]]:
+    """What `cut` takes, and (width, height) of it: of a file only the header is read.
+
+    An array that needs no conversion stays one; all else goes by way of Pillow.
+
+    Args:
+        image: anything that `images.open_image` takes.
+        channels: 3 or 1.
+
+    Raises:
+        As `images.open_image`.
+    """
+    plain = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
+    if plain and image.shape[2:] == (channels,):
+        return image, image.shape[1::-1]
+    picture = images.peek(image)
+    return picture, images.size_of(picture)
+
+
+def cut(
+    picture: Image.Image | np.ndarray,
+    full: tuple[int, int],
+    piece: tuple[float, float, float, float],
+    size: tuple[int, int],
+    channels: int,
+    interpolation: str,
+    flip: bool = False,
+) -> tuple[np.ndarray, Placement]:
+    """A piece of a picture as pixels of another size.
+
+    Args:
+        picture, full: from `opened`.
+        piece: left, top, width and height in pixels of the picture.
+        size: (height, width) of the result.
+        channels: 3 or 1.
+        interpolation: as `resize` takes it.
+        flip: mirror it left to right.
+
+    Returns:
+        uint8 [height, width, C], and where the picture lies in it: exactly there, although a piece
+        begins and ends with a whole pixel.
+
+    Raises:
+        As `images.open_image`.
+    """
+    (height, width), (full_width, full_height) = size, full
+    left, top, piece_width, piece_height = piece
+    pixels = picture
+    if not isinstance(picture, np.ndarray):
+        # A JPEG may be decoded smaller as long as the piece itself is not enlarged for it.
+        share = max(width / piece_width, height / piece_height)
+        needed = (math.ceil(full_width * share), math.ceil(full_height * share))
+        pixels = decode(picture, channels, needed if share < 1 else None)
+    y, x = pixels.shape[0] / full_height, pixels.shape[1] / full_width
+    down = slice(round(top * y), max(round((top + piece_height) * y), round(top * y) + 1))
+    across = slice(round(left * x), max(round((left + piece_width) * x), round(left * x) + 1))
+    found = pixels[down, across]
+    rows, columns = pixels.shape[:2]
+    seen = used(found.shape[:2], size, interpolation)
+    found = resize(found, size, interpolation)
+    edges = (across.start, down.start, across.start + seen[1], down.start + seen[0])
+    shares = [edge / side for edge, side in zip(edges, (columns, rows) * 2, strict=True)]
+    placement = Placement.of_piece(tuple(shares), size, flip)
+    return mirror(found) if flip else found, placement
+
+
+def paste(
+    paper: np.ndarray,
+    image: images.ImageSource,
+    placement: Placement,
+    window: Window,
+    interpolation: str,
+) -> Placement:
+    """Draw what of a picture shows in a window.
+
+    Args:
+        paper: uint8 [H, W, C], drawn on.
+        image: anything that `images.open_image` takes.
+        placement: where on the paper the picture lies; mirrored where right < left.
+        window: nothing is drawn outside of it.
+        interpolation: as `resize` takes it.
+
+    Returns:
+        Where it really lies: its pixels are whole ones, so a fraction of one beside `placement`.
+
+    Raises:
+        As `images.open_image`.
+    """
+    picture, full = opened(image, paper.shape[2])
+    flip = placement.right < placement.left
+    low, high = sorted((placement.left, placement.right))
+    left, right = max(window[0], round(low)), min(window[2], round(high))
+    top, bottom = max(window[1], round(placement.top)), min(window[3], round(placement.bottom))
+    if left >= right or top >= bottom:
+        return placement
+    across, down = full[0] / (high - low), full[1] / (placement.bottom - placement.top)
+    begin = (high - right if flip else left - low) * across, (top - placement.top) * down
+    # Rounding must not lead out of the picture, not even to a piece of nothing at its end.
+    start = [min(max(at, 0.0), side - 1) for at, side in zip(begin, full, strict=True)]
+    sides = [(right - left) * across, (bottom - top) * down]
+    sides = [min(n, side - at) for n, side, at in zip(sides, full, start, strict=True)]
+    size = bottom - top, right - left
+    pixels, found = cut(picture, full, (*start, *sides), size, paper.shape[2], interpolation, flip)
+    paper[top:bottom, left:right] = pixels
+    return found.moved(left, top)
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int], interpolation: str) -> np.ndarray:

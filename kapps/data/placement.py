@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 LEAST_VISIBLE = 0.25  # share of a box's area that must be left of it after a cut
+Window = tuple[int, int, int, int]  # left, top, right, bottom of a part of the input, in pixels
 IGNORE = 255  # in a mask: a pixel that counts for nothing
 
 
@@ -45,6 +46,12 @@ class Placement:
         if flip:
             x = (width - x[0], width - x[1])
         return cls(x[0], -top * down, x[1], (1 - top) * down)
+
+    def moved(self, across: float, down: float) -> Self:
+        """The same so many pixels further to the right and below."""
+        return type(self)(
+            self.left + across, self.top + down, self.right + across, self.bottom + down
+        )
 
     @property
     def _frame(self) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +118,10 @@ def _sampled(pixels: int, start: float, stop: float, cells: int) -> tuple[np.nda
 
 
 def cut(
-    boxes: np.ndarray, size: tuple[int, int], least_visible: float = LEAST_VISIBLE
+    boxes: np.ndarray,
+    size: tuple[int, int],
+    least_visible: float = LEAST_VISIBLE,
+    window: Window | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut off what sticks out of the input; drop what hardly shows.
 
@@ -119,13 +129,14 @@ def cut(
         boxes: [N, 4], left, top, right, bottom in pixels of the input.
         size: (height, width) of the input.
         least_visible: share of its area that a box must keep.
+        window: the part of the input that shows them; None for all of it.
 
     Returns:
         float32 [M, 4], and the indices [M] of the boxes that they are. A box keeps its visible
         part.
     """
-    height, width = size
-    inside = np.clip(boxes, 0, [width, height, width, height])
+    left, top, right, bottom = window or (0, 0, *size[::-1])
+    inside = np.clip(boxes, [left, top] * 2, [right, bottom] * 2)
     before, after = area(boxes), area(inside)
     kept = np.flatnonzero((after > 0) & (after >= least_visible * before))
     return inside[kept].astype(np.float32), kept

@@ -28,11 +28,12 @@ from PIL import Image
 
 from kapps.data import images, parallel
 from kapps.data.annotations import Form
+from kapps.data.mosaic import PHOTOS, Mosaic
 from kapps.data.sources import Source
 from kapps.data.transforms import Transform, to_pixels
-from kapps.errors import DataError, MissingFileError
+from kapps.errors import DataError
 
-UNREADABLE = (images.ImageError, MissingFileError)
+UNREADABLE = images.UNREADABLE
 CACHE_LIMIT = 2 << 30  # bytes; never more than a quarter of the machine's memory
 NEIGHBOURS = 100  # pictures that are tried in place of one that became unreadable
 SAMPLE = 32  # pictures whose size is looked up to estimate the whole
@@ -55,16 +56,23 @@ class Look:
         transform: how it becomes pixels.
         change: done to them after it, with a random generator.
         of_first: the transform is that of the first look, whose piece is changed here.
+        mosaic: in place of the transform, several pictures become one; None for never.
     """
 
     transform: Transform
     change: Callable[[Image.Image, np.random.Generator], Image.Image] | None = None
     of_first: bool = False
+    mosaic: Mosaic | None = None
 
     @property
     def random(self) -> bool:
         """Whether two epochs differ."""
-        return self.transform.training or self.change is not None
+        return not self.fixed or self.change is not None
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the same pixels of a picture are looked at each time."""
+        return not self.transform.training and self.mosaic is None
 
 
 class Reader:
@@ -130,7 +138,7 @@ class Reader:
         if not keep and not form.moves and getattr(source.items, "checked", False):
             return np.arange(len(source))
         table: np.ndarray | None = None
-        if keep and len(self.looks) == 1 and not transform.training:
+        if keep and len(self.looks) == 1 and self.looks[0].fixed:
             table = np.empty((len(source), *transform.size, transform.channels), np.uint8)
 
         def prepare(i: int) -> tuple[np.ndarray | None, Any]:
@@ -261,6 +269,9 @@ class Reader:
                 rng = np.random.default_rng([self.seed, epoch, index, *more])
             if ready or look.of_first:  # transformed when it was read, or for the first look
                 pixels, moved = first
+            elif look.mosaic and rng.random() < look.mosaic.probability:
+                photos = self._beside(item, marks, rng)
+                pixels, moved = look.mosaic.draw(photos, look.transform, self.form, rng)
             else:
                 boxes = marks[0] if self.form.annotation == "boxes" else None
                 pixels, placement = look.transform.place(item, rng, boxes)
@@ -271,6 +282,19 @@ class Reader:
                 pixels = to_pixels(look.change(images.peek(pixels), rng))
             results.append((pixels, moved))
         return results
+
+    def _beside(
+        self, item: Any, marks: Any, rng: np.random.Generator
+    ) -> list[tuple[images.ImageSource, Any]]:
+        """A picture and random others for a mosaic, as many as there is room for."""
+        photos = [(item, marks)]
+        for other in rng.integers(len(self.source), size=PHOTOS - 1):
+            with contextlib.suppress(*UNREADABLE):  # it is listed when its own turn comes
+                one = images.read(self._item(int(other)))
+                photos.append((one, self._marks_of(int(other), one)))
+                if not self.form.hold([known for _, known in photos]):
+                    photos.pop()
+        return photos
 
     def _marks_of(self, index: int, item: Any) -> Any:
         if self._marks is not None:
@@ -290,7 +314,7 @@ class Reader:
         transform = self._largest()
         count, (height, width) = len(source), transform.size
         channels = transform.channels + self.form.channels
-        if len(self.looks) == 1 and not transform.training:
+        if len(self.looks) == 1 and self.looks[0].fixed:
             return count * height * width * channels
         pixels = []
         for i in np.linspace(0, count - 1, min(count, SAMPLE)).astype(int):

@@ -36,10 +36,10 @@ def _weaker(step: Step, share: float) -> Step:
     return dataclasses.replace(step, change=change, still=still)
 
 
-def weaker_mix(mix: str | None, share: float) -> str | None:
-    """The mix with a share of its alphas: closer to pictures as they are; None for 0."""
+def weaker_mix(mix: str | None, share: float, annotation: str = "class") -> str | None:
+    """The mix with a share of its numbers: closer to pictures as they are; None for 0."""
     if mix is None or share == 0:
         return None
-    alphas, often = mixing.parse(mix)
+    alphas, often = mixing.parse(mix, annotation)
     parts = [f"{name}:{alpha * share:g}" for name, alpha in alphas.items()]
     return "+".join([*parts, f"share:{often:g}"] if often < 1 else parts)

@@ -49,9 +49,13 @@ class Transform:
         flip: mirror half of the training pictures left to right.
         overlaps: instead of these, for pictures with boxes: the piece is the whole picture, or a
             random one of which a box is that much inside, see `kapps.data.box_pieces`.
+        zoom: instead of these: the whole picture in its proportions, fitted into the input and then
+            enlarged by that much at least and at most, with `fill` around it; (1, 1) is what
+            crop_mode "border" does.
+        shift: how far it then is at most from the middle, in sides of the input.
         out: largest width of the picture's surroundings in its own, where half of the pictures are
             put on a larger background instead; 1 for none.
-        fill: colour around the picture in crop_mode "border", 0..255.
+        fill: colour around the picture where it does not fill the input, 0..255.
     """
 
     size: tuple[int, int]
@@ -67,14 +71,17 @@ class Transform:
     fill: tuple[int, int, int] = IMAGENET_MEAN
     overlaps: tuple[float, ...] = ()
     out: float = 1.0
+    zoom: tuple[float, float] | None = None
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
         # A frozen dataclass sets its own fields this way; JSON gives lists where we keep tuples.
         object.__setattr__(self, "size", _size(self.size))
         for name in ("scale", "ratio", "fill", "overlaps"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.shorter is not None:
-            object.__setattr__(self, "shorter", tuple(self.shorter))
+        for name in ("shorter", "zoom"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         if not 0 < self.crop_pct <= 1:
             raise ValueError(f"crop_pct={self.crop_pct!r} is not in (0, 1].")
         if self.interpolation not in INTERPOLATIONS:
@@ -97,6 +104,10 @@ class Transform:
             raise ValueError(f"shorter={self.shorter!r} is not a range from 1.")
         if not all(0 <= least < 1 for least in self.overlaps):
             raise ValueError(f"overlaps={self.overlaps!r} are not shares in [0, 1).")
+        if self.zoom and not (len(self.zoom) == 2 and 0 < self.zoom[0] <= self.zoom[1]):
+            raise ValueError(f"zoom={self.zoom!r} is not a range above 0.")
+        if not 0 <= self.shift <= 0.5:
+            raise ValueError(f"shift={self.shift!r} is not a share of the input in 0..0.5.")
         if not 1 <= self.out <= 10:
             raise ValueError(f"out={self.out!r} is not a number of widths in 1..10.")
         if len(self.fill) != 3 or not all(0 <= value <= 255 for value in self.fill):
@@ -191,6 +202,8 @@ class Transform:
             rng = np.random.default_rng(seed)
             if self.out > 1 and rng.random() < 0.5:
                 return self._on_background(image, rng)
+            if self.zoom:
+                return self._letterbox(image, rng)
             return self._random_piece(image, rng, boxes)
         return self._evaluate(images.decode(images.peek(image), self.channels))
 
@@ -247,6 +260,26 @@ class Transform:
     def _resize(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
         return image.resize(size, INTERPOLATIONS[self.interpolation])
 
+    def paper(self) -> np.ndarray:
+        """An input without a picture: uint8 [height, width, channels] of the colour `fill`."""
+        empty = Image.new("RGB", self.size[::-1], self.fill)
+        return to_pixels(empty if self.channels == 3 else empty.convert("L"))
+
+    def _letterbox(
+        self, image: images.ImageSource, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Placement]:
+        """The whole picture in its proportions, larger or smaller and beside the middle."""
+        (height, width), full = self.size, pieces.opened(image, self.channels)[1]
+        share = min(width / full[0], height / full[1]) * rng.uniform(*self.zoom)
+        x, y = rng.uniform(-self.shift, self.shift, 2) * (width, height)
+        x, y = x + (width - share * full[0]) / 2, y + (height - share * full[1]) / 2
+        left, right = x, x + share * full[0]
+        if self.flip and rng.random() < 0.5:
+            left, right = right, left
+        placement = Placement(left, y, right, y + share * full[1])
+        paper, window = self.paper(), (0, 0, width, height)
+        return paper, pieces.paste(paper, image, placement, window, self.interpolation)
+
     def _on_background(
         self, image: images.ImageSource, rng: np.random.Generator
     ) -> tuple[np.ndarray, Placement]:
@@ -270,34 +303,13 @@ class Transform:
         rng: np.random.Generator,
         boxes: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Placement]:
-        height, width = self.size
-        kept = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
-        kept = kept and image.shape[2:] == (self.channels,)  # else it goes by way of Pillow
-        picture = image if kept else images.peek(image)
-        full_width, full_height = image.shape[1::-1] if kept else images.size_of(picture)
+        picture, full = pieces.opened(image, self.channels)
         if self.overlaps and boxes is not None:
-            piece = box_pieces.choose(full_width, full_height, boxes, self.overlaps, rng)
+            piece = box_pieces.choose(*full, boxes, self.overlaps, rng)
         else:
-            piece = self._choose_piece(full_width, full_height, rng)
-        left, top, piece_width, piece_height = piece
+            piece = self._choose_piece(*full, rng)
         flip = self.flip and rng.random() < 0.5
-        pixels = picture
-        if not kept:
-            # A JPEG may be decoded smaller as long as the piece itself is not enlarged for it.
-            share = max(width / piece_width, height / piece_height)
-            needed = (math.ceil(full_width * share), math.ceil(full_height * share))
-            pixels = pieces.decode(picture, self.channels, needed if share < 1 else None)
-        y, x = pixels.shape[0] / full_height, pixels.shape[1] / full_width
-        down = slice(round(top * y), max(round((top + piece_height) * y), round(top * y) + 1))
-        across = slice(round(left * x), max(round((left + piece_width) * x), round(left * x) + 1))
-        piece = pixels[down, across]
-        rows, columns = pixels.shape[:2]
-        seen = pieces.used(piece.shape[:2], self.size, self.interpolation)
-        piece = pieces.resize(piece, self.size, self.interpolation)
-        edges = (across.start, down.start, across.start + seen[1], down.start + seen[0])
-        shares = [edge / side for edge, side in zip(edges, (columns, rows) * 2, strict=True)]
-        placement = Placement.of_piece(tuple(shares), self.size, flip)
-        return pieces.mirror(piece) if flip else piece, placement
+        return pieces.cut(picture, full, piece, self.size, self.channels, self.interpolation, flip)
 
     def _choose_piece(
         self, width: int, height: int, rng: np.random.Generator

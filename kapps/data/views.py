@@ -59,7 +59,7 @@ def looks(
     for view in views:
         policy = augmentation.policy(view.augment or augment)
         if view.cut_only:
-            policy = augmentation.Policy(policy.piece, policy.cut)
+            policy = augmentation.Policy(policy.piece, policy.cut, mosaic=policy.mosaic)
         changes: dict[str, Any] = {"training": training and policy.piece}
         if training:
             changes |= policy.cut
@@ -68,5 +68,6 @@ def looks(
         if view.scale is not None:
             changes["scale"] = view.scale
         transform = found[0][1].transform if view.of_first else rule.replace(**changes)
-        found.append((policy, Look(transform, policy.picture, view.of_first)))
+        mosaic = policy.mosaic if training else None
+        found.append((policy, Look(transform, policy.picture, view.of_first, mosaic)))
     return found

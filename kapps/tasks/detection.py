@@ -40,6 +40,7 @@ class Detection(Supervised):
     epochs = 40  # its head begins anew, and no other phase trains that
     annotation = "boxes"
     activation = None
+    mixes = True
     on_features = False  # every picture is cut anew, and the boxes with it
     column = ("class", ">%", ">left", ">top", ">right", ">bottom")
     averages = False

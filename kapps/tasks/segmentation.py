@@ -46,6 +46,7 @@ class Segmentation(Supervised):
     head = "segmentation"
     annotation = "mask"
     epochs = 40  # its head begins anew, and no other phase trains that
+    mixes = True
     on_features = False  # every photo is cut anew, and the mask with it
     averages = False
     draws = True

@@ -38,7 +38,7 @@ class Task:
             `trained`, Keras measures one of the same name on the training batches.
         counted: what there are as many of as the network has outputs, for messages.
         becomes: the name of the task that a trained model has, where it is another.
-        mixes: whether mixup and cutmix may blend the annotations of two pictures.
+        mixes: whether the annotations of two pictures may be mixed, see `kapps.data.mixing.KINDS`.
         on_features: whether a classifier may be trained on what the frozen network below it said.
     """
 

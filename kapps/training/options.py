@@ -40,7 +40,10 @@ class Options:
         group="data",
     )
     mix: str | None = setting(
-        None, "blend images: mixup, cutmix, or both as mixup:0.8+cutmix:1.0+share:0.5", group="data"
+        None,
+        "blend images: mixup, cutmix, or both as mixup:0.8+cutmix:1.0+share:0.5; of boxes mixup, "
+        "copy-paste; of masks cutmix, copy-paste",
+        group="data",
     )
     batch_size: int = setting(32, "images a step", group="data")
     balance: float = setting(

@@ -91,7 +91,7 @@ class Splits:
         options = self.options
         if strength != 1:
             policy = strengths.weaker(augment.policy(options.augment), strength)
-            mix = strengths.weaker_mix(options.mix, strength)
+            mix = strengths.weaker_mix(options.mix, strength, self.annotation)
             options = dataclasses.replace(options, augment=policy, mix=mix)
         return dataclasses.replace(self, size=size, options=options)
 

@@ -191,7 +191,7 @@ def test_keras_flips_boxes_and_masks_with_the_pictures(cells, streets):
     [
         ({"augment": "randaugment"}, "augment=randaugment moves the pixels of a picture and not"),
         ({"augment": "keras:CutMix"}, "augment=CutMix is not known to move boxes with the pictur"),
-        ({"mix": "mixup"}, "mix='mixup' blends one picture and its classes or numbers, not boxes"),
+        ({"mix": "cutmix"}, "'cutmix' is none of its parts; use mixup, copy-paste, .* with boxes"),
         ({"max_boxes": 0}, "max_boxes=0 is not a whole number above 0"),
         ({"max_boxes": 1}, "0 has 2 boxes, more than max_boxes=1; raise it"),
     ],
