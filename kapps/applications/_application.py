@@ -125,7 +125,8 @@ class Spec:
 
     Sizes in pixels; crop_pct and interpolation as its default weights were evaluated; mean and std
     in units of [0, 255]; `references` maps a library to the name that the same network, flavor and
-    arguments has there.
+    arguments has there; `fill` is the colour around a photo that is put whole into the input, None
+    for the mean.
     """
 
     application: str
@@ -142,6 +143,7 @@ class Spec:
     references: dict[str, str]
     task: str = "classification"
     crop_mode: str = "center"
+    fill: tuple[int, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON-able values."""

@@ -119,6 +119,7 @@ class DenseApplication(Called):
         classes: of its own head.
         resize, crop_pct, interpolation: how a photo becomes the input, as of `kapps.data.Transform`
             with `resize` as its crop_mode.
+        fill: with resize="border" the colour around the photo in 0..255; None for the mean.
         defaults: what `bind` changed of the signature.
     """
 
@@ -146,6 +147,7 @@ class DenseApplication(Called):
     resize: str = "squash"
     crop_pct: float = 1.0
     interpolation: str = "bilinear"
+    fill: tuple[int, int, int] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
     # What `_graph` and `_loading` ask of every application.
@@ -224,6 +226,7 @@ class DenseApplication(Called):
             references=self._elsewhere(a["flavor"], arguments),
             task=self.task,
             crop_mode=self.resize,
+            fill=self.fill,
         )
 
     @property

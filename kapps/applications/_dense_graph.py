@@ -207,4 +207,5 @@ def _say(app: "DenseApplication", a: dict[str, Any], model: keras.Model, image) 
         "crop_mode": app.resize,
         "mean": list(mean),
         "std": list(std),
+        **({"fill": list(app.fill)} if app.fill else {}),
     }

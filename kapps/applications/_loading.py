@@ -1,6 +1,7 @@
 """From the argument `weights` to a model that holds them."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from kapps.weights import catalog, dialects, port
 if TYPE_CHECKING:
     from kapps.applications._application import Application
 
+BRANCH = re.compile(r"head_class\d*")  # layers of a detector that only its classes need
 KINDS = (
     (keras.layers.DepthwiseConv2D, "depthwise"),
     (keras.layers.Conv2D, "conv"),
@@ -139,7 +141,10 @@ def _adapters(model: keras.Model) -> dict[str, Callable[[np.ndarray], np.ndarray
 def _new_layers(
     arrays: Mapping[str, np.ndarray], layers: Mapping[str, dialects.Target]
 ) -> list[str]:
-    """Classifiers of other classes, and heads on the side where the file has none of them."""
+    """Classifiers of other classes, and heads on the side where the file has none of them.
+
+    With a classifier goes what only leads to it (`BRANCH`), where its width is another too.
+    """
     no_side = not any(map(dialects.SIDE.match, arrays))
 
     def is_new(name, layer):
@@ -148,7 +153,16 @@ def _new_layers(
             return kernel is None or kernel.shape[-1] != layer.shapes["kernel"][-1]
         return no_side and dialects.SIDE.match(name)
 
-    return [name for name, layer in layers.items() if is_new(name, layer)]
+    new = {name for name, layer in layers.items() if is_new(name, layer)}
+
+    def is_wider(name, layer):
+        branch = BRANCH.match(name)
+        if not branch or f"{branch[0]}_{port.CLASSIFIER}" not in new:
+            return False
+        given = [(arrays.get(f"{name}/{key}"), shape) for key, shape in layer.shapes.items()]
+        return any(array is not None and array.shape != shape for array, shape in given)
+
+    return [name for name, layer in layers.items() if name in new or is_wider(name, layer)]
 
 
 def _stems(model: keras.Model) -> tuple[str, ...]:

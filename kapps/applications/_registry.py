@@ -164,6 +164,8 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     ),
     "fcos": ("FCOS", "FCOSResNet50FPN"),
     "efficientdet": tuple(f"EfficientDetLite{i}" for i in range(5)),
+    "yolov5": tuple(f"YOLOv5{size}U" for size in "NSMLX"),
+    "yolov8": (*(f"YOLOv8{size}" for size in "NSMLX"), "YOLOv8"),
     "fcn": ("FCNResNet50", "FCNResNet101"),
     "unet": ("UNet",),
     "segnet": ("SegNet",),
@@ -174,7 +176,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "lraspp": ("LRASPP", "LRASPPMobileNetV3Large", "LRASPPEfficientNetLite0"),
 }
 TASKS = {  # what an application answers -> the families that do not classify
-    "detection": ("ssd", "retinanet", "fcos", "efficientdet"),
+    "detection": ("ssd", "retinanet", "fcos", "efficientdet", "yolov5", "yolov8"),
     "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}

@@ -118,8 +118,8 @@ class Transform:
         """The transform that a model's `spec` names (see `kapps.layers.spec_of`).
 
         Args:
-            spec: needs "size"; "crop_pct", "interpolation", "crop_mode", "channels" and "mean"
-                are used where present.
+            spec: needs "size"; "crop_pct", "interpolation", "crop_mode", "channels", "fill" and
+                "mean", which is the fill where there is none, are used where present.
             training: see the class.
             **changes: fields of the class that win over the spec, such as `size=128`.
 
@@ -131,7 +131,9 @@ class Transform:
         names = ("size", "crop_pct", "interpolation", "crop_mode", "channels")
         fields = {name: spec[name] for name in names if spec.get(name) is not None}
         mean = spec.get("mean")
-        if mean is not None and len(mean) == 3:
+        if spec.get("fill") is not None:
+            fields["fill"] = tuple(spec["fill"])
+        elif mean is not None and len(mean) == 3:
             fields["fill"] = tuple(round(value) for value in mean)
         return cls(**{**fields, "training": training, **changes})
 

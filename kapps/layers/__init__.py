@@ -20,9 +20,9 @@ from kapps.layers.channels import ChannelShuffle, ChannelSlice
 from kapps.layers.class_map import class_map
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
-from kapps.layers.csp import c2f, c3, dark_bottleneck, spp, sppf
+from kapps.layers.csp import c2f, c3, dark_bottleneck, scaled, spp, sppf
 from kapps.layers.decomposed_position import DecomposedAttention
-from kapps.layers.detection import ClassScores, DecodeBoxes, detector_outputs, shared
+from kapps.layers.detection import ClassScores, DecodeBoxes, Distances, detector_outputs, shared
 from kapps.layers.dilation import dilate
 from kapps.layers.global_response import GlobalResponseNormalization
 from kapps.layers.initializers import initializer
@@ -85,6 +85,7 @@ __all__ = [
     "DecodeBoxes",
     "DecomposedAttention",
     "DepthwiseConv2D",
+    "Distances",
     "GlobalResponseNormalization",
     "GroupNormalization",
     "LatentQuery",
@@ -146,6 +147,7 @@ __all__ = [
     "path_aggregation",
     "path_concatenation",
     "reparameterize",
+    "scaled",
     "searched_network",
     "selective_kernel",
     "separable_norm_act",

@@ -98,6 +98,30 @@ class DecodeBoxes(keras.layers.Layer):
 
 
 @_register
+class Distances(keras.layers.Layer):
+    """Logits of distributions over whole numbers -> their means, float32: (..., 4 * bins) to 4.
+
+    Source: Generalized Focal Loss (Li et al., 2020, arXiv:2006.04388), equation 5.
+
+    Args:
+        bins: how many numbers, from 0 on, a distribution is over.
+    """
+
+    def __init__(self, bins: int, **kwargs):
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.bins = bins
+
+    def call(self, logits):
+        return coders.expectation(ops.reshape(logits, (-1, logits.shape[1], 4, self.bins)))
+
+    def compute_output_spec(self, logits):
+        return keras.KerasTensor((*logits.shape[:-1], 4), "float32")
+
+    def get_config(self):
+        return super().get_config() | {"bins": self.bins}
+
+
+@_register
 class ClassScores(keras.layers.Layer):
     """Logits of all anchors -> probabilities, float32.
 
@@ -183,23 +207,28 @@ def detector_outputs(
     background: str | None = None,
     suppression: rules.Suppression | None = None,
     centerness_maps: Sequence = (),
+    bins: int | None = None,
+    clip: bool = True,
 ) -> dict[str, Any]:
     """From the predictions of each level to {"boxes", "scores"}.
 
     Args:
         class_maps, box_maps: one map a level, of (forms * columns) and (forms * 4) channels, all
             numbers of a form side by side.
+        bins: of the distribution that stands for each of the four numbers, whose channels are side
+            by side; None for the numbers themselves.
         columns: of the logits, the background's among them.
-        anchors, coder, image_size, objective, background, suppression: as of `DecodeBoxes`.
+        anchors, coder, image_size, objective, background, suppression, clip: as of `DecodeBoxes`.
         activation: of the logits.
         centerness_maps: one map a level, of one channel a form, or none.
     """
     first = 1 if nn.data_format == CHANNELS_LAST else 2
     grids = [tuple(x.shape[first : first + 2]) for x in box_maps]
     logits = in_rows(class_maps, nn, columns, name="class_logits")
-    codes = in_rows(box_maps, nn, 4, name="box_regression")
+    codes = in_rows(box_maps, nn, 4 * (bins or 1), name="box_regression")
+    codes = Distances(bins, name="box_distances")(codes) if bins else codes
     decode = DecodeBoxes(
-        anchors, coder, grids, image_size, objective, background, suppression, name="boxes"
+        anchors, coder, grids, image_size, objective, background, suppression, clip, name="boxes"
     )
     if centerness_maps:
         logits = [logits, in_rows(centerness_maps, nn, 1, name="centerness")]

@@ -89,6 +89,7 @@ NAMED = {
     "glorot_uniform": lambda: VarianceScaling(1.0, "fan_avg", "uniform"),
     "he_normal": lambda: VarianceScaling(2.0, "fan_in", "truncated_normal"),
     "he_normal_fan_out": lambda: VarianceScaling(2.0, "fan_out", "untruncated_normal"),
+    "torch_uniform": lambda: VarianceScaling(1 / 3, "fan_in", "uniform"),  # of its convolutions
     "lecun_normal": lambda: VarianceScaling(1.0, "fan_in", "truncated_normal"),
     "truncated_normal": lambda: TruncatedNormal(stddev=0.02),
     "normal_0.01": lambda: RandomNormal(stddev=0.01),
