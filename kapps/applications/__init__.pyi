@@ -403,6 +403,9 @@ from kapps.applications.yolov8 import YOLOv8M as YOLOv8M
 from kapps.applications.yolov8 import YOLOv8L as YOLOv8L
 from kapps.applications.yolov8 import YOLOv8X as YOLOv8X
 from kapps.applications.yolov8 import YOLOv8 as YOLOv8
+from kapps.applications import detr as detr
+from kapps.applications.detr import DETRResNet50 as DETRResNet50
+from kapps.applications.detr import DETRResNet101 as DETRResNet101
 from kapps.applications import fcn as fcn
 from kapps.applications.fcn import FCNResNet50 as FCNResNet50
 from kapps.applications.fcn import FCNResNet101 as FCNResNet101

@@ -166,6 +166,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "efficientdet": tuple(f"EfficientDetLite{i}" for i in range(5)),
     "yolov5": tuple(f"YOLOv5{size}U" for size in "NSMLX"),
     "yolov8": (*(f"YOLOv8{size}" for size in "NSMLX"), "YOLOv8"),
+    "detr": ("DETRResNet50", "DETRResNet101"),
     "fcn": ("FCNResNet50", "FCNResNet101"),
     "unet": ("UNet",),
     "segnet": ("SegNet",),
@@ -176,7 +177,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "lraspp": ("LRASPP", "LRASPPMobileNetV3Large", "LRASPPEfficientNetLite0"),
 }
 TASKS = {  # what an application answers -> the families that do not classify
-    "detection": ("ssd", "retinanet", "fcos", "efficientdet", "yolov5", "yolov8"),
+    "detection": ("ssd", "retinanet", "fcos", "efficientdet", "yolov5", "yolov8", "detr"),
     "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}

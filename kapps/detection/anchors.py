@@ -188,6 +188,29 @@ class Points:
         return _around(grids, self.strides, squares, self.offset)
 
 
+@dataclass(frozen=True)
+class Everywhere:
+    """The whole input for each of some boxes that lie where the network says: DETR.
+
+    Attributes:
+        count: how many boxes.
+    """
+
+    count: int
+
+    @property
+    def forms(self) -> tuple[int, ...]:
+        """All of them, for the one place that there is."""
+        return (self.count,)
+
+    def lay(self, size: Grid, grids: Sequence[Grid]) -> Anchors:
+        """The input of `size` (height, width), again and again; `grids` is [(1, 1)]."""
+        _check(grids, 1, "count")
+        height, width = size
+        boxes = np.tile(np.array([0, 0, width, height], "float32"), (self.count, 1))
+        return Anchors(boxes, np.full(self.count, math.sqrt(height * width), "float32"), self.forms)
+
+
 def _around(grids, strides, shapes, offset) -> Anchors:
     """Boxes of `shapes` around points that are `strides` apart."""
     levels = []

@@ -18,8 +18,9 @@ def detections(
     least_score: float = LEAST_SCORE,
     iou: float = IOU,
     most: int = MOST,
+    method: str = "hard",
 ) -> list[dict[str, np.ndarray]]:
-    """Of overlapping boxes of a class only the best.
+    """Of overlapping boxes of a class only the best, or all.
 
     Args:
         answers: "boxes" (B, A, 4), left, top, right, bottom, and "scores" (B, A, classes); or, of
@@ -28,6 +29,7 @@ def detections(
         least_score: what a box must have more than.
         iou: intersection over union above which the weaker of two boxes goes.
         most: how many a picture has at most.
+        method: of `Suppression`: "none" keeps overlapping boxes too.
 
     Returns:
         For each picture {"boxes": float32 (n, 4), "scores": float32 (n,), "classes": int (n,)},
@@ -38,7 +40,7 @@ def detections(
         classes = np.asarray(answers["classes"]).astype("int64")
         rows = zip(boxes, scores, classes, strict=True)
         return [_finished(*row, least_score, most) for row in rows]
-    rule = Suppression(least_score, iou, most, CANDIDATES, "class")
+    rule = Suppression(least_score, iou, most, CANDIDATES, "class", method=method)
     found = suppress_on_host(boxes, scores, rule)
     keys = ("boxes", "scores", "classes")
     return [{key: found[key][i, :count] for key in keys} for i, count in enumerate(found["count"])]

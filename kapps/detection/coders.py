@@ -94,6 +94,30 @@ class DistanceCoder:
 
 
 @dataclass(frozen=True)
+class ShareCoder:
+    """Middle, width and height as shares of the anchor, which is the whole input: DETR.
+
+    Source: DETR (Carion et al., 2020, arXiv:2005.12872), section 3.1.
+    """
+
+    def encode(self, boxes, anchors):
+        """(..., 4) boxes -> (..., 4) shares."""
+        x, y, width, height = sides(to_centres(_floats(boxes)))
+        left, top, right, bottom = sides(_floats(anchors))
+        across, down = right - left, bottom - top
+        codes = [(x - left) / across, (y - top) / down, width / across, height / down]
+        return ops.stack(codes, axis=-1)
+
+    def decode(self, codes, anchors):
+        """(..., 4) shares -> (..., 4) boxes."""
+        x, y, width, height = sides(_floats(codes))
+        left, top, right, bottom = sides(_floats(anchors))
+        across, down = right - left, bottom - top
+        boxes = [left + x * across, top + y * down, width * across, height * down]
+        return to_corners(ops.stack(boxes, axis=-1))
+
+
+@dataclass(frozen=True)
 class CellCoder:
     """A centre that stays by its cell, and a change of an anchor's size: YOLO with anchors.
 

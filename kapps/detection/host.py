@@ -25,7 +25,7 @@ def suppress_on_host(
     for image in range(batch):
         values, anchors, classes = _candidates(scores[image], rule, levels)
         own = boxes[image][anchors, classes] if boxes.ndim == 4 else boxes[image][anchors]
-        way = {"hard": _greedily, "matrix": _at_once}.get(rule.method, _one_by_one)
+        way = WAYS.get(rule.method, _one_by_one)
         values, kept = way(own, values, classes, rule)
         count = len(kept)
         found["count"][image] = count
@@ -130,6 +130,14 @@ def _at_once(boxes, scores, classes, rule: Suppression):
     order = np.argsort(-scores, kind="stable")[: rule.max_detections]
     order = order[scores[order] > rule.threshold]
     return scores[order], order
+
+
+def _all(_boxes, scores, _classes, rule: Suppression):
+    """The best, whatever they overlap."""
+    return scores[: rule.max_detections], np.arange(min(len(scores), rule.max_detections))
+
+
+WAYS = {"hard": _greedily, "matrix": _at_once, "none": _all}
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:

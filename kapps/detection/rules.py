@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 CHUNK = 256  # boxes that hard suppression looks at in one go
-METHODS = ("hard", "linear", "gaussian", "matrix")
+METHODS = ("hard", "linear", "gaussian", "matrix", "none")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Suppression:
         agnostic: whether a box also suppresses those of other classes.
         method: "hard"; "linear" or "gaussian", soft suppression (Bodla et al., 2017,
             arXiv:1704.04503, equations 2 and 3), or "matrix" (SOLOv2, Wang et al., 2020,
-            arXiv:2003.10152, equations 3 and 4, with the gaussian), which weakens all at once.
+            arXiv:2003.10152, equations 3 and 4, with the gaussian), which weakens all at once;
+            "none" leaves all, for networks that find each thing once.
         sigma: width of the gaussian of "gaussian", exp(-iou**2 / sigma), and "matrix",
             exp(-sigma * iou**2).
     """

@@ -35,7 +35,7 @@ def suppress(boxes, scores, rule: Suppression | None = None, levels=None) -> dic
         index = anchors * number + classes
         boxes = ops.reshape(boxes, (-1, boxes.shape[1] * number, 4))
     boxes = ops.take_along_axis(boxes, index[..., None], axis=1)
-    way = {"hard": _greedily, "matrix": _at_once}.get(rule.method, _one_by_one)
+    way = WAYS.get(rule.method, _one_by_one)
     scores, kept = way(boxes, scores, classes, rule)
     there = scores > 0
     return {
@@ -218,9 +218,16 @@ def _at_once(boxes, scores, classes, rule: Suppression):
     hidden = ops.max(overlaps, axis=1)[:, :, None]
     decay = ops.min(ops.exp(rule.width * (ops.square(hidden) - ops.square(overlaps))), axis=1)
     scores = scores * ops.minimum(decay, 1.0)
+    scores, index = _all(None, scores, None, rule)
+    return scores, ops.take_along_axis(ops.cast(order, "int32"), index, axis=1)
+
+
+def _all(_boxes, scores, _classes, rule: Suppression):
+    """As `_one_by_one`: the best, whatever they overlap."""
     scores = ops.where(scores > rule.threshold, scores, 0.0)
-    scores, index = ops.top_k(scores, min(rule.max_detections, count))
-    missing = rule.max_detections - scores.shape[1]
-    padding = ((0, 0), (0, max(missing, 0)))
-    kept = ops.take_along_axis(ops.cast(order, "int32"), ops.cast(index, "int32"), axis=1)
-    return ops.pad(scores, padding), ops.pad(kept, padding)
+    scores, index = ops.top_k(scores, min(rule.max_detections, scores.shape[1]))
+    padding = ((0, 0), (0, max(rule.max_detections - scores.shape[1], 0)))
+    return ops.pad(scores, padding), ops.pad(ops.cast(index, "int32"), padding)
+
+
+WAYS = {"hard": _greedily, "matrix": _at_once, "none": _all}

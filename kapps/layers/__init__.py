@@ -20,9 +20,17 @@ from kapps.layers.channels import ChannelShuffle, ChannelSlice
 from kapps.layers.class_map import class_map
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
+from kapps.layers.cross_attention import CrossAttention, Queries
 from kapps.layers.csp import c2f, c3, dark_bottleneck, scaled, spp, sppf
 from kapps.layers.decomposed_position import DecomposedAttention
-from kapps.layers.detection import ClassScores, DecodeBoxes, Distances, detector_outputs, shared
+from kapps.layers.detection import (
+    ClassScores,
+    DecodeBoxes,
+    Distances,
+    detector_outputs,
+    set_outputs,
+    shared,
+)
 from kapps.layers.dilation import dilate
 from kapps.layers.global_response import GlobalResponseNormalization
 from kapps.layers.initializers import initializer
@@ -58,6 +66,7 @@ from kapps.layers.rotary import RotaryAttention
 from kapps.layers.scaling import drop_path_rates, make_divisible
 from kapps.layers.searched import searched_network
 from kapps.layers.separable import separable_norm_act
+from kapps.layers.sine_positions import SinePositions
 from kapps.layers.suppression import NonMaxSuppression
 from kapps.layers.token_windows import MergePatches
 from kapps.layers.tokens import TokensToMap
@@ -82,6 +91,7 @@ __all__ = [
     "ClassScores",
     "Conv2D",
     "CosineAttention",
+    "CrossAttention",
     "DecodeBoxes",
     "DecomposedAttention",
     "DepthwiseConv2D",
@@ -106,12 +116,14 @@ __all__ = [
     "OptimalAssignment",
     "PatchesToMap",
     "Preprocessing",
+    "Queries",
     "RelativePositionAttention",
     "ResizeToMultiple",
     "RoIAlign",
     "RoIPool",
     "RotaryAttention",
     "SCells",
+    "SinePositions",
     "StandardizedConv2D",
     "StochasticPooling2D",
     "TokensToMap",
@@ -151,6 +163,7 @@ __all__ = [
     "searched_network",
     "selective_kernel",
     "separable_norm_act",
+    "set_outputs",
     "shared",
     "spec_of",
     "split_attention",

@@ -45,7 +45,7 @@ class Attention(keras.layers.Layer):
             bias = None if bias is None else ops.cast(bias, query.dtype)
             outputs = kernel(query, key, value, scale, bias)
         else:
-            outputs = ops.matmul(_softmax(query, key, scale, bias), value)
+            outputs = ops.matmul(softmax(query, key, scale, bias), value)
         if several:
             outputs = ops.reshape(outputs, (-1, self.num_heads, *outputs.shape[2:]))
         outputs = ops.transpose(outputs, (0, 2, 1, 3))
@@ -58,7 +58,7 @@ class Attention(keras.layers.Layer):
         query, key = self.positioned(query, key)
         if bias is not None and len(bias.shape) == 4:
             bias = ops.tile(bias, (query.shape[0] // bias.shape[0], 1, 1, 1))
-        return _softmax(query, key, scale, bias)
+        return softmax(query, key, scale, bias)
 
     def positioned(self, query, key):
         """Queries and keys (rows, heads, tokens, channels), changed by where their tokens are.
@@ -98,7 +98,8 @@ class Attention(keras.layers.Layer):
         return channels**-0.5 if self.scale is None else self.scale
 
 
-def _softmax(query, key, scale, bias):
+def softmax(query, key, scale, bias=None):
+    """How much each query looks at each key: (rows, heads, queries, keys)."""
     products = ops.matmul(query * scale, ops.transpose(key, (0, 1, 3, 2)))
     if bias is not None:
         products = products + ops.cast(bias, products.dtype)

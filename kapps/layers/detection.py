@@ -17,7 +17,7 @@ from kapps.detection import suppression as rules
 from kapps.layers.blocks import CHANNELS_LAST, Blocks
 
 _register = keras.saving.register_keras_serializable(package="kapps")
-BACKGROUNDS = (None, "counted", "apart")
+BACKGROUNDS = (None, "counted", "apart", "last")
 
 
 @_register
@@ -35,7 +35,8 @@ class DecodeBoxes(keras.layers.Layer):
         objective: {"name": "ssd", ...}: which of `kapps.tasks` and the numbers of its paper.
         background: how the columns of `class_logits` count what is nothing: None, not at all;
             "counted", column 0 is the first of `classes`, as torchvision's 91 of COCO; "apart",
-            column 0 comes before the classes, and `scores` has no such column.
+            column 0 comes before the classes, and `scores` has no such column; "last", it comes
+            behind them, and neither has `scores`.
         suppression: the published rule by which boxes become detections, or its configuration.
         clip: whether boxes end at the edges of the input.
 
@@ -127,7 +128,7 @@ class ClassScores(keras.layers.Layer):
 
     Args:
         activation: "softmax" or "sigmoid".
-        background: as of `DecodeBoxes`; "apart" leaves the first column out.
+        background: as of `DecodeBoxes`; "apart" leaves the first column out, "last" the last.
 
     With two inputs the second is the logit of how well a box is centred or fits at all, and the
     score is the geometric mean of the two probabilities (torchvision's FCOS).
@@ -138,11 +139,12 @@ class ClassScores(keras.layers.Layer):
         if activation not in ("softmax", "sigmoid"):
             raise ValueError(f"activation={activation!r}: expected 'softmax' or 'sigmoid'")
         self.activation, self.background = activation, background
+        self.left_out = {"apart": slice(1, None), "last": slice(-1)}.get(background, slice(None))
 
     def call(self, inputs):
         logits, *others = inputs if isinstance(inputs, list | tuple) else [inputs]
         scores = ops.softmax(logits, -1) if self.activation == "softmax" else ops.sigmoid(logits)
-        scores = scores[..., 1:] if self.background == "apart" else scores
+        scores = scores[..., self.left_out]
         for other in others:
             scores = ops.sqrt(scores * ops.sigmoid(other))
         return scores
@@ -150,7 +152,7 @@ class ClassScores(keras.layers.Layer):
     def compute_output_spec(self, inputs):
         logits = inputs[0] if isinstance(inputs, list | tuple) else inputs
         *rows, columns = logits.shape
-        return keras.KerasTensor((*rows, columns - (self.background == "apart")), "float32")
+        return keras.KerasTensor((*rows, len(range(columns)[self.left_out])), "float32")
 
     def get_config(self):
         return super().get_config() | {
@@ -234,6 +236,51 @@ def detector_outputs(
         logits = [logits, in_rows(centerness_maps, nn, 1, name="centerness")]
     scores = ClassScores(activation, background, name="scores")(logits)
     return {"boxes": decode(codes), "scores": scores}
+
+
+def set_outputs(
+    logits,
+    boxes,
+    *,
+    queries: int,
+    image_size: tuple[int, int],
+    objective: dict[str, Any],
+    activation: str,
+    background: str | None = None,
+    suppression: rules.Suppression,
+) -> dict[str, Any]:
+    """From what each block of a decoder says of each query to {"boxes", "scores"} of the last one.
+
+    All of it, by which every block learns, is in the layers `block_class_logits` and
+    `block_box_regression`.
+
+    Args:
+        logits: (batch, blocks * queries, columns).
+        boxes: (batch, blocks * queries, 4): middle, width and height as logits of shares of the
+            input.
+        queries: how many boxes there may be.
+        image_size, objective, background, suppression: as of `DecodeBoxes`.
+        activation: of the logits of classes.
+    """
+    flat = {"dtype": "float32"}
+    logits = keras.layers.Activation("linear", name="block_class_logits", **flat)(logits)
+    boxes = keras.layers.Activation("sigmoid", name="block_box_regression", **flat)(boxes)
+    before = boxes.shape[1] - queries
+    logits = keras.layers.Cropping1D((before, 0), name="class_logits", **flat)(logits)
+    boxes = keras.layers.Cropping1D((before, 0), name="box_regression", **flat)(boxes)
+    decode = DecodeBoxes(
+        layouts.Everywhere(queries),
+        coders.ShareCoder(),
+        [(1, 1)],
+        image_size,
+        objective,
+        background,
+        suppression,
+        clip=False,
+        name="boxes",
+    )
+    scores = ClassScores(activation, background, name="scores")(logits)
+    return {"boxes": decode(boxes), "scores": scores}
 
 
 def _stored(thing) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from functools import partial
 from keras import layers
 
 from kapps.layers.attention import Attention
+from kapps.layers.cross_attention import CrossAttention
 from kapps.layers.initializers import initializer
 from kapps.layers.mean_dense import MeanDense
 from kapps.layers.query_value_bias import QueryValueBias
@@ -99,6 +100,28 @@ class TokenBlocks:
             x = QueryValueBias(name=f"{name}_qkv_bias")(x)
         x = core(num_heads, name=name)(x)
         return self.dense(x, channels, name=f"{name}_project")
+
+    def cross_attention(self, query, key, value, num_heads, channels=None, *, name):
+        """Tokens look at others: `<name>_query`, `_key`, `_value`, `name`, `<name>_project`.
+
+        Args:
+            query, key, value: (batch, tokens, ...); places are added to the first two alone, so
+                that a token's own place is not in what the others see of it.
+            channels: within; those of the query where None.
+        """
+        inside = channels or query.shape[-1]
+        parts = {"query": query, "key": key, "value": value}
+        parts = [self.dense(x, inside, name=f"{name}_{part}") for part, x in parts.items()]
+        x = CrossAttention(num_heads, name=name)(parts)
+        return self.dense(x, query.shape[-1], name=f"{name}_project")
+
+    def norm_after(self, x, y, dropout=0.0, epsilon=1e-5, *, name):
+        """Add a branch and normalise: `<name>_dropout`, `<name>_add`, `<name>_norm`.
+
+        Source: Attention Is All You Need (Vaswani et al., 2017), section 3.1.
+        """
+        y = self.dropout(y, dropout, name=f"{name}_dropout")
+        return self.layer_norm(self.residual(x, y, name=name), epsilon, name=f"{name}_norm")
 
     def gated_mlp(self, x, units, norm_epsilon=None, *, name):
         """A SwiGLU: `<name>_gate` and `<name>_expand` multiply, then back to the channels.

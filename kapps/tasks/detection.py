@@ -95,12 +95,19 @@ class Detection(Supervised):
         return shape["scores"][-1] if len(shape["scores"]) == 3 else None
 
     def kind_of(self, model: "keras.Model") -> str:
-        """ "background" where the first class is nothing, as in files of torchvision."""
-        counted = getattr(model.get_layer("boxes"), "background", None) == "counted"
+        """ "background" where the first class is nothing, as in files of torchvision; "set" where
+        the network finds each thing once.
+        """
+        layer = model.get_layer("boxes")
+        rule = getattr(layer, "suppression", None)
+        if rule is not None and rule.method == "none":
+            return "set"
+        counted = getattr(layer, "background", None) == "counted"
         return "background" if counted else "boxes"
 
     def answers(self, rows: dict, kind: str | None = None) -> list[dict]:
-        found = answering.detections(rows, iou=self.iou, most=self.most)
+        method = "none" if kind == "set" else "hard"
+        found = answering.detections(rows, iou=self.iou, most=self.most, method=method)
         if kind != "background":
             return found
         return [{key: x[one["classes"] > 0] for key, x in one.items()} for one in found]

@@ -1,12 +1,14 @@
 """A detector as it trains: its raw outputs, and the losses of its paper."""
 
+import dataclasses
+
 import keras
 import numpy as np
 from keras import ops
 
 from kapps.detection import objectives
 from kapps.errors import SettingsError
-from kapps.layers import Network
+from kapps.layers import Network, OptimalAssignment
 from kapps.tasks.trainee import Trainee
 
 BOXES = "boxes"  # the layer that knows how a detector learns
@@ -25,7 +27,10 @@ def objective_of(network: keras.Model) -> objectives.Objective:
             f"{network.name} does not end in the layer 'boxes' of a detector; use one of "
             "`kapps list --task detection`."
         )
-    return objectives.of(layer)
+    objective = objectives.of(layer)
+    if objective.on_host:
+        return dataclasses.replace(objective, assignment=OptimalAssignment())
+    return objective
 
 
 def _raw(network: keras.Model, objective: objectives.Objective) -> dict:
@@ -52,6 +57,7 @@ class Detector(Trainee):
         raw = Network(network.inputs, _raw(network, self_objective), name=network.name)
         super().__init__(raw)
         self.objective, self.box_weight = self_objective, box_weight
+        self.assignment = self_objective.assignment  # a layer, which may keep a step from XLA
         self.means = [keras.metrics.Mean(name=name) for name in self_objective.parts]
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):  # noqa: ARG002

@@ -216,6 +216,33 @@ def test_the_numbers_of_efficientdet_lite():
         assert params / 1e6 == pytest.approx(millions, abs=0.06)
 
 
+def test_detr_by_the_names_of_its_files_and_of_the_library():
+    """Files keep the names of their time; newer versions of transformers say others in memory."""
+    dialect = dialects.find("detr", "transformers", "resnet")
+    names = {
+        "model.backbone.conv_encoder.model.layer4.0.conv2.weight": "stage4_block1_2_conv/kernel",
+        "model.backbone.model.bn1.running_var": "stem_norm/moving_variance",
+        "model.encoder.layers.0.self_attn.out_proj.bias": "neck_block1_attention_project/bias",
+        "model.decoder.layers.5.encoder_attn.o_proj.bias": "head_block6_cross_project/bias",
+        "model.decoder.layers.2.mlp.fc1.bias": "head_block3_mlp_expand/bias",
+        "model.decoder.layers.2.fc2.bias": "head_block3_mlp_project/bias",
+        "bbox_predictor.layers.2.bias": "head_box_3/bias",
+    }
+    norm = dialects.Target("norm", {"moving_variance": (1,)})
+    for name, ours in names.items():
+        array = np.zeros((1, 1, 1, 1) if name.endswith("conv2.weight") else 1)
+        assert list(dialect.translate({name: array}, {"stem_norm": norm})) == [ours]
+
+
+def test_the_numbers_of_detr():
+    """transformers 5.24 counts 41,524,768 and leaves out the frozen normalisations of ResNet-50."""
+    assert kapps.applications.facts("DETRResNet50")["params"] == 41524768 + 53120
+    tags = [(c.url, dict(c.arguments)) for c in catalog.CHECKPOINTS if "DETR" in c.application]
+    assert ("hf://facebook/detr-resnet-101-dc5", {"output_stride": 16}) in tags
+    dc5 = kapps.find_application("transformers/facebook/detr-resnet-50-dc5")
+    assert (dc5.spec.arguments, dc5.name) == ({"output_stride": 16}, "DETRResNet50")
+
+
 def test_lists_by_task():
     detectors = kapps.list_models(task="detection")
     assert {"SSDLite", "RetinaNetResNet50FPN", "FCOS"} <= set(detectors)

@@ -1,9 +1,11 @@
-"""Losses of whole detectors against torchvision 0.28's on the same example.
+"""Losses of whole detectors against torchvision 0.28's and transformers 5.24's on one example.
 
 The numbers: `compute_loss` of `SSD`, of the two heads of RetinaNet and of `FCOS`, for the anchors,
-outputs and truths of `example`.
+outputs and truths below; `ForObjectDetectionLoss` and `RTDetrForObjectDetectionLoss` with
+`auxiliary_loss`, where the encoder is the first of RT-DETR's three blocks.
 """
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,8 +13,9 @@ import pytest
 from keras import ops
 
 from kapps.detection import objectives
-from kapps.detection.anchors import Anchors
-from kapps.detection.coders import DeltaCoder, DistanceCoder
+from kapps.detection.anchors import Anchors, Everywhere
+from kapps.detection.coders import DeltaCoder, DistanceCoder, ShareCoder
+from kapps.layers import OptimalAssignment
 
 pytestmark = pytest.mark.contract
 
@@ -22,6 +25,16 @@ FCOS = {
     "class_loss": 20.902456283569336,
     "box_loss": 0.8437087535858154,
     "center_loss": 0.8816097974777222,
+}
+DETR = {
+    "class_loss": 5.878499150276184,
+    "box_loss": 8.397753834724426,
+    "giou_loss": 4.93720269203186,
+}
+RT_DETR = {
+    "class_loss": 11.435125350952148,
+    "box_loss": 8.937307834625244,
+    "giou_loss": 4.968936324119568,
 }
 TRUTH = {
     "boxes": np.float32(
@@ -89,6 +102,29 @@ def test_fcos():
     raw = outputs(len(anchors), 1, positive=True)
     losses = found("fcos", anchors, counts, DistanceCoder(), 0, raw)
     assert losses == pytest.approx(FCOS, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "losses"), [("detr", 5, DETR), ("rt_detr", 4, RT_DETR)]
+)
+def test_sets_of_three_blocks(name, columns, losses):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(2, 3, 8, columns)).astype("float32")
+    shares = rng.uniform(0.2, 0.8, size=(2, 3, 8, 4)).astype("float32")
+    objective = objectives.of(
+        SimpleNamespace(
+            objective={"name": name},
+            anchors=Everywhere(8).lay((128, 128), [(1, 1)]),
+            coder=ShareCoder(),
+            class_offset=0,
+        )
+    )
+    objective = dataclasses.replace(objective, assignment=OptimalAssignment())
+    rows = logits.reshape(2, 24, columns), shares.reshape(2, 24, 4)
+    raw = dict(zip(objective.outputs, map(ops.convert_to_tensor, rows), strict=True))
+    got = objective.losses(raw, {key: ops.convert_to_tensor(x) for key, x in TRUTH.items()})
+    got = {key: float(ops.convert_to_numpy(value)) for key, value in got.items()}
+    assert got == pytest.approx(losses, rel=1e-5)
 
 
 def test_a_picture_without_anything_has_no_losses_of_boxes():

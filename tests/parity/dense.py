@@ -30,6 +30,8 @@ def arrays_of(facts: dict) -> dict[str, np.ndarray]:
     arrays = {}
     for name, shape in facts["tensors"]:
         array = fill(name, shape, facts["salt"], facts["norm_scale"])
+        for pattern, scale in facts.get("scales", {}).items():
+            array = array * np.float32(scale if re.fullmatch(pattern, name) else 1)
         arrays[name] = array * np.float32(facts.get("head_scale", 1) if LAST.fullmatch(name) else 1)
     return arrays
 

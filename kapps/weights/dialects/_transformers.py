@@ -43,3 +43,31 @@ def split_gates(arrays):
         else:
             split[name] = array
     return split
+
+
+def decoder_rows(block: str, ours: str, attention: str) -> tuple[tuple[str, str], ...]:
+    """Rows for a block of one of DETR's transformers, as the library transformers calls its parts.
+
+    Args:
+        block: regular expression of the block's name, whose group is its number.
+        ours: "neck" or "head".
+        attention: what we call its attention to itself; that to others is "cross".
+    """
+    name = f"{ours}_block{{0:+1}}"
+    parts = {"q": "query", "k": "key", "v": "value", "o": "project", "out": "project"}
+    return (
+        *(
+            row
+            for theirs, kind in (("self_attn", attention), ("encoder_attn", "cross"))
+            for row in (
+                *(
+                    (rf"{block}\.{theirs}\.{short}_proj", f"{name}_{kind}_{part}")
+                    for short, part in parts.items()
+                ),
+                (rf"{block}\.{theirs}_layer_norm", f"{name}_{kind}_norm"),
+            )
+        ),
+        (rf"{block}\.(?:mlp\.)?fc1", f"{name}_mlp_expand"),
+        (rf"{block}\.(?:mlp\.)?fc2", f"{name}_mlp_project"),
+        (rf"{block}\.final_layer_norm", f"{name}_mlp_norm"),
+    )

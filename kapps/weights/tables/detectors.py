@@ -1,7 +1,8 @@
-"""torchvision's detectors, trained on COCO 2017 with 91 classes, the first of which is background.
+"""Detectors trained on COCO 2017 with 91 classes: torchvision's, whose class 0 is background, and
+DETR's from the Hugging Face hub, whose class 0 is never there.
 
-Accuracies are those that torchvision states (mean average precision of boxes over overlaps from 0.5
-to 0.95, on the validation pictures). The end of a file's name is the start of its SHA-256.
+Accuracies are those that their publishers state (mean average precision of boxes over overlaps from
+0.5 to 0.95, on the validation pictures). The end of a file's name is the start of its SHA-256.
 """
 
 from collections.abc import Iterator
@@ -26,10 +27,43 @@ ROWS = (  # application, file, digits, size, preprocessing, box mAP, arguments, 
     ),
     ("FCOSResNet50FPN", "fcos_resnet50_fpn_coco", "99b0c9b7", 800, "torch", 0.392, (), None),
 )
+HUB = "hf://facebook/detr-resnet-"
+HUB_PROTOCOL = "COCO 2017 validation, photos of their own shape, shorter side 800, as in the paper"
+DETRS = (  # depth, output stride, end of the name, box mAP: table 1 of the paper
+    (50, 32, "50", 0.42),
+    (50, 16, "50-dc5", 0.433),
+    (101, 32, "101", 0.435),
+    (101, 16, "101-dc5", 0.449),
+)
 
 
 def rows() -> Iterator[Checkpoint]:
     """A row of the catalog for each file."""
+    yield from _torchvision()
+    for depth, output_stride, end, box_map in DETRS:
+        yield Checkpoint(
+            application=f"DETRResNet{depth}",
+            tag="coco",
+            url=f"{HUB}{end}",
+            hash=None,
+            format="safetensors",
+            dialect="transformers",
+            flavor="torch",
+            include_top=True,
+            input_size=800,
+            preprocessing="torch",
+            crop_pct=1.0,
+            interpolation="bilinear",
+            licence="Apache-2.0",
+            source="Facebook AI Research",
+            classes=91,
+            arguments=(("output_stride", output_stride),),
+            protocol=HUB_PROTOCOL,
+            metrics=(("box mAP", box_map),),
+        )
+
+
+def _torchvision() -> Iterator[Checkpoint]:
     for application, file, digits, size, preprocessing, box_map, arguments, dialect in ROWS:
         yield Checkpoint(
             application=application,
