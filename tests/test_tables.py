@@ -8,6 +8,7 @@ import pytest
 
 import kapps
 from kapps.applications import FAMILIES, facts
+from kapps.inspect import graph
 from kapps.weights import catalog
 from tools.tables import blocks, families, models
 from tools.tables import facts as sources
@@ -52,7 +53,8 @@ def test_every_family_has_a_page(family):
 
 
 def test_a_block_is_drawn_from_the_graph():
-    text = blocks.draw("ConvNeXtV2Atto")
+    model = kapps.applications.ConvNeXtV2Atto(weights=None)
+    text = blocks.text("ConvNeXtV2Atto", graph.boxes(model))
     assert "`stage1_block1` of `ConvNeXtV2Atto`" in text
     for line in (
         'stage1_block1_depthwise_conv["7x7 DepthwiseConv<br/>56x56x40"]',
@@ -62,6 +64,9 @@ def test_a_block_is_drawn_from_the_graph():
         "input --> stage1_block1_add",
         "stage1_block1_project_conv --> stage1_block1_add",
         "stage1_block1_add --> output",
+        # Table 9 of the paper: Atto has 2, 2, 6 and 2 blocks.
+        'stage3_block1[["6 times: 7x7 DepthwiseConv, 1x1 Conv (x2), GlobalResponseNormalization, '
+        'sum<br/>14x14x160"]]',
     ):
         assert f"    {line}\n" in text
 

@@ -14,6 +14,8 @@ from kapps.errors import SettingsError, did_you_mean
 JOBS = {
     "list": "the models: size, parameters, MACs, published weights",
     "info": "everything about one model",
+    "draw": "a picture of a network or of a block of it, from its graph",
+    "compare": "how architectures differ, and what accuracy costs in each",
     "train": "train a model from scratch",
     "finetune": "teach a pretrained model your own classes",
     "tune": "search the settings of a training: learning rate, decay, augmentation, size",

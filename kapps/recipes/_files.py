@@ -1,9 +1,39 @@
-"""What `kapps info` says of a file: a Keras model, a run folder, a .tflite file, a bundle."""
+"""A model by name or file, and what `kapps info` says of a file: .keras, run, .tflite, bundle."""
 
 import json
 from pathlib import Path
 
 from kapps.errors import MissingFileError
+
+
+def model(name: str, size: int | None = None):
+    """The Keras model of an application, which needs no weights to be looked at, or of a file.
+
+    Args:
+        name: an application, a run folder or a .keras file.
+        size: height and width in pixels of an application; None for its own.
+
+    Raises:
+        ValueError, KappsError: there is no such application or file, or it is no Keras model.
+    """
+    if not is_file(name):
+        from kapps import applications
+
+        app = applications.get(name)
+        return app(weights=None, **({} if size is None else {"input_shape": _shape(app, size)}))
+    found = facts(Path(name).expanduser())
+    if "model" not in found:
+        raise ValueError(
+            f"{name} has operators and no layers; give a .keras file, a run or an application."
+        )
+    return found["model"]
+
+
+def _shape(app, size: int) -> tuple[int, int, int]:
+    import keras
+
+    last = keras.config.image_data_format() == "channels_last"
+    return (size, size, app.channels) if last else (app.channels, size, size)
 
 
 def facts(path: Path) -> dict:

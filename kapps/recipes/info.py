@@ -139,13 +139,13 @@ def _layers(settings: Settings, model) -> tuple[list, list[tuple[str, str]]]:
 
     An application is built without weights, which need not be downloaded to count.
     """
-    from kapps import applications, inspect
+    from kapps import inspect
+    from kapps.recipes import _files
     from kapps.recipes import _layers as pages
 
     size = settings.size
     if model is None:
-        app = applications.get(settings.name)
-        model = app(weights=None, **({} if size is None else {"input_shape": _shape(app, size)}))
+        model = _files.model(settings.name, size)
     elif size is None and None in model.input_shape[1:]:
         size = 224
     how = settings.batch_size, settings.precision
@@ -153,13 +153,6 @@ def _layers(settings: Settings, model) -> tuple[list, list[tuple[str, str]]]:
     answering = inspect.inference_memory(model, size=size)
     training = inspect.training_memory(model, *how, size=size)
     return rows, pages.totals(rows, answering, training, how)
-
-
-def _shape(app, size: int) -> tuple[int, int, int]:
-    import keras
-
-    last = keras.config.image_data_format() == "channels_last"
-    return (size, size, app.channels) if last else (app.channels, size, size)
 
 
 def _print_file(facts: dict) -> None:

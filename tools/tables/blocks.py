@@ -1,109 +1,61 @@
-"""A block of a network as a Mermaid flow chart, drawn from its functional graph."""
+"""A block of a network, and all of it folded, as Mermaid flow charts drawn from its graph.
+
+GitHub draws them; `tools/site` draws them with `kapps.inspect.drawing`.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-BLOCK = re.compile(r"(stage\d+_block\d+)_")
-STAGE = re.compile(r"(stage\d+)_")
-HEAD = re.compile(r"(head)_(?:class1?|box1?)_")  # of a detector, at its first map
-WORDS = {"BatchNormalization": "batch norm", "LayerNormalization": "layer norm", "Add": "sum"}
+from kapps.inspect.graph import Box
+from tools.tables import facts
+
+NETWORK = "## The network\n"
 
 
 def draw(name: str) -> str:
-    """The text that follows the heading on the page of a family.
+    """The text that follows the heading "A block" on the page of a family.
 
     Args:
-        name: of an application, whose first block with a sum is drawn; without one its first stage,
-            or, where nothing has the name of a stage, all of it.
+        name: of an application, which is built on torch.
     """
     import keras
 
     import kapps
+    from kapps.inspect import graph
 
     keras.backend.clear_session()
-    model = kapps.applications.get(name)(weights=None)
-    prefix, layers = _chosen(model)
-    what = f"`{prefix}`" if prefix else "All"
-    lines = [*_nodes(layers), *_edges(layers)]
-    chart = "\n".join(f"    {line}" for line in lines)
-    return f"\n{what} of `{name}`, from its graph.\n\n```mermaid\nflowchart TD\n{chart}\n```\n"
+    with facts.shapes_alone():
+        return text(name, graph.boxes(kapps.applications.get(name)(weights=None)))
 
 
-def _chosen(model) -> tuple[str, list]:
-    head = [layer for layer in model.layers if HEAD.match(layer.name)]
-    if head:
-        return "head", head
-    for pattern in (BLOCK, STAGE):
-        groups: dict[str, list] = {}
-        for layer in model.layers:
-            if match := pattern.match(layer.name):
-                groups.setdefault(match[1], []).append(layer)
-        if groups:
-            sums = [p for p, found in groups.items() if any(_kind(x) == "Add" for x in found)]
-            prefix = (sums or list(groups))[0]
-            return prefix, groups[prefix]
-    return "", [layer for layer in model.layers if _kind(layer) != "InputLayer"]
+def text(name: str, boxes: Sequence[Box]) -> str:
+    """The same from the graph of the network."""
+    from kapps.inspect import folding, graph
+
+    prefix, block = graph.typical(boxes)
+    told = f"\n{f'`{prefix}`' if prefix else 'All'} of `{name}`, from its graph.\n\n{chart(block)}"
+    folded = folding.fold(boxes)
+    if len(folded) >= len(block) and not prefix:
+        return told  # a network so small that its block is all of it
+    command = f"`kapps draw {name}` makes this picture, with `--block NAME` that of any block."
+    return f"{told}\n{NETWORK}\n{command}\n\n{chart(folded)}"
 
 
-def _kind(layer) -> str:
-    return type(layer).__name__
+def chart(boxes: Sequence[Box]) -> str:
+    """A flow chart in Mermaid's words; what stands for blocks has the double line of a routine."""
+    from kapps.inspect import graph
+
+    lines = []
+    for box in boxes:
+        says = "<br/>".join(filter(None, (box.text, box.shape)))
+        left, right = ("[[", "]]") if box.kind == "Block" else ("[", "]")
+        lines.append(f'{_id(box.name)}{left}"{says}"{right}')
+    inside = any(graph.INPUT in box.parents for box in boxes)
+    lines += [
+        f"{_id(a)} --> {_id(b)}" for a, b in graph.arrows(boxes) if inside or b != graph.OUTPUT
+    ]
+    return "```mermaid\nflowchart TD\n" + "".join(f"    {line}\n" for line in lines) + "```\n"
 
 
-def _nodes(layers: list) -> Iterator[str]:
-    for layer in layers:
-        output = layer.output if hasattr(layer.output, "shape") else layer.output[0]
-        shape = "x".join(str(side) for side in output.shape[1:])
-        yield f'{layer.name}["{_label(layer)}<br/>{shape}"]'
-
-
-def _label(layer) -> str:
-    """What a layer does, in the words of papers."""
-    kind = _kind(layer)
-    size = "x".join(_sides(getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", ())))
-    words = [WORDS.get(kind, kind)]
-    if size:
-        words = [f"{size} {kind.removesuffix('2D')}"]
-    if kind in ("Conv2D", "SeparableConv2D"):
-        words.append(f"{layer.filters} filters")
-    if kind == "Activation":
-        words = [getattr(layer.activation, "__name__", "activation")]
-    if kind == "Dense":
-        words.append(f"{layer.units} units")
-    if getattr(layer, "groups", 1) > 1 and "Depthwise" not in kind:
-        words.append(f"{layer.groups} groups")
-    strides = _sides(getattr(layer, "strides", 1))[0]
-    if strides != "1":
-        words.append(f"stride {strides}")
-    return ", ".join(words)
-
-
-def _sides(value) -> list[str]:
-    """Keras takes one number for both."""
-    return [str(side) for side in ((value, value) if isinstance(value, int) else value)]
-
-
-def _edges(layers: list) -> Iterator[str]:
-    names = {layer.name for layer in layers}
-    used = set()
-    for layer in layers:
-        # Two tensors of one layer, or two that come from outside, are one arrow.
-        for parent in dict.fromkeys(_parents(layer, names)):
-            used.add(parent)
-            yield f"{parent} --> {layer.name}"
-    for layer in layers:
-        if layer.name not in used:
-            yield f"{layer.name} --> output"
-
-
-def _parents(operation, names: set[str]) -> Iterator[str]:
-    """The layers that feed an operation, through those that are no layers; "input" for others."""
-    from keras import Layer
-
-    for node in operation._inbound_nodes[0].parent_nodes:
-        parent = node.operation
-        if parent.name in names:
-            yield parent.name
-        elif isinstance(parent, Layer):
-            yield "input"
-        else:
-            yield from _parents(parent, names)
+def _id(name: str) -> str:
+    return re.sub(r"\W+", "_", name).strip("_")

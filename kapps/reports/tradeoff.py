@@ -1,0 +1,113 @@
+"""What accuracy costs: points in a chart, and those that no other beats in both."""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+
+from kapps.reports import charts, page
+
+WIDTH, HEIGHT = 460, 300
+LETTER = 6.4  # pixels of a letter of a name, about
+
+
+def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """The Pareto front: names of points (cost, gain) that no other beats, cheapest first.
+
+    A point is beaten by one that costs no more, gains no less, and is better in one of them.
+    """
+
+    def beaten(cost: float, gain: float) -> bool:
+        return any(c <= cost and g >= gain and (c < cost or g > gain) for c, g in points.values())
+
+    kept = [name for name, (cost, gain) in points.items() if not beaten(cost, gain)]
+    return sorted(kept, key=lambda name: points[name])
+
+
+def chart(title: str, points: Mapping[str, tuple[float, float]], cost: str, gain: str) -> str:
+    """Points with their names, and a line through the front, as one SVG element.
+
+    Args:
+        title: above the chart.
+        points: name -> (cost, gain); costs above 0 are drawn on a logarithmic axis, gains are
+            shares in 0..1.
+        cost, gain: what the axes are.
+    """
+    best = front(points)
+    xs, ys = zip(*points.values(), strict=True)
+    low, high, step = charts._around(min(ys), max(ys))
+    y = charts.Axis(low, high, step, HEIGHT - charts.BOTTOM - 16, charts.TOP, percent=True)
+    span = max(xs) / min(xs)
+    x = charts.Axis(
+        min(xs) / 1.15,
+        max(xs) * 1.15,
+        max(span, 1.2) ** 0.25,
+        charts.LEFT + 6,
+        WIDTH - 20,
+        log=True,
+    )
+    parts = [*charts._title(title), *charts._grid(y, WIDTH)]
+    parts += [
+        f'<text class="tick" text-anchor="middle" x="{x.place(value):.1f}" '
+        f'y="{HEIGHT - charts.BOTTOM}">{_short(value)}</text>'
+        for value in _ticks(x)
+    ]
+    parts.append(
+        f'<text class="tick" text-anchor="middle" x="{WIDTH / 2}" y="{HEIGHT - 6}">'
+        f"{html.escape(f'{cost}; up: {gain}')}</text>"
+    )
+    places = {name: (x.place(a), y.place(b)) for name, (a, b) in points.items()}
+    line = " ".join(f"{places[name][0]:.1f},{places[name][1]:.1f}" for name in best)
+    parts.append(f'<polyline class="line s1" points="{line}"/>')
+    taken: list[tuple[float, float, float]] = []
+    for name, (px, py) in sorted(places.items(), key=lambda item: item[1][1]):
+        kind = "s1" if name in best else "s2"
+        tip = f"{name}: {cost} {_short(points[name][0])}, {gain} {100 * points[name][1]:.1f}%"
+        parts.append(
+            f'<circle class="dot {kind}" cx="{px:.1f}" cy="{py:.1f}" r="4">'
+            f"<title>{html.escape(tip)}</title></circle>"
+        )
+        parts.append(_name(name, px, py, taken))
+    return charts._svg(WIDTH, HEIGHT, title, parts)
+
+
+def _name(name: str, px: float, py: float, taken: list) -> str:
+    """The name beside its point, lower where another stands already."""
+    width = LETTER * len(name)
+    right = px + 8 + width < WIDTH
+    start, end = (px + 8, px + 8 + width) if right else (px - 8 - width, px - 8)
+    at = py + 4
+    while any(abs(at - other) < 12 and start < b and a < end for other, a, b in taken):
+        at += 12
+    taken.append((at, start, end))
+    side = f'x="{px + 8:.1f}"' if right else f'text-anchor="end" x="{px - 8:.1f}"'
+    return f'<text class="tick" {side} y="{at:.1f}">{html.escape(name)}</text>'
+
+
+def _ticks(x: charts.Axis) -> list[float]:
+    """Round numbers along a logarithmic axis: 1, 2 and 5 of each power of ten."""
+    first, last = math.floor(math.log10(x.low)), math.ceil(math.log10(x.high))
+    every = [m * 10.0**power for power in range(first, last + 1) for m in (1, 2, 5)]
+    inside = [value for value in every if x.low <= value <= x.high]
+    return inside if len(inside) > 1 else [x.low * 1.15, x.high / 1.15]
+
+
+def _short(value: float) -> str:
+    for limit, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= limit:
+            return f"{value / limit:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def standalone(svg: str) -> str:
+    """A chart as a file of its own, with the style that a page would have given it."""
+    style = f"<style>{page.STYLE} svg{{background:var(--card)}}</style>"
+    head, _, rest = svg.partition(">")
+    head = head.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * WIDTH}" ', 1)
+    return f"{head}>{style}{rest}\n"
+
+
+def side_by_side(charts_: Sequence[str]) -> str:
+    """Charts as cards of a page."""
+    return (
+        '<div class="grid2">' + "".join(f'<div class="card">{c}</div>' for c in charts_) + "</div>"
+    )
