@@ -59,7 +59,7 @@ def test_the_version_is_that_of_the_package():
     "words, sentence",
     [
         (["trian"], "'trian' is not a job of kapps; did you mean 'train'?"),
-        (["zzz"], "the jobs are list, info, train"),
+        (["zzz"], "the jobs are list, info, draw"),
         (["--backend"], "--backend needs a value"),
         (["--backend", "jaxx", "info", "LeNet5"], "did you mean 'jax'?"),
         (["info", "LeNet5", "--backend", "jaxx"], "did you mean 'jax'?"),

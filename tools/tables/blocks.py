@@ -5,9 +5,12 @@ GitHub draws them; `tools/site` draws them with `kapps.inspect.drawing`.
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from kapps.inspect.graph import Box
 from tools.tables import facts
+
+if TYPE_CHECKING:  # whether the pages are current is found out without Keras
+    from kapps.inspect import Box
 
 NETWORK = "## The network\n"
 
@@ -28,7 +31,7 @@ def draw(name: str) -> str:
         return text(name, graph.boxes(kapps.applications.get(name)(weights=None)))
 
 
-def text(name: str, boxes: Sequence[Box]) -> str:
+def text(name: str, boxes: Sequence["Box"]) -> str:
     """The same from the graph of the network."""
     from kapps.inspect import folding, graph
 
@@ -41,7 +44,7 @@ def text(name: str, boxes: Sequence[Box]) -> str:
     return f"{told}\n{NETWORK}\n{command}\n\n{chart(folded)}"
 
 
-def chart(boxes: Sequence[Box]) -> str:
+def chart(boxes: Sequence["Box"]) -> str:
     """A flow chart in Mermaid's words; what stands for blocks has the double line of a routine."""
     from kapps.inspect import graph
 
