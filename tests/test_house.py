@@ -41,7 +41,7 @@ ALLOWED = {
     "training": LIGHT | {"cli", "layers", "data", "applications", "runs", "tasks", "reports"},
     "recipes": LIGHT
     | {"applications", "layers", "weights", "data", "training", "export", "inspect", "runs"}
-    | {"cli", "tasks", "reports", "detection"},
+    | {"cli", "tasks", "reports", "detection", "segmentation"},
     "__main__": {"cli"},
 }
 # The package's own front door re-exports; it imports lazily and is not part of the order.

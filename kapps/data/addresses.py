@@ -52,7 +52,7 @@ KNOWN_BY = {  # what data sets of each annotation are, for messages
 GIVEN_BY = {"boxes": "coco:, voc: and yolo:", "mask": "masks:"}
 
 
-def find(uri: str, annotation: str = "class") -> Collection:
+def find(uri: str, annotation: str | None = "class") -> Collection:
     """List what an address of data holds, without reading a picture.
 
     Args:
@@ -62,12 +62,15 @@ def find(uri: str, annotation: str = "class") -> Collection:
             "labels": several, or none. "values": numbers. See `kapps.data.labels` for what
             folders mean then, `kapps.data.tables.open_csv` and `kapps.data.arrays.open_npz` for
             tables and arrays. "boxes" and "mask": see the modules of coco:, voc:, yolo: and masks:.
-            "none": the pictures alone, of any data set or of a folder without classes.
+            "none": the pictures alone, of any data set or of a folder without classes. None: what
+            the data set itself knows.
 
     Raises:
         DataError, MissingFileError, MissingPackageError: see the function of each kind.
         ValueError: another annotation.
     """
+    if annotation is None:
+        return _open(os.fspath(uri), "class")
     annotations.check(annotation)
     found = _open(os.fspath(uri), annotation)
     if annotation == "none":

@@ -47,15 +47,19 @@ def source(photos: Iterable[Photo], skipped: Skipped) -> Source:
     """A part of a data set; boxes that cannot be are left out and listed.
 
     A box that is not a number, is reversed or empty, or lies outside of its photo is left out. One
-    that sticks out is cut off at the edge.
+    that sticks out is cut off at the edge. A photo that is listed twice counts once.
 
     Args:
         photos: the pictures.
         skipped: what was left out before.
     """
     items, names, marks = [], [], []
-    skipped = list(skipped)
+    skipped, seen = list(skipped), set()
     for photo in photos:
+        if photo.file in seen:
+            skipped.append((photo.name, f"{photo.file} is listed twice; the first time counts"))
+            continue
+        seen.add(photo.file)
         if not photo.file.is_file():
             skipped.append((photo.name, f"{photo.file} does not exist"))
             continue
@@ -116,6 +120,17 @@ def to_labels(found: Collection) -> Collection:
             row[marks.labels[~marks.apart]] = 1
         parts[name] = dataclasses.replace(part, labels=rows)
     return dataclasses.replace(found, parts=parts, annotation="labels")
+
+
+def by_name(folder: Path, files: Iterable[Path]) -> tuple[dict[str, Path], Skipped]:
+    """Files by their path in a folder without the suffix; of two that share it the first counts."""
+    found: dict[str, Path] = {}
+    skipped: Skipped = []
+    for file in files:
+        first = found.setdefault(file.relative_to(folder).with_suffix("").as_posix(), file)
+        if first is not file:
+            skipped.append((str(file), f"is called as {first.name} is, which counts"))
+    return found, skipped
 
 
 def read_names(folder: Path) -> list[str] | None:

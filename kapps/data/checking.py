@@ -13,9 +13,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kapps.data import fingerprints, images, parallel, reading, splits
+from kapps.data import (
+    checking_classes,
+    checking_marks,
+    fingerprints,
+    images,
+    parallel,
+    reading,
+    splits,
+)
+from kapps.data.annotations import MOVING
 from kapps.data.folders import SUFFIXES
 from kapps.data.sources import SPLITS, Collection, Source
+from kapps.errors import DataError
 
 DECODED = (64, 64)  # a JPEG is decoded at the least size above this
 TINY = 8  # pixels of the shorter side below which nothing can be seen
@@ -23,8 +33,6 @@ SMALLER = 8  # times smaller than the median: a thumbnail among photos
 LONG = 3.0  # longer side / shorter side from which a centre crop loses most of a picture
 FLAT = 2  # grey levels between the darkest and the brightest place of a picture of one colour
 TELLING = 24  # pixels of the shorter side from which two pictures alike are more than chance
-FEW = 10  # pictures of a class that are hardly enough to learn it
-UNBALANCED = 10.0  # times as many pictures in one class as in another
 LARGE = 40_000_000  # pixels that take longer to decode than a step takes
 ORDER = (*SPLITS, "all")  # of the parts, in tables
 PLAIN = ("L", "RGB", "P", "1")
@@ -51,9 +59,13 @@ CURES = {
     "imbalance": "add pictures of the rare classes, or balance them when training",
     "names": "give one class one folder",
     "one_class": "add a second class; a classifier needs two or more",
+    **checking_marks.CURES,
 }
-ERRORS = ("unreadable", "leak", "conflict", "empty_class", "no_train", "names", "one_class")
-NOTES = ("rotated", "extension", "large", "mode", "animation")
+ERRORS = (
+    *("unreadable", "leak", "conflict", "empty_class", "no_train", "names", "one_class"),
+    *checking_marks.ERRORS,
+)
+NOTES = ("rotated", "extension", "large", "mode", "animation", *checking_marks.NOTES)
 
 
 @dataclasses.dataclass
@@ -83,17 +95,27 @@ def check(
     """Look at every picture of a data set.
 
     Args:
-        collection: what `kapps.data.find` found, of annotation "class".
+        collection: what `kapps.data.find` found, of annotation "class", "boxes" or "mask".
         validation: the share that training sets aside where the data is not divided; duplicates
             are looked for on both sides of that split too.
         advance: told how many pictures were looked at, as it goes.
 
     Returns:
-        {"pictures", "bytes", "parts": {part: pictures}, "classes": [{"name", "pictures", and a
-        count for each part}], "sizes": {"width", "height": [least, median, greatest]},
-        "formats": {name: pictures}, "findings": [{"kind", "level": "error", "warning" or "note",
-        "sentence", "cure", "pictures": names or pairs of names}]}, the gravest findings first.
+        {"pictures", "bytes", "parts": {part: pictures}, "classes": [{"name", "pictures" that show
+        it, and a count for each part: of pictures, or of boxes}], "sizes": {"width", "height":
+        [least, median, greatest]}, "formats": {name: pictures}, "findings": [{"kind", "level":
+        "error", "warning" or "note", "sentence", "cure", "pictures": names or pairs of names}]},
+        the gravest findings first. Of boxes also what `checking_marks.summary` says; of masks each
+        class has "pixels", its share.
+
+    Raises:
+        DataError: another annotation.
     """
+    if collection.annotation not in checking_classes.COUNTED:
+        raise DataError(
+            f"{collection.uri} knows {collection.annotation} of pictures; check looks at data sets "
+            f"of one {', '.join(checking_classes.COUNTED)} a picture."
+        )
     parts = _parts(collection, validation)
     facts, formats = _look(parts, advance)
     findings: list[dict[str, Any]] = []
@@ -105,10 +127,17 @@ def check(
 
     _of_pictures(facts, add)
     _of_copies(facts, list(parts), add)
-    skipped = [name for part in collection.parts.values() for name, _ in part.skipped]
-    if skipped:
-        add("foreign", f"{_files(len(skipped))} no picture of a class", skipped)
-    counts = _of_classes(collection, facts, list(parts), add)
+    marks = None
+    if collection.annotation in MOVING:
+        marks = checking_marks.look(collection, list(parts.values()), facts.size)
+        checking_marks.findings(collection, marks, lambda places: _all(facts, places), add)
+        shown = marks.counts
+    else:
+        skipped = [name for part in collection.parts.values() for name, _ in part.skipped]
+        if skipped:
+            add("foreign", f"{_files(len(skipped))} no picture of a class", skipped)
+        shown = np.eye(len(collection.classes), dtype=np.int64)[facts.labels]
+    counts = checking_classes.of_classes(collection, facts, list(parts), shown, add)
     order = ("error", "warning", "note")
     good = facts.size[facts.readable]
     sides = zip(("width", "height"), good.T, strict=True) if len(good) else ()
@@ -119,6 +148,7 @@ def check(
         "classes": counts,
         "sizes": {side: [int(v.min()), int(np.median(v)), int(v.max())] for side, v in sides},
         "formats": dict(sorted(formats.items(), key=lambda row: -row[1])),
+        **(checking_marks.summary(marks) if marks else {}),
         "findings": sorted(findings, key=lambda row: order.index(row["level"])),
     }
 
@@ -134,10 +164,14 @@ def _parts(collection: Collection, validation: float) -> dict[str, Source]:
 
 def _look(parts: dict[str, Source], advance: Callable[[int], object]) -> tuple[_Facts, dict]:
     count = sum(map(len, parts.values()))
+    moving = any(source.labels.dtype == object for source in parts.values())
     facts = _Facts(
         names=[source.names for source in parts.values()],
         parts=np.repeat(np.arange(len(parts)), [len(source) for source in parts.values()]),
-        labels=np.concatenate([source.labels for source in parts.values()]),
+        # Boxes and masks of copies may differ: only classes can contradict each other.
+        labels=np.zeros(count, np.int64)
+        if moving
+        else np.concatenate([source.labels for source in parts.values()]),
         size=np.zeros((count, 2), np.int64),
         bytes=np.zeros(count, np.int64),
         digests=np.zeros(count, "S16"),
@@ -280,56 +314,3 @@ def _of_copies(facts: _Facts, parts: list[str], add: Callable[..., None]) -> Non
             verb = "is" if len(rows) == 1 else "are"
             what = "group of pictures" if len(rows) == 1 else "groups of pictures"
             add(kind, f"{len(rows)} {what} {verb} {text}", rows)
-
-
-def _of_classes(
-    collection: Collection, facts: _Facts, parts: list[str], add: Callable[..., None]
-) -> list[dict[str, Any]]:
-    names, good = collection.classes, facts.readable
-    table = np.zeros((len(names), len(parts)), np.int64)
-    np.add.at(table, (facts.labels[good], facts.parts[good]), 1)
-    whole = table.sum(axis=1)
-    empty = sorted({*empty_folders(collection), *(names[i] for i in np.flatnonzero(whole == 0))})
-    if empty:
-        add("empty_class", f"classes without a picture: {_some(empty)}", empty)
-    if len(names) < 2:
-        add("one_class", f"there is one class, {names[0]!r}", [])
-    first = parts.index("train") if "train" in parts else 0
-    judged = [i for i in range(len(parts)) if i != first]
-    for kind, mask, text in (
-        ("no_train", (table[:, first] == 0) & (whole > 0), "nothing to train on"),
-        ("no_judge", (table[:, judged].sum(axis=1) == 0) & (whole > 0), "nothing to judge by"),
-        ("few", (table[:, first] < FEW) & (table[:, first] > 0), f"fewer than {FEW} to train on"),
-    ):
-        if mask.any() and (judged or kind == "few"):
-            found = [names[i] for i in np.flatnonzero(mask)]
-            add(kind, f"classes with {text}: {_some(found)}", found)
-    filled = np.flatnonzero(table[:, first])
-    if len(filled):
-        most, least = (filled[pick(table[filled, first])] for pick in (np.argmax, np.argmin))
-        ratio = table[most, first] / table[least, first]
-        if ratio > UNBALANCED:
-            text = f"{names[most]!r} has {ratio:.0f} times as many pictures as {names[least]!r}"
-            add("imbalance", text, [])
-    folded: dict[str, list[str]] = {}
-    for name in names:
-        folded.setdefault("".join(name.casefold().split()), []).append(name)
-    if twins := [group for group in folded.values() if len(group) > 1]:
-        add("names", f"classes that differ in case or spaces alone: {_some(twins[0])}", twins)
-    return [
-        {"name": name, "pictures": int(whole[i])}
-        | {part: int(table[i, j]) for j, part in enumerate(parts)}
-        for i, name in enumerate(names)
-    ]
-
-
-def empty_folders(collection: Collection) -> list[str]:
-    """Class folders that hold no picture; listing leaves them out."""
-    found = set()
-    for folder in collection.folders.values():
-        found |= {path.name for path in Path(folder).iterdir() if path.is_dir()}
-    return [name for name in found - set(collection.classes) if not name.startswith(".")]
-
-
-def _some(names: list[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

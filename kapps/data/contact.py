@@ -1,14 +1,16 @@
 """A contact sheet: pictures of a data set as they are, and what training makes of each."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from kapps.data import annotations, batch_functions, images, moving, reading, splits
 from kapps.data import augment as augmentation
-from kapps.data import batch_functions, images, reading, splits
-from kapps.data.annotations import Rows
+from kapps.data.mosaic import PHOTOS
+from kapps.data.placement import Placement
 from kapps.data.reading import Look, Reader
 from kapps.data.sources import Collection, Source
 from kapps.data.transforms import Transform
@@ -17,60 +19,101 @@ from kapps.files import atomic_path
 
 VARIANTS = 4  # augmented versions of each picture
 CELL = 128  # pixels of the side of a cell
+MARKED = 224  # and of one with boxes or a mask
 GAP, LINE = 4, 16  # pixels between cells, and of a line of text
 PAPER, INK = (255, 255, 255), (30, 30, 30)
 TRIES = 10  # pictures looked at for one that can be read
 
 
+Draw = Callable[[Image.Image, Any], Image.Image]
+
+
 def write_sheet(
-    collection: Collection, path: Path, augment: Any, size: int, count: int, seed: int = 0
-) -> list[dict[str, str]]:
+    collection: Collection,
+    path: Path,
+    augment: Any,
+    size: int,
+    count: int,
+    seed: int = 0,
+    draw: Draw | None = None,
+) -> list[dict[str, Any]]:
     """Write a contact sheet of the pictures that training sees.
 
     Args:
-        collection: what `kapps.data.find` found, of annotation "class".
+        collection: what `kapps.data.find` found.
         path: the picture to write, of any ending that Pillow knows.
         augment: a policy, see `kapps.data.augment.policy`.
         size: pixels of the network's input.
         count: pictures shown, spread over the list and so over the classes.
         seed: of the random numbers of the policy.
+        draw: draws boxes or a mask on a picture; it gets (boxes as shares of its width and height
+            [n, 4], class numbers [n]), or class numbers [height, width].
 
     Returns:
-        {"image", "class"} of each picture shown.
+        {"image", and "class" or how many "boxes"} of each picture shown.
 
     Raises:
         DataError: no picture can be read.
         FileWriteError: the sheet cannot be written.
+        ValueError: a policy that would leave boxes or masks behind.
     """
+    policy = augmentation.policy(augment)
+    moving.check(policy, collection.annotation)
     part = "train" if {"train", "all"} & set(collection.parts) else "all"
     source = splits.select(collection, part, 0.0)
-    source = source.take(_readable(source, count))
-    policy = augmentation.policy(augment)
-    rule = Transform(size=size, crop_pct=collection.crop_pct, training=policy.piece, **policy.cut)
-    form = Rows("class", (), np.int32)
-    reader = Reader(source, [Look(rule, policy.picture)], form, seed, "none", fill=True)
+    joined = PHOTOS if policy.mosaic else 1
+    form = annotations.form(collection, source, len(collection.classes), joined=joined)
+    source = source.take(_readable(source, count, form))
+    rule = Transform(
+        size=size,
+        crop_pct=collection.crop_pct,
+        crop_mode=collection.crop_mode,
+        training=policy.piece,
+        **policy.cut,
+    )
+    look = Look(rule, policy.picture, mosaic=policy.mosaic)
+    reader = Reader(source, [look], form, seed, "none", fill=True)
     layers = policy.layers()
     variants = []
     for epoch in range(VARIANTS):
-        (pixels,), _, _ = reader.batch(np.arange(len(source)), epoch)
-        pixels = _layered(layers, pixels)
-        variants.append(batch_functions.apply(policy.functions, pixels, epoch))
-    labels = [collection.classes[label] for label in source.labels]
-    sheet = _draw(source, labels, variants)
+        (pixels,), marks, _ = reader.batch(np.arange(len(source)), epoch)
+        pixels, marks = _layered(layers, pixels, marks, form, epoch)
+        pixels = batch_functions.apply(policy.functions, pixels, epoch)
+        variants.append([(one, _marks_of(marks, i, form, size)) for i, one in enumerate(pixels)])
+    rows = [_row(collection, source, i) for i in range(len(source))]
+    sheet = _draw(source, rows, variants, form, draw)
     with atomic_path(path) as temporary:
         sheet.save(temporary)
-    return [
-        {"image": name, "class": label} for name, label in zip(source.names, labels, strict=True)
-    ]
+    return rows
 
 
-def _readable(source: Source, count: int) -> np.ndarray:
+def _row(collection: Collection, source: Source, i: int) -> dict[str, Any]:
+    """What is said of a picture."""
+    label, name = source.labels[i], source.names[i]
+    if collection.annotation == "class":
+        return {"image": name, "class": collection.classes[label]}
+    if collection.annotation == "boxes":
+        return {"image": name, "boxes": int((~label.apart).sum())}
+    return {"image": name}
+
+
+def _marks_of(marks: Any, i: int, form: annotations.Form, size: int) -> Any:
+    """What `Draw` gets of one picture of a batch; None where nothing is drawn."""
+    if form.annotation == "boxes":
+        known = marks["labels"][i] >= 0
+        return marks["boxes"][i][known] / size, marks["labels"][i][known]
+    return marks[i] if form.annotation == "mask" else None
+
+
+def _readable(source: Source, count: int, form: annotations.Form) -> np.ndarray:
     """Indices of pictures spread over the list; for one that is damaged, the next."""
     chosen: dict[int, None] = {}
     for start in np.linspace(0, len(source) - 1, min(count, len(source))).round().astype(int):
         for i in range(start, min(start + TRIES, len(source))):
             try:
                 images.open_image(source.items[i], at_least=(CELL, CELL))
+                if form.moves:
+                    form.prepare(source.labels[i], images.size_of(images.peek(source.items[i])))
             except reading.UNREADABLE:
                 continue
             chosen[i] = None
@@ -80,22 +123,33 @@ def _readable(source: Source, count: int) -> np.ndarray:
     return np.array(list(chosen))
 
 
-def _layered(layers: list[Any], pixels: np.ndarray) -> np.ndarray:
-    """uint8 [N, H, W, C] after the Keras layers of a policy."""
+def _layered(
+    layers: list[Any], pixels: np.ndarray, marks: Any, form: annotations.Form, epoch: int
+) -> tuple[np.ndarray, Any]:
+    """uint8 [N, H, W, C] after the Keras layers of a policy, and annotations that move with it."""
     if not layers:
-        return pixels
+        return pixels, marks
     import keras
+
+    if form.moves:
+        augmenter = moving.Augmenter(layers, pixels.shape[1:], form.annotation)
+        pixels, marks = augmenter.move(pixels, marks, np.int64(epoch))
+        return np.asarray(pixels), keras.tree.map_structure(np.asarray, marks)
 
     changed = pixels.astype(np.float32)
     for layer in layers:
         changed = layer(changed, training=True)
     changed = keras.ops.convert_to_numpy(changed)
-    return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(changed), 0, 255).astype(np.uint8), marks
 
 
-def _draw(source: Source, labels: list[str], variants: list[np.ndarray]) -> Image.Image:
+def _draw(
+    source: Source, said: list[dict], variants: list[list], form: annotations.Form, draw_on: Any
+) -> Image.Image:
     """Two blocks side by side; in each a row a picture: itself, then its variants."""
-    step, height = CELL + GAP, CELL + GAP + LINE
+    labels = [one.get("class", "") for one in said]
+    cell = MARKED if form.moves else CELL
+    step, height = cell + GAP, cell + GAP + LINE
     wide = (1 + len(variants)) * step + 3 * GAP
     blocks = 2 if len(labels) > 3 else 1
     rows = -(-len(labels) // blocks)
@@ -110,20 +164,34 @@ def _draw(source: Source, labels: list[str], variants: list[np.ndarray]) -> Imag
         left, top = GAP + block * wide, GAP + LINE + row * height
         name = source.names[i].rpartition("/")[2]
         draw.text((left, top), _fitting(f"{label}  {name}", wide - GAP, draw, font), INK, font)
-        picture = images.open_image(source.items[i], at_least=(CELL, CELL))
-        _paste(sheet, picture, left, top + LINE)
-        for number, pixels in enumerate(variants):
-            across = left + (number + 1) * step + GAP
-            _paste(sheet, images.peek(pixels[i]), across, top + LINE)
+        picture, marks = images.open_image(source.items[i], at_least=(cell, cell)), None
+        if form.moves:
+            size_of = images.size_of(images.peek(source.items[i]))
+            marks = form.prepare(source.labels[i], size_of)
+        shown = [(picture, marks), *(rows[i] for rows in variants)]
+        for number, (one, known) in enumerate(shown):
+            across = left + number * step + (GAP if number else 0)
+            _paste(sheet, images.peek(one), (across, top + LINE), cell, known, draw_on)
     return sheet
 
 
-def _paste(sheet: Image.Image, picture: Image.Image, left: int, top: int) -> None:
+def _paste(
+    sheet: Image.Image,
+    picture: Image.Image,
+    place: tuple[int, int],
+    cell: int,
+    marks: Any,
+    draw_on: Draw | None,
+) -> None:
     """A whole picture, as large as the cell lets it be, in its middle."""
-    share = CELL / max(picture.size)
+    share = cell / max(picture.size)
     size = tuple(max(1, round(side * share)) for side in picture.size)
     small = picture.resize(size, Image.Resampling.BICUBIC if share < 2 else 0)
-    sheet.paste(small, (left + (CELL - size[0]) // 2, top + (CELL - size[1]) // 2))
+    if marks is not None and draw_on is not None:
+        if isinstance(marks, np.ndarray):
+            marks = Placement(0, 0, *size).mask(marks, size[::-1])
+        small = draw_on(small, marks)
+    sheet.paste(small, (place[0] + (cell - size[0]) // 2, place[1] + (cell - size[1]) // 2))
 
 
 def _fitting(text: str, width: int, draw: ImageDraw.ImageDraw, font: Any) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from kapps.data import images, parallel
-from kapps.data.boxes import Skipped, read_names
+from kapps.data.boxes import Skipped, by_name, read_names
 from kapps.data.folders import SPLIT_FOLDERS, SUFFIXES
 from kapps.data.marks import UNKNOWN, read_mask
 from kapps.data.placement import IGNORE
@@ -64,8 +64,8 @@ def open_masks(path: str, uri: str) -> Collection:
 
 
 def _source(folder: Path, root: Path) -> Source:
-    pictures, masks = (_files(folder / name) for name in ("images", "masks"))
-    skipped: Skipped = []
+    (pictures, skipped), (masks, more) = (_files(folder / name) for name in ("images", "masks"))
+    skipped += more
     skipped += [(str(pictures[name]), "has no mask") for name in pictures if name not in masks]
     skipped += [(str(masks[name]), "is of no picture") for name in masks if name not in pictures]
     names = [name for name in pictures if name in masks]
@@ -76,10 +76,10 @@ def _source(folder: Path, root: Path) -> Source:
     return Source([str(item) for item in items], labels, called, tuple(skipped))
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def _files(folder: Path) -> tuple[dict[str, Path], Skipped]:
     """The pictures of a folder, by their path in it without the suffix."""
-    files = sorted(file for file in folder.rglob("*") if file.suffix.casefold() in SUFFIXES)
-    return {file.relative_to(folder).with_suffix("").as_posix(): file for file in files}
+    found = sorted(file for file in folder.rglob("*") if file.suffix.casefold() in SUFFIXES)
+    return by_name(folder, found)
 
 
 def _most(parts: Sequence[Source]) -> int:

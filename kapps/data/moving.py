@@ -98,7 +98,7 @@ class Augmenter(keras_layers.Augmenter):
         self._set_states(key)
         data = {"images": tf.cast(images, tf.float32)}
         if self.annotation == "boxes":
-            data["bounding_boxes"] = dict(marks)
+            data["bounding_boxes"] = {key: tf.convert_to_tensor(marks[key]) for key in marks}
         else:
             # 255 becomes 0, class 0 becomes 1.
             data["segmentation_masks"] = tf.cast(marks, tf.float32)[..., None] + 1

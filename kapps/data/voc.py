@@ -30,11 +30,11 @@ def open_voc(path: str, uri: str) -> Collection:
     folder = root / "Annotations"
     if not folder.is_dir():
         raise MissingFileError(f"{folder} does not exist; voc: takes the folder that holds it.")
-    pictures = _pictures(root)
+    pictures, twins = _pictures(root)
     parts: dict[str, tuple[list[boxes.Photo], boxes.Skipped]] = {}
     found: dict[str, None] = {}
     for split, names in _splits(root, folder, pictures).items():
-        photos, skipped = [], []
+        photos, skipped, twins = [], twins, []  # told once, with the first part
         for name in names:
             file = folder / f"{name}.xml"
             if not file.is_file():
@@ -61,12 +61,12 @@ def open_voc(path: str, uri: str) -> Collection:
     )
 
 
-def _pictures(root: Path) -> dict[str, Path]:
+def _pictures(root: Path) -> tuple[dict[str, Path], boxes.Skipped]:
     folder = root / "JPEGImages"
     if not folder.is_dir():
         raise MissingFileError(f"{folder} does not exist; voc: takes the folder that holds it.")
     files = sorted(file for file in folder.iterdir() if file.suffix.casefold() in SUFFIXES)
-    return {file.stem: file for file in files}
+    return boxes.by_name(folder, files)
 
 
 def _splits(root: Path, folder: Path, pictures: dict[str, Path]) -> dict[str, list[str]]:

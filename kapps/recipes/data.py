@@ -7,6 +7,7 @@ kapps data shard folder:imagenet --out shards/imagenet
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kapps.errors import SettingsError
 ACTIONS = ("preview", "check", "shard")
 SHOWN = 20  # rows of a list; the JSON has all
 EXAMPLES = 3  # pictures named with a finding
+NAMED = 6  # boxes of a picture up to which each bears its class
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class Settings:
 
     action: str = setting(help="what to do", choices=ACTIONS, positional=True)
     data: str = setting(
-        help="digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH, shards:FOLDER", positional=True
+        help="digits, folder:PATH, tfds:NAME, csv:PATH, npz:PATH, shards:FOLDER, coco:FILE, "
+        "voc:FOLDER, yolo:FILE, masks:FOLDER",
+        positional=True,
     )
     out: str | None = setting(
         None, "preview: the picture to write (DATA-preview.png); shard: the folder to write into"
@@ -54,12 +58,13 @@ def _preview(settings: Settings) -> dict:
 
     if settings.count < 1 or settings.size < 1:
         raise SettingsError(f"count={settings.count}, size={settings.size}: give numbers above 0.")
-    found = data.find(settings.data)
+    found = data.find(settings.data, None)
     name = Path(settings.data.rpartition(":")[2].partition("?")[0]).name or "data"
     out = Path(settings.out or f"{name}-preview.png")
     shown = contact.write_sheet(
-        found, out, settings.augment, settings.size, settings.count, settings.seed
-    )
+        found, out, settings.augment, settings.size, settings.count, settings.seed,
+        _drawer(found),
+    )  # fmt: skip
     result = {"data": settings.data, "out": str(out), "shown": shown}
     if settings.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
@@ -70,6 +75,29 @@ def _preview(settings: Settings) -> dict:
     return result
 
 
+def _drawer(found) -> Callable | None:
+    """Draws what is known of a picture: boxes with their classes, or the colours of a mask."""
+    if found.annotation == "mask":
+        from kapps.segmentation import painting
+
+        return painting.over
+    if found.annotation != "boxes":
+        return None
+    from kapps.detection import drawing
+
+    def draw(picture, marks):
+        shares, labels = marks
+        few = len(labels) <= NAMED
+        return drawing.draw(
+            picture,
+            shares * [*picture.size, *picture.size],
+            [found.classes[number] if few else "" for number in labels],
+            [drawing.colour(number) for number in labels],
+        )
+
+    return draw
+
+
 def _check(settings: Settings) -> dict:
     from kapps import data
     from kapps.data import checking
@@ -77,7 +105,7 @@ def _check(settings: Settings) -> dict:
 
     if not 0 <= settings.validation < 1:
         raise SettingsError(f"validation={settings.validation} is not in [0, 1).")
-    found = data.find(settings.data)
+    found = data.find(settings.data, None)
     count = sum(len(part) for part in found.parts.values())
     with progress.bar(f"checking {settings.data}", count) as advance:
         result = checking.check(found, settings.validation, advance)
@@ -98,7 +126,8 @@ def _print_check(result: dict) -> None:
     _tables.print_table(
         ("class", *(f">{part}" for part in parts)),
         [(row["name"], *(row[part] for part in parts)) for row in shown],
-        title=f"{len(shown)} of {len(rows)} classes, the smallest first",
+        title=f"{len(shown)} of {len(rows)} classes, the smallest first"
+        + (", in boxes" if "boxes" in result else ""),
     )
     formats = ", ".join(f"{count} {name}" for name, count in result["formats"].items())
     sides = "; ".join(
@@ -107,6 +136,13 @@ def _print_check(result: dict) -> None:
     )
     print(f"{result['pictures']} pictures, {result['bytes'] / 1e6:.1f} MB: {formats}")
     print(sides)
+    if "boxes" in result:
+        least, middle, most = (f"{100 * x:.0f}" for x in result["box_width"])
+        low, half, high = (f"{x:g}" for x in result["boxes_a_picture"])
+        print(
+            f"{result['boxes']} boxes, {low} to {high} a picture, half below {half}; {least} to "
+            f"{most} % of the width, half below {middle}"
+        )
     for row in result["findings"]:
         print(f"{row['level']}: {row['sentence']}")
         print(f"    cure: {row['cure']}")

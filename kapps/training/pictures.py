@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kapps import data
-from kapps.data import augment, checking, names, splits, strengths
+from kapps.data import augment, checking_classes, names, splits, strengths
 from kapps.data.sources import Collection
 from kapps.data.transforms import Transform
 from kapps.errors import DataError
@@ -110,7 +110,7 @@ class Splits:
         """What is wrong with the pictures, see `watching.pictures`."""
         # Folders of several labels or of numbers are no names of classes.
         classes = self.annotation == "class"
-        empty = checking.empty_folders(self.found) if classes else []
+        empty = checking_classes.empty_folders(self.found) if classes else []
         return watching.pictures(empty, train, validation)
 
     def train(self) -> data.Dataset:

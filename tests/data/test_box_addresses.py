@@ -144,7 +144,7 @@ def test_voc(tmp_path):
     }
     lists = tmp_path / "ImageSets" / "Main"
     lists.mkdir(parents=True)
-    (lists / "train.txt").write_text("a\n")
+    (lists / "train.txt").write_text("a\na\n")  # the second time is told, and left out
     (lists / "test.txt").write_text("b  1\n")
     (tmp_path / "classes.txt").write_text("dog\ncat\n")
     found = find(f"voc:{tmp_path}", "boxes")
@@ -153,6 +153,9 @@ def test_voc(tmp_path):
         "train": ["a"],
         "test": ["b"],
     }
+    assert found.parts["train"].skipped == (
+        ("a", f"{tmp_path}/JPEGImages/a.png is listed twice; the first time counts"),
+    )
     (tmp_path / "classes.txt").write_text("dog\n")
     with pytest.raises(DataError, match="has boxes of 'cat', which .*classes.txt does not name"):
         find(f"voc:{tmp_path}", "boxes")
@@ -213,6 +216,12 @@ def test_masks(tmp_path):
     assert part.skipped == (
         (str(tmp_path / "images" / "c.jpg"), "has no mask"),
         (str(tmp_path / "masks" / "loose.png"), "is of no picture"),
+    )
+    photos(tmp_path / "images", "a.png")
+    found = find(f"masks:{tmp_path}", "mask")
+    assert found.parts["all"].skipped[0] == (
+        str(tmp_path / "images" / "a.png"),
+        "is called as a.jpg is, which counts",
     )
     (tmp_path / "classes.txt").write_text("road\nUnlabelled\ncar\n\n")
     found = find(f"masks:{tmp_path}", "mask")
