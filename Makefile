@@ -11,7 +11,7 @@ BIN := .venv/bin
 # files are handed out in the order of tests/conftest.py, the longest first.
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help venv demo test test-all lint format tables benchmarks clean
+.PHONY: help venv demo test test-all lint format tables benchmarks docs dist clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1|/' | \
@@ -51,6 +51,18 @@ tables: venv  ## regenerate the facts and the model tables of the docs
 
 benchmarks: venv  ## measure against the peers side by side; writes docs/benchmarks.md
 	$(BIN)/python -m tools.benchmarks
+
+docs: .venv/.docs  ## the site, warnings are errors; writes build/site/index.html
+	$(BIN)/python -m tools.site
+
+dist: .venv/.dist  ## a wheel and a source package in dist/, checked
+	rm -rf dist build/lib build/bdist.*
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
+.venv/.docs .venv/.dist: .venv/.installed
+	$(BIN)/python -m pip install --disable-pip-version-check -c $(CONSTRAINTS) -e '.[$(patsubst .%,%,$(notdir $@))]'
+	touch $@
 
 clean:  ## remove the environment and the caches of the tools, never runs/
 	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info

@@ -63,6 +63,17 @@ EXTRAS = {
     ],
 }
 EXTRAS["all"] = sorted({one for name in EXTRAS for one in EXTRAS[name]})
+# What makes the site and the packages; no user of the library needs these, so `all` has them not.
+EXTRAS["docs"] = [
+    # Of the generators of sites the one whose search, dark colours and phone layout work offline
+    # as they come. Its makers' next one, zensical, is at 0.1 and reads mkdocs.yml as well.
+    "mkdocs-material>=9.8.2",
+    "mkdocstrings[python]>=1.0.8",  # the reference from docstrings, read without importing
+]
+EXTRAS["dist"] = [
+    "build>=1.6.1",  # makes the wheel and the source package, each in a clean environment
+    "twine>=7.0",  # checks what a package index will say of them
+]
 
 setup(
     name="kapps",
@@ -71,9 +82,12 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["kapps", "kapps.*"]),
-    package_data={"kapps": ["**/*.json", "**/*.tsv", "**/*.yaml", "**/*.txt", "py.typed"]},
+    package_data={
+        "kapps": ["**/*.json", "**/*.tsv", "**/*.yaml", "**/*.txt", "**/*.pyi", "py.typed"]
+    },
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["kapps=kapps.cli:main"]},
@@ -83,6 +97,8 @@ setup(
         "Intended Audience :: Education",
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
     ],
 )
