@@ -24,6 +24,7 @@ JOBS = {
     "report": "a page to look at, of one run or of several side by side",
     "evaluate": "accuracy and confusion matrix of a model, a run or a .tflite",
     "predict": "classify images",
+    "explain": "show what in a picture speaks for an answer, and what layers see",
     "export": "make a verified bundle for a phone (.tflite), a SavedModel or ONNX",
     "benchmark": "milliseconds, megabytes, operations and accuracy of what was exported",
     "data": "look at a data set, check it, or write it as shards",

@@ -23,8 +23,8 @@ class HelpRequested(Exception):
 
 
 def flag(name: str) -> str:
-    """`learning_rate` -> `--learning-rate`."""
-    return "--" + name.replace("_", "-")
+    """`learning_rate` -> `--learning-rate`; `class_`, which Python keeps for itself, `--class`."""
+    return "--" + name.removesuffix("_").replace("_", "-")
 
 
 def unknown(name: object, known: typing.Iterable[str]) -> str:
@@ -83,6 +83,7 @@ class Words:
 
     def _name(self, text: str, word: str) -> str:
         name = text.replace("-", "_")
+        name = f"{name}_" if f"{name}_" in self.fields else name
         if name not in self.fields and name not in self.extra:
             known = {**self.fields, **dict.fromkeys(self.extra)}
             raise SettingsError(f"{word.split('=')[0]!r} is not a setting{unknown(name, known)}")

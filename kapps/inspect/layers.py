@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from kapps.inspect import formulas
+from kapps.inspect import formulas, running
 from kapps.inspect.receptive import receptive_fields
 
 
@@ -59,7 +59,7 @@ def layer_table(model: keras.Model, size: int | None = None) -> list[LayerRow]:
         ValueError: the model leaves height or width open and `size` is not given, or it is no
             functional model.
     """
-    if not getattr(model, "_nodes_by_depth", None):
+    if not hasattr(running.inner(model), "_nodes_by_depth"):
         raise ValueError(
             f"model {model.name!r} is a {type(model).__name__} without a graph of layers; give a "
             "functional or sequential model that was built"
@@ -74,6 +74,7 @@ def fixed(model: keras.Model, size: int | None = None) -> keras.Model:
 
     Args, Raises: see `layer_table`.
     """
+    model = running.inner(model)
     if None in model.inputs[0].shape[1:]:
         if size is None:
             raise ValueError(

@@ -18,6 +18,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from kapps.inspect import running
+
 Pair = tuple[float, float]  # of the vertical and the horizontal axis
 
 WINDOWS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
@@ -74,6 +76,7 @@ def receptive_fields(model: keras.Model, start: Field | None = None) -> dict[str
         Layer name -> field of its (first) output; of a layer that is called several times, of the
         last call.
     """
+    model = running.inner(model)
     found: dict[str, Field] = {}
     of: dict[int, Field] = {id(tensor): start or Field() for tensor in model.inputs}
     by_depth: Mapping[int, list] = model._nodes_by_depth  # Keras has no public word for the graph
@@ -93,7 +96,7 @@ def receptive_fields(model: keras.Model, start: Field | None = None) -> dict[str
 
 def _through(operation: Any, fields: list[Field], node) -> Field:
     """The field behind an operation on values with `fields`."""
-    if isinstance(operation, keras.Model) and hasattr(operation, "_nodes_by_depth"):
+    if hasattr(running.inner(operation), "_nodes_by_depth"):
         inner = receptive_fields(operation, fields[0])
         return inner[operation.outputs[0]._keras_history.operation.name]
     if len(fields) > 1:

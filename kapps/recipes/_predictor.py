@@ -35,6 +35,7 @@ class Predictor:
         kind: what its outputs are, see `kapps.tasks.Supervised.answers`.
         tta: over which views of a picture the answers are averaged, see `kapps.recipes._tta`.
         view: height and width of a view; None for the whole.
+        model: the Keras model; None of an exported file.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Predictor:
     kind: str | None = None
     tta: str = "none"
     view: tuple[int, int] | None = None
+    model: Any = None
 
     @property
     def class_names(self) -> tuple | None:
@@ -138,7 +140,8 @@ def _keras(name: str, path: Path, batch_size: int, weights, arguments, settings:
         return scoring.joined(rows)
 
     kind = task.kind_of(model)
-    return _predictor(name, "keras", found.labels, count, spec, outputs, kind, task)
+    predictor = _predictor(name, "keras", found.labels, count, spec, outputs, kind, task)
+    return dataclasses.replace(predictor, model=model)
 
 
 def _exported(path: Path, settings: dict) -> Predictor:

@@ -3,11 +3,8 @@
 kapps predict holiday.jpg 'photos/*.png' --model runs/photos
 """
 
-import glob
 import json
-import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,20 +54,15 @@ def run(settings: Settings) -> list[dict]:
 
     from kapps.applications import _named
     from kapps.data import images
-    from kapps.recipes import _predictor, _tta
+    from kapps.recipes import _photos, _predictor, _tta
     from kapps.training import progress
 
     if settings.top < 1 or settings.batch_size < 1:
         raise ValueError(
             f"top={settings.top}, batch_size={settings.batch_size}: use numbers of at least 1."
         )
-    if not settings.images:
-        raise ValueError("IMAGES is missing: give files, folders, or patterns.")
     arguments = _named.arguments_of(settings.arguments)
-    files = [row for word in settings.images for row in _files(word)]
-    for name, named in files:
-        if named:  # a model takes seconds to load, and a look at a picture none
-            images.check(name)
+    files = _photos.find(settings.images)
     given = {} if settings.threshold is None else {"threshold": settings.threshold}
     predictor = _predictor.load_any(
         settings.model, settings.batch_size, settings.weights, arguments, **given
@@ -120,49 +112,15 @@ def run(settings: Settings) -> list[dict]:
     return results
 
 
-def _files(word: str) -> Iterator[tuple[str, bool]]:
-    """(path, whether the user named this very file) of what a word means."""
-    from kapps.data.folders import SUFFIXES
-    from kapps.errors import MissingFileError
-
-    path = Path(word).expanduser()
-    if path.is_dir():
-        found = sorted(
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(path)
-            for name in names
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-        )
-        if not found:
-            raise MissingFileError(f"the folder {word} holds no pictures; check the path.")
-        yield from ((name, False) for name in found)
-    elif path.exists():  # also where the name looks like a pattern: holiday[1].jpg
-        yield str(path), True
-    elif glob.has_magic(word):
-        # Not Path.glob, which takes no absolute patterns.
-        matches = glob.glob(str(path), recursive=True)  # noqa: PTH207
-        found = sorted(name for name in matches if Path(name).is_file())
-        if not found:
-            raise MissingFileError(f"no file matches {word!r}; check the pattern.")
-        yield from ((name, False) for name in found)
-    else:
-        raise MissingFileError(f"there is no picture {word}; check the path.")
-
-
 def _save(task, results: list[dict], folder: Path) -> None:
     """The photos with their answers; of two of one name the second gets a number."""
     from kapps.data import images
+    from kapps.recipes import _photos
 
     folder.mkdir(parents=True, exist_ok=True)
-    taken: set[str] = set()
-    for result in results:
-        name = stem = Path(result["image"]).stem
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{stem}_{number}"
-        taken.add(name)
-        task.keep(images.decode(images.peek(result["image"]), 3), result, folder / name)
+    stems = _photos.stems([result["image"] for result in results])
+    for result, stem in zip(results, stems, strict=True):
+        task.keep(images.decode(images.peek(result["image"]), 3), result, folder / stem)
 
 
 def _print(task, results: list[dict]) -> None:

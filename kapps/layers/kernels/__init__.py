@@ -20,6 +20,7 @@ Keras layer, whose path is the reference that the tests compare with:
 What only a backend can do is in each of them, and has a function of its own here:
 
 - `on_host(function, tensors, shape, dtype)`, see below
+- `differentiated(function)`, see below
 
 Tensors are the backend's; kernels have Keras's shape (height, width, channels, filters); `padding`
 is "valid" or "same".
@@ -61,6 +62,21 @@ def on_host(function: Callable, tensors: Sequence, shape: Sequence, dtype: str):
         dtype: of what it returns.
     """
     return _functions()["on_host"](function, tensors, tuple(shape), dtype)
+
+
+def differentiated(function: Callable) -> Callable:
+    """A function that says what `function` says, and how that changes.
+
+    Args:
+        function: of (a list of float tensors, further tensors or structures of them) that returns
+            (number, more): a scalar tensor, and a structure of tensors or None.
+
+    Returns:
+        Of the same arguments, gives (number, more, gradients): a list with the gradient of the
+        number with respect to each tensor of the list, zeros where it does not depend on it. On JAX
+        it is compiled, so that variables of a model belong among the further tensors.
+    """
+    return _functions()["differentiated"](function)
 
 
 @functools.cache

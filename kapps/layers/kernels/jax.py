@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import keras
 from jax import lax
 
-__all__ = ["batch_statistics_norm", "conv", "depthwise_conv", "on_host"]
+__all__ = ["batch_statistics_norm", "conv", "depthwise_conv", "differentiated", "on_host"]
 
 BLOCK = 32  # channels of the groups that are computed together, if one group has fewer
 UNROLLED = 16  # summands of one fused loop; more take longer to compile and gain nothing
@@ -265,3 +265,14 @@ def on_host(function, tensors, shape, dtype):
     """See `kapps.layers.kernels.on_host`."""
     found = jax.ShapeDtypeStruct(shape, dtype)
     return jax.pure_callback(function, found, *tensors, vmap_method="sequential")
+
+
+def differentiated(function):
+    """See `kapps.layers.kernels.differentiated`."""
+    compiled = jax.jit(jax.value_and_grad(function, has_aux=True))
+
+    def derivative(tensors, *others):
+        (number, more), gradients = compiled(tensors, *others)
+        return number, more, gradients
+
+    return derivative

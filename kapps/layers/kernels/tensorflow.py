@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-__all__ = ["batch_norm", "batch_statistics_norm", "on_host"]
+__all__ = ["batch_norm", "batch_statistics_norm", "differentiated", "on_host"]
 
 
 def batch_norm(x, gamma, beta, mean, variance, epsilon, axis):
@@ -57,3 +57,16 @@ def on_host(function, tensors, shape, dtype):
     """See `kapps.layers.kernels.on_host`."""
     found = tf.numpy_function(function, list(tensors), dtype, stateful=False)
     return tf.ensure_shape(found, shape)
+
+
+def differentiated(function):
+    """See `kapps.layers.kernels.differentiated`."""
+    zero = tf.UnconnectedGradients.ZERO
+
+    def derivative(tensors, *others):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(tensors)
+            number, more = function(tensors, *others)
+        return number, more, tape.gradient(number, tensors, unconnected_gradients=zero)
+
+    return derivative

@@ -18,6 +18,7 @@ __all__ = [
     "calls_layers_anew",
     "conv",
     "depthwise_conv",
+    "differentiated",
     "layer_norm",
     "max_pool",
     "on_host",
@@ -182,3 +183,20 @@ def on_host(function, tensors, shape, dtype):
     del shape, dtype  # torch traces nothing
     found = function(*(tensor.detach().cpu().numpy() for tensor in tensors))
     return torch.from_numpy(found).to(tensors[0].device)
+
+
+def differentiated(function):
+    """See `kapps.layers.kernels.differentiated`."""
+
+    def derivative(tensors, *others):
+        tensors = [tensor.detach().requires_grad_() for tensor in tensors]
+        with torch.enable_grad():
+            number, more = function(tensors, *others)
+        found = torch.autograd.grad(number, tensors, allow_unused=True, materialize_grads=True)
+        return number.detach(), keras.tree.map_structure(_detached, more), list(found)
+
+    return derivative
+
+
+def _detached(tensor):
+    return None if tensor is None else tensor.detach()
