@@ -36,7 +36,7 @@ EXTRAS = {
         "importlib-resources>=7.1",  # what tfds needs to prepare a data set and does not declare
         "keras-cv>=0.9",  # augmentation layers by name: keras_cv:NAME
         "scikit-learn>=1.9.1",  # real digits and two real photos, embedded
-        "scipy>=1.17",  # the assignment of DETR's queries; scikit-learn needs it too
+        "scipy>=1.17",  # the assignment of DETR's queries, the patches of a map of heat
     ],
     "litert": ["ai-edge-litert>=2.3"],  # runs .tflite files as a phone does
     "onnx": [

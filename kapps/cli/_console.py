@@ -23,6 +23,7 @@ EXTRAS = {  # module that may be missing -> the extra of setup.py that brings it
     "tensorflow_datasets": "recipes",
     "keras_cv": "recipes",
     "sklearn": "recipes",
+    "scipy": "recipes",
     "ai_edge_litert": "litert",
     "tf2onnx": "onnx",
     "onnx": "onnx",
