@@ -7,7 +7,7 @@ anchor is ignored. Nothing passes a gradient.
 
 from keras import ops
 
-from kapps.detection.boxes import area, ciou, inside, iou, to_centres
+from kapps.detection.boxes import area, ciou, inside, iou, to_centres, to_corners
 from kapps.detection.matching import Matches
 
 _NEVER = 1e9
@@ -122,7 +122,16 @@ def match_by_cost(
 
 
 def match_by_alignment(
-    anchors, boxes, classes, scores, predicted, most=10, alpha=0.5, beta=6.0, complete=True
+    anchors,
+    boxes,
+    classes,
+    scores,
+    predicted,
+    most=10,
+    alpha=0.5,
+    beta=6.0,
+    complete=True,
+    smallest=0.0,
 ) -> Matches:
     """Task-aligned: the anchors in a truth whose predictions are best in class and box together.
 
@@ -136,10 +145,14 @@ def match_by_alignment(
         most: how many anchors a truth has at most.
         alpha, beta: exponents of score and overlap.
         complete: whether the overlap is `ciou`, where it is positive, or plain.
+        smallest: pixels that a truth is wide and high at least while anchors in it are looked for,
+            so that small things have some.
     """
     anchors, boxes, there = given(anchors, boxes, classes)
     scores, predicted = (ops.stop_gradient(ops.cast(x, "float32")) for x in (scores, predicted))
-    within = all_of(inside(to_centres(anchors)[..., :2], boxes[:, :, None]), there)
+    middles, sizes = to_centres(boxes)[..., :2], ops.maximum(to_centres(boxes)[..., 2:], smallest)
+    wide = to_corners(ops.concatenate([middles, sizes], axis=-1)) if smallest else boxes
+    within = all_of(inside(to_centres(anchors)[..., :2], wide[:, :, None]), there)
     if complete:
         overlaps = ops.relu(ciou(predicted[:, None], boxes[:, :, None]))
     else:

@@ -13,6 +13,7 @@ from keras import ops
 from kapps.detection import assigning, losses, matching, sampling
 from kapps.detection.objective import Objective
 from kapps.detection.set_objectives import DETR, RTDETR
+from kapps.detection.yolo_objectives import YOLOX, YOLOv8
 from kapps.errors import did_you_mean
 
 
@@ -121,6 +122,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "fcos": FCOS,
     "detr": DETR,
     "rt_detr": RTDETR,
+    "yolov8": YOLOv8,
+    "yolox": YOLOX,
 }
 
 

@@ -30,7 +30,7 @@ def kotlin(spec: dict) -> str:
             real = f"FloatArray(row.size) {{ i -> row[i].let {{ {one} }} }}"
         reads.append(f"    val {name} = {name}Out[0].map {{ row -> {real} }}")
     outs = ", ".join(f"{end['index']} to {end['name']}Out" for end in _ends(spec))
-    decode = _KOTLIN_DECODE.format(**_decoding(n)) if n["how"] else ""
+    decode = _decoding(n, _KOTLIN_ANCHORS, _KOTLIN_DECODE) if n["how"] else ""
     anchors = ", anchors: FloatArray" if n["how"] else ""
     box = "decode(codes[i], anchors, i)" if n["how"] else "boxes[i]"
     lines = "\n".join([*arrays, f"    val outputs = mapOf<Int, Any>({outs})"])
@@ -48,11 +48,14 @@ def kotlin(spec: dict) -> str:
     return decode + body
 
 
-def _decoding(n: dict) -> dict:
+def _decoding(n: dict, anchors: str, decode: dict[str, str]) -> str:
+    """The functions that read the anchors and make boxes of codes, in one of both languages."""
     how = n["how"]
-    x, y, w, h = how["weights"]
-    clip = "codes" if how["clip"] is None else f"minOf(codes, {how['clip']:.6f}f)"
-    return {"wx": x, "wy": y, "ww": w, "wh": h, "clip": clip, **n}
+    values, by = dict(n), how.get("by", "deltas")
+    if by == "deltas":
+        values |= dict(zip(("wx", "wy", "ww", "wh"), how["weights"], strict=True))
+        values["most"] = how["clip"] if how["clip"] is not None else 80  # exp(80) is a float still
+    return anchors + decode[by].format(**values)
 
 
 def _scale_kotlin(spec: dict) -> str:
@@ -65,17 +68,20 @@ def _scale_kotlin(spec: dict) -> str:
     return f"Pair({ratios})"
 
 
-_KOTLIN_DECODE = """\
+_KOTLIN_ANCHORS = """\
 /** `anchors.bin` of the bundle: middle x and y, width and height of each anchor. */
-fun readAnchors(file: InputStream): FloatArray {{
+fun readAnchors(file: InputStream): FloatArray {
     val bytes = ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
-    return FloatArray(bytes.remaining()).also {{ bytes.get(it) }}
-}}
+    return FloatArray(bytes.remaining()).also { bytes.get(it) }
+}
 
 /** What the head says of anchor i as left, top, right, bottom in pixels of the input. */
-fun decode(code: FloatArray, anchors: FloatArray, i: Int): FloatArray {{
+fun decode(code: FloatArray, anchors: FloatArray, i: Int): FloatArray {
     val (x, y, width, height) = anchors.slice(4 * i until 4 * i + 4)
-    fun grown(codes: Float) = kotlin.math.exp({clip})
+"""
+_KOTLIN_DECODE = {
+    "deltas": """\
+    fun grown(codes: Float) = kotlin.math.exp(minOf(codes, {most:.6f}f))
     val middleX = x + code[0] / {wx}f * width
     val middleY = y + code[1] / {wy}f * height
     val halfX = grown(code[2] / {ww}f) * width / 2
@@ -86,7 +92,18 @@ fun decode(code: FloatArray, anchors: FloatArray, i: Int): FloatArray {{
     )
 }}
 
-"""
+""",
+    "distances": """\
+    return floatArrayOf(
+        (x - code[0] * width).coerceIn(0f, {width}f),
+        (y - code[1] * height).coerceIn(0f, {height}f),
+        (x + code[2] * width).coerceIn(0f, {width}f),
+        (y + code[3] * height).coerceIn(0f, {height}f)
+    )
+}}
+
+""",
+}
 
 _KOTLIN = """\
 /** A thing in a photo: the line of labels.txt, how sure, and its box in pixels of the photo. */
@@ -149,9 +166,6 @@ def swift(spec: dict) -> str:
     ratios = f"({wide} / CGFloat(photo.width), {tall} / CGFloat(photo.height))"
     choose = {"center": "max", "border": "min"}.get(spec["resize"]["crop_mode"])
     scale = f"    let scale = {choose}{ratios}\n    let (x, y) = (scale, scale)"
-    values = _decoding(n) if n["how"] else {}
-    if n["how"]:
-        values["clip"] = values["clip"].replace("minOf(", "min(").replace("f)", ")")
     body = _SWIFT.replace("@READS@", "\n".join(reads))
     for key, value in {
         "@BOX@": "decode(codes, anchors, i)" if n["how"] else "Array(boxes[4 * i..<4 * i + 4])",
@@ -163,20 +177,23 @@ def swift(spec: dict) -> str:
         "@SCALE@": scale if choose else f"    let (x, y) = {ratios}",
     }.items():
         body = body.replace(key, value)
-    return (_SWIFT_DECODE.format(**values) if n["how"] else "") + body
+    return (_decoding(n, _SWIFT_ANCHORS, _SWIFT_DECODE) if n["how"] else "") + body
 
 
-_SWIFT_DECODE = """\
+_SWIFT_ANCHORS = """\
 /// `anchors.bin` of the bundle: middle x and y, width and height of each anchor.
-func readAnchors(_ file: URL) throws -> [Float] {{
-    try Data(contentsOf: file).withUnsafeBytes {{ Array($0.bindMemory(to: Float32.self)) }}
-}}
+func readAnchors(_ file: URL) throws -> [Float] {
+    try Data(contentsOf: file).withUnsafeBytes { Array($0.bindMemory(to: Float32.self)) }
+}
 
 /// What the head says of anchor i as left, top, right, bottom in pixels of the input.
-func decode(_ code: [Float], _ anchors: [Float], _ i: Int) -> [Float] {{
+func decode(_ code: [Float], _ anchors: [Float], _ i: Int) -> [Float] {
     let (x, y) = (anchors[4 * i], anchors[4 * i + 1])
     let (width, height) = (anchors[4 * i + 2], anchors[4 * i + 3])
-    func grown(_ codes: Float) -> Float {{ exp({clip}) }}
+"""
+_SWIFT_DECODE = {
+    "deltas": """\
+    func grown(_ codes: Float) -> Float {{ exp(min(codes, {most:.6f})) }}
     let middleX = x + code[4 * i] / {wx} * width
     let middleY = y + code[4 * i + 1] / {wy} * height
     let halfX = grown(code[4 * i + 2] / {ww}) * width / 2
@@ -187,7 +204,18 @@ func decode(_ code: [Float], _ anchors: [Float], _ i: Int) -> [Float] {{
     ]
 }}
 
-"""
+""",
+    "distances": """\
+    return [
+        min(max(x - code[4 * i] * width, 0), {width}),
+        min(max(y - code[4 * i + 1] * height, 0), {height}),
+        min(max(x + code[4 * i + 2] * width, 0), {width}),
+        min(max(y + code[4 * i + 3] * height, 0), {height}),
+    ]
+}}
+
+""",
+}
 
 _SWIFT = """\
 /// A thing in a photo: the line of labels.txt, how sure, its box in pixels of the photo.

@@ -120,21 +120,20 @@ def coded(model: Any) -> dict:
     """How the codes of a detector become boxes, for spec.json.
 
     Raises:
-        ExportError: it is not by shifts and sizes of anchors.
+        ExportError: it is neither by shifts and sizes of anchors nor by distances in strides.
     """
+    from kapps.detection import coders
+
     layer = model.get_layer(BOXES)
-    coder = layer.coder
-    if type(coder).__name__ != "DeltaCoder":
-        raise ExportError(
-            f"{model.name} codes its boxes by {type(coder).__name__}, which is not decoded outside "
-            "of an int8 file yet; use float16 or dynamic_int8."
-        )
-    return {
-        "anchors": ANCHORS,
-        "weights": list(coder.weights),
-        "clip": coder.clip,
-        "size": list(layer.image_size),
-    }
+    coder, how = layer.coder, {"anchors": ANCHORS, "size": list(layer.image_size)}
+    if isinstance(coder, coders.DeltaCoder):
+        return {**how, "by": "deltas", "weights": list(coder.weights), "clip": coder.clip}
+    if isinstance(coder, coders.DistanceCoder) and coder.in_strides:
+        return {**how, "by": "distances"}
+    raise ExportError(
+        f"{model.name} codes its boxes by {type(coder).__name__}, which is not decoded outside "
+        "of an int8 file yet; use float16 or dynamic_int8."
+    )
 
 
 def anchors_of(model: Any) -> np.ndarray:
@@ -145,12 +144,19 @@ def anchors_of(model: Any) -> np.ndarray:
 
 def decode(codes: np.ndarray, anchors: np.ndarray, how: dict) -> np.ndarray:
     """Codes (B, A, 4) as boxes in pixels of the input; see `coded` and `anchors_of`."""
+    if how.get("by") == "distances":
+        far = np.asarray(codes, "float32") * np.tile(anchors[:, 2:], 2)
+        edges = [anchors[:, :2] - far[..., :2], anchors[:, :2] + far[..., 2:]]
+        return _clipped(np.concatenate(edges, axis=-1), how["size"])
     shift = np.asarray(codes, "float32") / np.asarray(how["weights"], "float32")
     size = shift[..., 2:] if how["clip"] is None else np.minimum(shift[..., 2:], how["clip"])
     middle = shift[..., :2] * anchors[:, 2:] + anchors[:, :2]
     half = np.exp(size) * anchors[:, 2:] / 2
-    height, width = how["size"]
-    boxes = np.concatenate([middle - half, middle + half], axis=-1)
+    return _clipped(np.concatenate([middle - half, middle + half], axis=-1), how["size"])
+
+
+def _clipped(boxes: np.ndarray, size: list[int]) -> np.ndarray:
+    height, width = size
     return np.clip(boxes, 0, np.array([width, height] * 2, "float32")).astype("float32")
 
 

@@ -1,8 +1,9 @@
-"""Losses of whole detectors against torchvision 0.28's and transformers 5.24's on one example.
+"""Losses of whole detectors against torchvision 0.28's and others' on one example.
 
 The numbers: `compute_loss` of `SSD`, of the two heads of RetinaNet and of `FCOS`, for the anchors,
 outputs and truths below; `ForObjectDetectionLoss` and `RTDetrForObjectDetectionLoss` with
-`auxiliary_loss`, where the encoder is the first of RT-DETR's three blocks.
+`auxiliary_loss`, where the encoder is the first of RT-DETR's three blocks, of transformers 5.24;
+`v8DetectionLoss` of Ultralytics 8.4.190, divided by the batch.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import pytest
 from keras import ops
 
 from kapps.detection import objectives
-from kapps.detection.anchors import Anchors, Everywhere
+from kapps.detection.anchors import Anchors, Everywhere, Points, grids
 from kapps.detection.coders import DeltaCoder, DistanceCoder, ShareCoder
 from kapps.layers import OptimalAssignment
 
@@ -35,6 +36,11 @@ RT_DETR = {
     "class_loss": 11.435125350952148,
     "box_loss": 8.937307834625244,
     "giou_loss": 4.968936324119568,
+}
+YOLOV8 = {
+    "class_loss": 275.9258117675781,
+    "box_loss": 2.9207303524017334,
+    "distance_loss": 2.601355791091919,
 }
 TRUTH = {
     "boxes": np.float32(
@@ -73,14 +79,14 @@ def outputs(anchors: int, seed: int, positive: bool = False):
     return {name: ops.convert_to_tensor(value) for name, value in raw.items()}
 
 
-def found(name, anchors, counts, coder, offset, raw):
+def found(name, anchors, counts, coder, offset, raw, truth=TRUTH):
     layer = SimpleNamespace(
         objective={"name": name},
         anchors=Anchors(anchors, np.ones(len(anchors), "float32"), counts),
         coder=coder,
         class_offset=offset,
     )
-    losses = objectives.of(layer).losses(raw, TRUTH)
+    losses = objectives.of(layer).losses(raw, truth)
     return {key: float(ops.convert_to_numpy(value)) for key, value in losses.items()}
 
 
@@ -125,6 +131,20 @@ def test_sets_of_three_blocks(name, columns, losses):
     got = objective.losses(raw, {key: ops.convert_to_tensor(x) for key, x in TRUTH.items()})
     got = {key: float(ops.convert_to_numpy(value)) for key, value in got.items()}
     assert got == pytest.approx(losses, rel=1e-5)
+
+
+def test_yolov8():
+    """One thing is smaller than a cell of the second level."""
+    rng = np.random.default_rng(2)
+    laid = Points().lay((128, 128), grids((128, 128), (8, 16, 32)))
+    logits = rng.normal(size=(2, 336, 4)).astype("float32")
+    bins = rng.normal(size=(2, 336, 64)) - 0.5 * np.tile(np.arange(16), 4)
+    raw = {"class_logits": logits, "box_regression": bins.astype("float32")}
+    raw = {name: ops.convert_to_tensor(value) for name, value in raw.items()}
+    truth = {**TRUTH, "boxes": TRUTH["boxes"].copy()}
+    truth["boxes"][0, 2] = [100, 8, 109, 15]
+    losses = found("yolov8", laid.boxes, laid.counts, DistanceCoder(), 0, raw, truth)
+    assert losses == pytest.approx(YOLOV8, rel=1e-5)
 
 
 def test_a_picture_without_anything_has_no_losses_of_boxes():

@@ -6,31 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kapps import data, training
+from kapps import data
 from kapps.detection import answers
 from kapps.export import boxes, export, runners
-from kapps.runs import Run
-from kapps.tasks.detection import Detection
-from kapps.training import building
-from tests.tasks.detectors import SIZE, network, photos
+from tests.tasks.detectors import SIZE, learnt, network
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of a detector that has learnt its squares."""
-    from kapps.recipes import train
-
-    root = tmp_path_factory.mktemp("boxes")
-    uri = photos(root / "voc")
-    one = {"annotation": "boxes", "size": SIZE, "batch_size": 4}
-    learnt = data.load(uri, training=True, augment="none", drop_remainder=True, **one)
-    task, model = Detection(), network()
-    training.fit(model, learnt, epochs=60, learning_rate=0.01, task=task, seed=1)
-    spec = building.describe({}, learnt.transform, 2, task, "detection")
-    settings = train.Settings(data=uri, model="toy", out=str(root / "run"), validation=0.2)
-    made = Run.create(root / "run", settings, "train", list(learnt.class_names), spec)
-    made.save_model(task.answering(model), "best")
-    return made
+    return learnt(network(), tmp_path_factory.mktemp("boxes"))
 
 
 @pytest.fixture(scope="module")

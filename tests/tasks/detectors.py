@@ -3,9 +3,13 @@
 import keras
 import numpy as np
 
+from kapps import data, training
 from kapps.detection.anchors import CellAnchors
 from kapps.detection.coders import DeltaCoder
 from kapps.layers import Blocks, detector_outputs
+from kapps.runs import Run
+from kapps.tasks.detection import Detection
+from kapps.training import building
 
 SIZE, CELL = 64, 8
 
@@ -63,3 +67,23 @@ def photos(folder, count: int = 12):
     for part, chosen in parts.items():
         (folder / "ImageSets/Main" / f"{part}.txt").write_text("\n".join(chosen) + "\n")
     return f"voc:{folder}"
+
+
+def learnt(model: keras.Model, root, **settings) -> Run:
+    """The run of a detector that has learnt its squares.
+
+    Args:
+        model: as `network` makes it. root: a folder. settings: of `kapps.training.fit`.
+    """
+    from kapps.recipes import train
+
+    uri = photos(root / "voc")
+    one = {"annotation": "boxes", "size": SIZE, "batch_size": 4}
+    seen = data.load(uri, training=True, augment="none", drop_remainder=True, **one)
+    task, how = Detection(), {"epochs": 60, "learning_rate": 0.01, "seed": 1, **settings}
+    training.fit(model, seen, task=task, **how)
+    spec = building.describe({}, seen.transform, 2, task, "detection")
+    settings = train.Settings(data=uri, model="toy", out=str(root / "run"), validation=0.2)
+    made = Run.create(root / "run", settings, "train", list(seen.class_names), spec)
+    made.save_model(task.answering(model), "best")
+    return made
