@@ -38,7 +38,8 @@ ALLOWED = {
     "tasks": LIGHT
     | {"layers", "data", "applications", "export", "runs", "detection", "segmentation"},
     "reports": LIGHT | {"runs", "tasks", "detection", "segmentation"},
-    "training": LIGHT | {"cli", "layers", "data", "applications", "runs", "tasks", "reports"},
+    "training": LIGHT
+    | {"cli", "layers", "data", "applications", "runs", "tasks", "reports", "inspect"},
     "recipes": LIGHT
     | {"applications", "layers", "weights", "data", "training", "export", "inspect", "runs"}
     | {"cli", "tasks", "reports", "detection", "segmentation"},

@@ -8,6 +8,7 @@ from kapps.inspect.deconvnet import Deconvnet, Top
 from kapps.inspect.drawing import svg
 from kapps.inspect.explaining import METHODS, Explanation, explain
 from kapps.inspect.features import activation_maps, filters
+from kapps.inspect.flow import Flow, gradient_flow
 from kapps.inspect.folding import fold
 from kapps.inspect.graph import Box, boxes
 from kapps.inspect.layers import LayerRow, count_macs, layer_table
@@ -25,6 +26,7 @@ __all__ = [
     "Deconvnet",
     "Explanation",
     "Field",
+    "Flow",
     "LayerRow",
     "Memory",
     "Score",
@@ -40,6 +42,7 @@ __all__ = [
     "grad_cam",
     "grad_cam_plus_plus",
     "gradient",
+    "gradient_flow",
     "inference_memory",
     "integrated_gradients",
     "layer_table",

@@ -128,6 +128,7 @@ def attention_maps(model: keras.Model, images) -> dict[str, np.ndarray]:
         )
     below = keras.Model(model.inputs, [layer.input for layer in layers])
     inputs = below.predict_on_batch(np.asarray(images))
+    inputs = [inputs] if len(layers) == 1 else inputs  # Keras unpacks a list of one
     return {
         layer.name: ops.convert_to_numpy(layer.weights_of(ops.convert_to_tensor(x))).astype("f4")
         for layer, x in zip(layers, inputs, strict=True)

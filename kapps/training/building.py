@@ -14,6 +14,7 @@ from kapps import runs
 from kapps.applications import _named as named
 from kapps.data.transforms import Transform
 from kapps.errors import SettingsError
+from kapps.inspect import channels_first
 from kapps.tasks import Task
 from kapps.training import resizing
 from kapps.training.options import PRECISIONS
@@ -163,11 +164,6 @@ def read_model(path: str | Path):
         return model, kapps.layers.spec_of(model)
     except ValueError:
         return model, {}
-
-
-def channels_first(model) -> bool:
-    """Whether `model` takes images as (batch, channels, height, width)."""
-    return any(getattr(layer, "data_format", None) == "channels_first" for layer in model.layers)
 
 
 def _image_shape(model) -> tuple[int | None, int | None, int]:

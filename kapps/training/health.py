@@ -6,7 +6,8 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-from kapps.training import gradients, units, watching
+from kapps.inspect import signs, units
+from kapps.training import gradients
 from kapps.training.state import to_numpy
 from kapps.training.tensorboard import Writer
 
@@ -46,14 +47,14 @@ class Health:
         dead = self.units.look(pictures) if self.units and pictures is not None else None
         if writer:
             self._write(writer, row, lengths, weights, dead)
-        signs = {}
+        found = {}
         if lengths:
-            relative = _relative(lengths.each, weights)
-            signs["exploding"] = watching.exploding(lengths.usual, lengths.largest, relative)
-            signs["vanishing"] = watching.vanishing(relative)
+            relative = signs.relative(lengths.each, weights)
+            found["exploding"] = signs.exploding(lengths.usual, lengths.largest, relative)
+            found["vanishing"] = signs.vanishing(relative)
         if dead:
-            signs["dying"] = watching.dying(dead.shares, dead.pictures)
-        new = {kind: text for kind, text in signs.items() if text and kind not in self.said}
+            found["dying"] = signs.dying(dead.shares, dead.pictures)
+        new = {kind: text for kind, text in found.items() if text and kind not in self.said}
         self.said |= set(new)
         return list(new.values())
 
@@ -69,9 +70,3 @@ class Health:
         writer.add(step, {tag: value for tag, value in numbers.items() if math.isfinite(value)})
         finite = {p: w for p, w in weights.items() if w.size and np.isfinite(w).all()}
         writer.add_histograms(step, {f"{stage}/weights/{p}": w for p, w in finite.items()})
-
-
-def _relative(norms: dict[str, float], weights: dict[str, np.ndarray]) -> dict[str, float]:
-    """Of each kernel, the norm of its gradient divided by that of its weights."""
-    lengths = {p: float(np.linalg.norm(w)) for p, w in weights.items() if w.ndim > 1}
-    return {path: norms[path] / length for path, length in lengths.items() if length > 0}

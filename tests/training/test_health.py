@@ -6,9 +6,10 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from kapps import runs
+from kapps.inspect import units
 from kapps.tasks.classification import Classification
 from kapps.tasks.findings import Matrix, Sample, Samples
-from kapps.training import devices, engine, gradients, units
+from kapps.training import devices, engine, gradients
 from kapps.training.health import Health
 from tests.training.test_engine import Settings, twin_of
 

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kapps.inspect.running import channels_first
 from kapps.layers import Network
-from kapps.training.building import channels_first
 
 PICTURES = 256  # that are looked at, at most
 RELUS = ("relu", "relu6")
@@ -66,6 +66,7 @@ class Units:
             if getattr(pictures, "shape", (0,))[1:] != self.shape:
                 return None
             rows = self.watched.predict_on_batch(np.asarray(pictures))
+            rows = [rows] if len(self.layers) == 1 else rows  # Keras unpacks a list of one
             highest = [np.max(one, axis=0) for one in rows]
             largest = highest if largest is None else list(map(np.maximum, largest, highest))
             count += len(pictures)
