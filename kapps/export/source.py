@@ -231,6 +231,7 @@ def load_reason(error: Exception) -> str:
 
 
 def _from_model(model, name: str, origin: str) -> Source:
+    from kapps import _coco
     from kapps._imagenet import class_names
     from kapps.layers import spec_of
 
@@ -242,4 +243,9 @@ def _from_model(model, name: str, origin: str) -> Source:
     imagenet = isinstance(shape, tuple) and shape[-1] == len(class_names())
     known = class_names() if imagenet else None
     labels = [label for _, label in known] if known else None
-    return Source(model, name, spec, labels, known, None, origin)
+    source = Source(model, name, spec, labels, known, None, origin)
+    trained = "backend" in spec  # by a run, whose classes are its own
+    if spec.get("task") in ("detection", "segmentation") and not trained:
+        source.class_names = _coco.class_names(spec["task"], source.answers.count(model))
+        source.labels = list(source.class_names) if source.class_names else None
+    return source

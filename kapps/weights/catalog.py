@@ -11,17 +11,19 @@ from dataclasses import replace
 
 from kapps.errors import WeightsError, did_you_mean
 from kapps.weights.checkpoint import Checkpoint
-from kapps.weights.tables import detectors, hubs, keras_applications, packages
+from kapps.weights.tables import detectors, hubs, keras_applications, packages, segmenters
 
 DEFAULT = "imagenet"
 
 
 def complete(published: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
-    """All rows: Keras's, those in packages, `published`, as the hubs have them, and detectors'."""
+    """All rows: Keras's, those in packages, `published`, as the hubs have them, detectors' and
+    segmenters'."""
     published = list(published)
     first = [*keras_applications.rows(), *packages.rows(), *_lite(published)]
     named = {row.application for row in first}
-    return (*first, *_called_imagenet(published, named), *published, *detectors.rows())
+    dense = (*detectors.rows(), *segmenters.rows())
+    return (*first, *_called_imagenet(published, named), *published, *dense)
 
 
 def _called_imagenet(rows: Iterable[Checkpoint], named: set[str]) -> Iterator[Checkpoint]:
