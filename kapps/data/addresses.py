@@ -24,7 +24,7 @@ KINDS: dict[str, Callable[[str, str, str], Collection]] = {
     "folder": lambda path, uri, annotation: (
         open_pictures(path, uri) if annotation == "none" else open_folder(path, uri)
     ),
-    "tfds": lambda name, uri, _: open_tfds(name, uri),
+    "tfds": open_tfds,
     "csv": open_csv,
     "npz": open_npz,
     "shards": lambda path, uri, _: open_shards(path, uri),
@@ -49,7 +49,7 @@ KNOWN_BY = {  # what data sets of each annotation are, for messages
     "boxes": "boxes",
     "mask": "masks",
 }
-GIVEN_BY = {"boxes": "coco:, voc: and yolo:", "mask": "masks:"}
+GIVEN_BY = {"boxes": "coco:, voc:, yolo: and tfds:", "mask": "masks: and tfds:"}
 
 
 def find(uri: str, annotation: str | None = "class") -> Collection:

@@ -18,7 +18,7 @@ class Photo:
     """A photo as an annotation describes it.
 
     Attributes:
-        file: where it lies.
+        file: where it lies; None in a larger file.
         name: what it is called in messages.
         size: (width, height) in pixels by the annotation; `marks.SHARES` where boxes are shares.
         boxes: left, top, right, bottom of each, from edge to edge, as they are written.
@@ -27,7 +27,7 @@ class Photo:
         texts: how the file writes each box, for messages.
     """
 
-    file: Path
+    file: Path | None
     name: str
     size: tuple[int, int]
     boxes: list[Sequence[float]] = dataclasses.field(default_factory=list)
@@ -63,21 +63,26 @@ def source(photos: Iterable[Photo], skipped: Skipped) -> Source:
         if not photo.file.is_file():
             skipped.append((photo.name, f"{photo.file} does not exist"))
             continue
-        boxes = np.array(photo.boxes, np.float64).reshape(-1, 4)
-        cut = np.clip(boxes, 0, [*photo.size, *photo.size])
-        good = []
-        for i, text in enumerate(photo.texts):
-            if (reason := _why_not(boxes[i], cut[i])) is None:
-                good.append(i)
-            else:
-                skipped.append((f"{photo.name}: box {i + 1}", f"{text} {reason}"))
-        labels = np.array(photo.labels, np.int64)[good]
-        marks.append(Marks.of(cut[good], labels, photo.size, np.array(photo.apart, bool)[good]))
+        marks.append(marks_of(photo, skipped))
         items.append(str(photo.file))
         names.append(photo.name)
     labels = np.empty(len(marks), object)
     labels[:] = marks
     return Source(items, labels, names, tuple(skipped))
+
+
+def marks_of(photo: Photo, skipped: Skipped) -> Marks:
+    """The boxes of a photo that can be; those that cannot are added to `skipped`."""
+    boxes = np.array(photo.boxes, np.float64).reshape(-1, 4)
+    cut = np.clip(boxes, 0, [*photo.size, *photo.size])
+    good = []
+    for i, text in enumerate(photo.texts):
+        if (reason := _why_not(boxes[i], cut[i])) is None:
+            good.append(i)
+        else:
+            skipped.append((f"{photo.name}: box {i + 1}", f"{text} {reason}"))
+    labels = np.array(photo.labels, np.int64)[good]
+    return Marks.of(cut[good], labels, photo.size, np.array(photo.apart, bool)[good])
 
 
 def _why_not(box: np.ndarray, cut: np.ndarray) -> str | None:

@@ -5,15 +5,17 @@ is stepped over by its length; TensorFlow's own parser would read it. The messag
 (tensorflow/core/example/example.proto and feature.proto):
 
     Example.features = 1 -> Features.feature = 1, a map: key = 1, value = 2 -> Feature:
-    bytes_list = 1 or int64_list = 3 -> value = 1, repeated; integers are packed or not.
+    bytes_list = 1, float_list = 2 or int64_list = 3 -> value = 1, repeated; numbers are packed,
+    integers perhaps not.
 """
 
+import struct
 from typing import IO
 
 from kapps.errors import DataError
 
 VARINT, LENGTH = 0, 2  # wire types
-BYTES_LIST, INT64_LIST = 1, 3
+BYTES_LIST, FLOAT_LIST, INT64_LIST = 1, 2, 3
 BITS = 64
 
 
@@ -48,6 +50,30 @@ def first_bytes(file: IO[bytes], start: int, stop: int) -> tuple[int, int]:
     raise DataError(f"{file.name}: a picture is no bytes; prepare the data set again.")
 
 
+def floats(file: IO[bytes], start: int, stop: int) -> list[float]:
+    """All values of a Feature of floats, which a writer packs."""
+    found: list[float] = []
+    for number, low, high in _fields(file, start, stop):
+        if number == FLOAT_LIST:
+            for _, first, end in _fields(file, low, high):
+                file.seek(first)
+                data = file.read(end - first)
+                found += struct.unpack(f"<{len(data) // 4}f", data)
+    return found
+
+
+def integers(file: IO[bytes], start: int, stop: int) -> list[int]:
+    """All values of a Feature of integers, which a writer packs."""
+    found: list[int] = []
+    for number, low, high in _fields(file, start, stop):
+        if number == INT64_LIST:
+            for _, first, end in _fields(file, low, high):
+                file.seek(first)
+                while file.tell() < end:
+                    found.append(_signed(_varint(file)))
+    return found
+
+
 def first_integer(file: IO[bytes], start: int, stop: int) -> int:
     """The first value of a Feature of integers."""
     for number, low, high in _fields(file, start, stop):
@@ -55,9 +81,12 @@ def first_integer(file: IO[bytes], start: int, stop: int) -> int:
             file.seek(low)
             if _varint(file) & 7 == LENGTH:
                 _varint(file)
-            value = _varint(file)
-            return value - (1 << BITS) if value >> (BITS - 1) else value
+            return _signed(_varint(file))
     raise DataError(f"{file.name}: a label is no number; prepare the data set again.")
+
+
+def _signed(value: int) -> int:
+    return value - (1 << BITS) if value >> (BITS - 1) else value
 
 
 def _fields(file: IO[bytes], start: int, stop: int):

@@ -4,8 +4,9 @@ import os
 import struct
 import urllib.parse
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -21,8 +22,11 @@ HEADER = struct.Struct("<Q4x")  # TFRecord: length of the record, its checksum; 
 FOOTER = 4
 
 
-def open_tfds(name: str, uri: str) -> Collection:
+def open_tfds(name: str, uri: str, annotation: str = "class") -> Collection:
     """Open NAME, NAME/config or NAME:version, with ?data_dir=DIR and ?download=1 as options.
+
+    With annotation "boxes" and "mask" see `kapps.data.tfds_marks`; a data set of boxes whose
+    pictures have no class gives its boxes in any case.
 
     Only a data set that is prepared is opened; nothing is downloaded unless `download=1` says so.
 
@@ -60,11 +64,13 @@ def open_tfds(name: str, uri: str) -> Collection:
                 f"or add {'&' if query else '?'}download=1 to allow it here."
             )
         builder.download_and_prepare()
-    return _collect(builder, uri)
+    return _collect(builder, uri, annotation)
 
 
-def _collect(builder, uri: str) -> Collection:
+def _collect(builder, uri: str, annotation: str) -> Collection:
     from tensorflow_datasets import features as kinds
+
+    from kapps.data import tfds_marks  # which reads records as this module does
 
     features = builder.info.features
     image = [key for key, kind in features.items() if isinstance(kind, kinds.Image)]
@@ -72,6 +78,11 @@ def _collect(builder, uri: str) -> Collection:
     if supervised := builder.info.supervised_keys:
         image = [key for key in image if key == supervised[0]] or image
         label = [key for key in label if key == supervised[1]] or label
+    boxes = image and not label and tfds_marks.feature_of_boxes(features)
+    if image and (annotation == "boxes" or boxes):
+        return tfds_marks.collect_boxes(builder, uri, image[0])
+    if image and annotation == "mask":
+        return tfds_marks.collect_masks(builder, uri, image[0])
     if not image or not label:
         found = ", ".join(features)
         raise DataError(f"{uri} has no picture or no class label among its features ({found}).")
@@ -116,8 +127,12 @@ def read_records(paths: Sequence[str], image: str, label: str) -> tuple[Packed, 
     return Packed(paths, **table), labels
 
 
-def _find_records(paths: Sequence[str], image: str, label: str) -> dict[str, np.ndarray]:
-    files, offsets, lengths, labels = array("I"), array("Q"), array("Q"), array("q")
+def records(paths: Sequence[str]) -> Iterator[tuple[int, IO[bytes], int, int]]:
+    """Each record: the number of its file, the open file, and where in it the record lies.
+
+    Raises:
+        DataError: a file is cut short.
+    """
     for number, path in enumerate(paths):
         size = Path(path).stat().st_size
         with open(path, "rb") as file:
@@ -129,18 +144,24 @@ def _find_records(paths: Sequence[str], image: str, label: str) -> dict[str, np.
                 start, offset = offset + HEADER.size, offset + HEADER.size + length + FOOTER
                 if offset > size:
                     raise DataError(f"{path} is cut short; prepare the data set again.")
-                found = examples.features(file, start, start + length, (image, label))
-                if len(found) < 2:
-                    missing = image if image not in found else label
-                    raise DataError(
-                        f"{path} has a record without the feature {missing!r}; "
-                        "prepare the data set again."
-                    )
-                place, bytes_ = examples.first_bytes(file, *found[image])
-                files.append(number)
-                offsets.append(place)
-                lengths.append(bytes_)
-                labels.append(examples.first_integer(file, *found[label]))
+                yield number, file, start, start + length
+
+
+def _find_records(paths: Sequence[str], image: str, label: str) -> dict[str, np.ndarray]:
+    files, offsets, lengths, labels = array("I"), array("Q"), array("Q"), array("q")
+    for number, file, start, stop in records(paths):
+        found = examples.features(file, start, stop, (image, label))
+        if len(found) < 2:
+            missing = image if image not in found else label
+            raise DataError(
+                f"{file.name} has a record without the feature {missing!r}; "
+                "prepare the data set again."
+            )
+        place, bytes_ = examples.first_bytes(file, *found[image])
+        files.append(number)
+        offsets.append(place)
+        lengths.append(bytes_)
+        labels.append(examples.first_integer(file, *found[label]))
     return {
         "files": np.array(files, np.uint32),
         "offsets": np.array(offsets, np.uint64),
