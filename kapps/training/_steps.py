@@ -89,6 +89,11 @@ def main() -> None:
             raise
         say(missing=error.name)
         return
+    answer(steps)
+
+
+def answer(steps: dict) -> None:
+    """Warm the steps up, then do as each line of stdin says, until it ends."""
     counts = {}
     for kind, step in steps.items():
         step()

@@ -24,6 +24,7 @@ class Side:
         size: height and width of its images in pixels.
         batch_size: images a step.
         arguments: of an application.
+        module: what the process runs, as `kapps.training._steps` does.
         **environment: of the process, such as KERAS_BACKEND.
     """
 
@@ -34,6 +35,7 @@ class Side:
         size: int,
         batch_size: int,
         arguments: Mapping | None = None,
+        module: str = "kapps.training._steps",
         **environment: str,
     ):
         self.name = name if library == "kapps" else f"{library}/{name}"
@@ -45,8 +47,7 @@ class Side:
         self._ready = False
         self._log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (see end)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "kapps.training._steps",
-             json.dumps(job | {"arguments": dict(arguments or {})})],
+            [sys.executable, "-m", module, json.dumps(job | {"arguments": dict(arguments or {})})],
             env=values, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
         )  # fmt: skip
