@@ -14,7 +14,7 @@ from tools.benchmarks._measure import ROOT, Section
 
 SUBJECTS = (
     *("imports", "build_jax", "steps", "jit", "head", "export"),
-    *("pipeline", "handover", "builds", "suppression", "detectors"),
+    *("pipeline", "handover", "builds", "suppression", "detectors", "boxed"),
 )
 PAGE = ROOT / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
