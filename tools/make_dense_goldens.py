@@ -6,7 +6,8 @@ REFERENCE is an environment of its own with torch and torchvision; kapps is not 
 the size of the images. For each there will be NAME.npz in tests/parity/golden_dense: `facts` (JSON:
 tensor names and shapes, size, normalisation, parameters), and, computed in float64 for two images,
 `class_logits`, `box_regression`, perhaps `centerness`, `boxes` and `scores` of every `step`-th
-anchor, and the best detections of the whole (`found_boxes`, `found_scores`, `found_classes`).
+anchor, and the best detections of the whole (`found_boxes`, `found_scores`, `found_classes`); of a
+detector of two stages see `tools.two_stage_goldens`.
 Every value of the checkpoint comes from `tests.parity.fill`. `--norm-scale` as of
 `tools.make_goldens`; `--head-scale` keeps the scores of networks without norms apart.
 """
@@ -19,13 +20,17 @@ from pathlib import Path
 import numpy as np
 
 from tests.parity.fill import GOLDEN_SALT, fill, golden_input
+from tools import two_stage_goldens
 
 FOLDER = Path(__file__).parents[1] / "tests/parity/golden_dense"
 SIZES = {"ssdlite320_mobilenet_v3_large": 320, "ssd300_vgg16": 300}
 ROWS, FOUND = 60, 20  # anchors and detections of each image that are kept
 
 
-LAST = r"head\..*(cls_logits|bbox_reg|module_list\.\d)\.weight"  # that --head-scale scales
+LAST = (  # what --head-scale scales
+    r"(head\..*(cls_logits|bbox_reg|module_list\.\d)|rpn\.head\.(cls_logits|bbox_pred)"
+    r"|roi_heads\.\w+_predictor\.(cls_score|bbox_pred|mask_fcn_logits|kps_score_lowres))\.weight"
+)
 LIBRARIES = []
 
 
@@ -76,7 +81,8 @@ def write(name: str, size: int | None, norm_scale: float, head_scale: float) -> 
         mean, std = np.array(model.transform.image_mean), np.array(model.transform.image_std)
         images = np.concatenate([golden_input(size, 0), golden_input(size, 1)]).astype("float64")
         x = torch.from_numpy(((images / 255 - mean) / std).transpose(0, 3, 1, 2).copy())
-        answers, step = _detector(model, x)
+        say = two_stage_goldens.answers if hasattr(model, "rpn") else _detector
+        answers, step = say(model, x)
     facts = {
         "reference": f"torchvision/{name}",
         "size": size,

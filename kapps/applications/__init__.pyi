@@ -384,6 +384,21 @@ from kapps.applications.retinanet import SSDFPNLite640MobileNetV2 as SSDFPNLite6
 from kapps.applications import fcos as fcos
 from kapps.applications.fcos import FCOS as FCOS
 from kapps.applications.fcos import FCOSResNet50FPN as FCOSResNet50FPN
+from kapps.applications import faster_rcnn as faster_rcnn
+from kapps.applications.faster_rcnn import FasterRCNN as FasterRCNN
+from kapps.applications.faster_rcnn import FasterRCNNResNet50FPN as FasterRCNNResNet50FPN
+from kapps.applications.faster_rcnn import FasterRCNNResNet50FPNV2 as FasterRCNNResNet50FPNV2
+from kapps.applications.faster_rcnn import (
+    FasterRCNNMobileNetV3LargeFPN as FasterRCNNMobileNetV3LargeFPN,
+)
+from kapps.applications.faster_rcnn import (
+    FasterRCNNMobileNetV3Large320FPN as FasterRCNNMobileNetV3Large320FPN,
+)
+from kapps.applications import mask_rcnn as mask_rcnn
+from kapps.applications.mask_rcnn import MaskRCNN as MaskRCNN
+from kapps.applications.mask_rcnn import MaskRCNNResNet50FPN as MaskRCNNResNet50FPN
+from kapps.applications.mask_rcnn import MaskRCNNResNet50FPNV2 as MaskRCNNResNet50FPNV2
+from kapps.applications.mask_rcnn import KeypointRCNNResNet50FPN as KeypointRCNNResNet50FPN
 from kapps.applications import efficientdet as efficientdet
 from kapps.applications.efficientdet import EfficientDetLite0 as EfficientDetLite0
 from kapps.applications.efficientdet import EfficientDetLite1 as EfficientDetLite1

@@ -42,6 +42,7 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "min_scale": "side of the smallest anchors as a share of the input; smaller for small things",
     "max_scale": "side of the largest anchors but for those of the whole input",
     "anchor_sizes": "side of an anchor in pixels for each map, of which further ones are made",
+    "regions": "how many of an image the second stage looks at, at most; fewer are quicker",
     "reduced_tail": "half the filters in the last stage of the backbone (table 6 of MobileNetV3), "
     "which pretrained backbones do not have",
     "classifier_activation": "of the classifier; None for logits",
@@ -55,7 +56,9 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
 OUTPUTS = {
     "detection": '{"boxes": (batch, anchors, 4), "scores": (batch, anchors, classes)}, float32; '
     "boxes are\n    (left, top, right, bottom) in pixels of the input, scores are probabilities. "
-    "`kapps.detections`\n    makes detections of them",
+    "`kapps.detections`\n    makes detections of them. Detectors of two stages end in detections: "
+    '{"boxes": (batch, M, 4),\n    "scores": (batch, M), "classes": (batch, M)}, classes -1 where '
+    "there is none",
     "segmentation": "(batch, height, width, classes) at the size of the input, float32",
 }
 

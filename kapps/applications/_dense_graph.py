@@ -42,8 +42,9 @@ def check(app: "DenseApplication", a: dict[str, Any], given: dict[str, Any]) -> 
         raise ValueError(
             f"size={a['size']!r} has no effect beside input_shape={a['input_shape']}; drop one"
         )
-    if a.get("filters") is not None and not (isinstance(a["filters"], int) and a["filters"] > 0):
-        raise ValueError(f"filters={a['filters']!r}: expected a whole number of at least 1")
+    for name in ("filters", "regions"):
+        if a.get(name) is not None and not (isinstance(a[name], int) and a[name] > 0):
+            raise ValueError(f"{name}={a[name]!r}: expected a whole number of at least 1")
     _graph.check_output_stride(backbone_of(app, a), a.get("output_stride"))
     _graph.check_tensor(a)
 

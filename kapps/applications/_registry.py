@@ -163,6 +163,14 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         *("SSDFPNLite", "SSDFPNLite320MobileNetV2", "SSDFPNLite640MobileNetV2"),
     ),
     "fcos": ("FCOS", "FCOSResNet50FPN"),
+    "faster_rcnn": (
+        *("FasterRCNN", "FasterRCNNResNet50FPN", "FasterRCNNResNet50FPNV2"),
+        *("FasterRCNNMobileNetV3LargeFPN", "FasterRCNNMobileNetV3Large320FPN"),
+    ),
+    "mask_rcnn": (
+        *("MaskRCNN", "MaskRCNNResNet50FPN", "MaskRCNNResNet50FPNV2"),
+        "KeypointRCNNResNet50FPN",
+    ),
     "efficientdet": tuple(f"EfficientDetLite{i}" for i in range(5)),
     "yolov5": tuple(f"YOLOv5{size}U" for size in "NSMLX"),
     "yolov8": (*(f"YOLOv8{size}" for size in "NSMLX"), "YOLOv8"),
@@ -177,7 +185,10 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "lraspp": ("LRASPP", "LRASPPMobileNetV3Large", "LRASPPEfficientNetLite0"),
 }
 TASKS = {  # what an application answers -> the families that do not classify
-    "detection": ("ssd", "retinanet", "fcos", "efficientdet", "yolov5", "yolov8", "detr"),
+    "detection": (
+        *("ssd", "retinanet", "fcos", "faster_rcnn", "mask_rcnn", "efficientdet"),
+        *("yolov5", "yolov8", "detr"),
+    ),
     "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}

@@ -25,17 +25,20 @@ def detections(
             of the model's input.
         threshold: least score, which must be more than this; None here and below for what the rule
             has that was published with the network.
-        iou: overlap from which on the weaker of two boxes of a class goes.
+        iou: overlap from which on the weaker of two boxes of a class goes; not of a detector of two
+            stages, which suppresses itself, with the threshold that it was published with.
         max_detections: how many an image has at most.
         batch_size: images at a time.
 
     Returns:
         For each image {"boxes": float32 (n, 4), left, top, right, bottom in pixels of the input,
         "scores": float32 (n,) in [0, 1], "classes": int32 (n,)}, the surest first. Where class 0 is
-        the background, as in torchvision's files, it is never found.
+        the background, as in torchvision's files, it is never found. What else a detector of two
+        stages says of each detection, as "masks", is there too.
 
     Raises:
-        ValueError: `model` is no detector, the images are no batch, or a number is out of range.
+        ValueError: `model` is no detector, the images are no batch, or a number is out of range or
+            has no effect.
     """
     layer = next((x for x in getattr(model, "layers", ()) if x.name == "boxes"), None)
     rule = getattr(layer, "suppression", None)
@@ -52,7 +55,16 @@ def detections(
         )
     given = {"threshold": threshold, "iou": iou, "max_detections": max_detections}
     rule = dataclasses.replace(rule, **{k: v for k, v in given.items() if v is not None})
+    finished = "classes" in model.output
+    if finished and (iou is not None or rule.threshold < layer.suppression.threshold):
+        raise ValueError(
+            f"iou={iou!r}, threshold={threshold!r}: {model.name} suppresses inside, by iou="
+            f"{layer.suppression.iou} from a score of {layer.suppression.threshold} on; leave iou "
+            "away and choose a higher threshold"
+        )
     answers = model.predict(images, batch_size=batch_size, verbose=0)
+    if finished:
+        return _finished(answers, rule)
     boxes, scores = (np.asarray(answers[key], "float32") for key in ("boxes", "scores"))
     first = int(layer.background == "counted")  # the background has a column, and is no thing
     found = suppress_on_host(boxes, scores[..., first:], rule, layer.anchors.counts)
@@ -64,3 +76,11 @@ def detections(
         }
         for i, count in enumerate(found["count"])
     ]
+
+
+def _finished(answers: dict, rule) -> list[dict[str, np.ndarray]]:
+    """Of detections those that the rule still takes."""
+    answers = {key: np.asarray(value) for key, value in answers.items()}
+    kept = (answers["classes"] >= 0) & (answers["scores"] > rule.threshold)
+    rows = [np.flatnonzero(row)[: rule.max_detections] for row in kept]
+    return [{key: value[i][own] for key, value in answers.items()} for i, own in enumerate(rows)]

@@ -56,12 +56,18 @@ class Proposals:
         boxes = clip(ops.take_along_axis(boxes, index[..., None], axis=1), size)
         left, top, right, bottom = sides(boxes)
         large = ops.minimum(right - left, bottom - top) >= self.smallest
-        scores = ops.where(large, ops.sigmoid(logits), 0.0)
+        likely = ops.logical_and(large, ops.sigmoid(logits) > self.threshold)
+        # The order is that of the logits: in float32 probabilities above 17 are all 1.
+        worth = logits - ops.min(logits, axis=1, keepdims=True) + 1.0
+        worth = ops.where(likely, worth, 0.0)
         # A level is a class here: its boxes suppress one another alone.
         hot = ops.one_hot(level, len(levels), dtype="float32")
-        rule = Suppression(self.threshold, self.iou, self.count, candidates=None, best_class=True)
-        found = suppress(boxes, hot * scores[..., None], rule)
-        return {name: found[name] for name in ("boxes", "scores", "count")}
+        rule = Suppression(0.0, self.iou, self.count, candidates=None, best_class=True)
+        found = suppress(boxes, hot * worth[..., None], rule)
+        index = ops.maximum(found["anchors"], 0)
+        scores = ops.sigmoid(ops.take_along_axis(logits, index, axis=1))
+        scores = ops.where(found["anchors"] >= 0, scores, 0.0)
+        return {"boxes": found["boxes"], "scores": scores, "count": found["count"]}
 
 
 def with_truths(regions, boxes, classes):

@@ -134,8 +134,9 @@ def _macs(layer: keras.layers.Layer) -> int:
     if isinstance(layer, layers.DepthwiseConv2D | layers.Conv2D):
         # Each output of a convolution reads its receptive field once: kernel elements x positions.
         channels_last = layer.data_format == "channels_last"
-        positions = layer.output.shape[1:3] if channels_last else layer.output.shape[2:4]
-        return math.prod(layer.kernel.shape) * math.prod(positions)
+        rows, *sides = layer.output.shape
+        positions = sides[:2] if channels_last else sides[1:]
+        return math.prod(layer.kernel.shape) * math.prod(positions) * (rows or 1)
     if isinstance(layer, layers.Dense):
         rows, *positions, _ = layer.output.shape
         return math.prod(layer.kernel.shape) * math.prod(positions) * (rows or 1)

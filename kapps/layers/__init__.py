@@ -71,12 +71,24 @@ from kapps.layers.suppression import NonMaxSuppression
 from kapps.layers.token_windows import MergePatches
 from kapps.layers.tokens import TokensToMap
 from kapps.layers.transposed import conv_transpose, conv_transpose_norm_act
+from kapps.layers.two_stage import (
+    ApartRegions,
+    ClassMasks,
+    DetectedBoxes,
+    DetectRegions,
+    ProposeRegions,
+    TogetherRegions,
+    aligned,
+    region_detections,
+    region_proposals,
+)
 from kapps.layers.units import Units
 from kapps.layers.unpooling import MaxPoolingWithSwitches2D, MaxUnpooling2D
 
 __all__ = [
     "PREPROCESSING",
     "AdaptiveAveragePooling2D",
+    "ApartRegions",
     "Attention",
     "AttentionPooling",
     "BatchNormalization",
@@ -88,6 +100,7 @@ __all__ = [
     "ChannelPadding",
     "ChannelShuffle",
     "ChannelSlice",
+    "ClassMasks",
     "ClassScores",
     "Conv2D",
     "CosineAttention",
@@ -95,6 +108,8 @@ __all__ = [
     "DecodeBoxes",
     "DecomposedAttention",
     "DepthwiseConv2D",
+    "DetectRegions",
+    "DetectedBoxes",
     "Distances",
     "GlobalResponseNormalization",
     "GroupNormalization",
@@ -116,6 +131,7 @@ __all__ = [
     "OptimalAssignment",
     "PatchesToMap",
     "Preprocessing",
+    "ProposeRegions",
     "Queries",
     "RelativePositionAttention",
     "ResizeToMultiple",
@@ -126,10 +142,12 @@ __all__ = [
     "SinePositions",
     "StandardizedConv2D",
     "StochasticPooling2D",
+    "TogetherRegions",
     "TokensToMap",
     "Units",
     "WeightedSum",
     "adaptive_avg_pool",
+    "aligned",
     "add_downsampled_levels",
     "add_pooled_level",
     "add_strided_levels",
@@ -158,6 +176,8 @@ __all__ = [
     "normalize",
     "path_aggregation",
     "path_concatenation",
+    "region_detections",
+    "region_proposals",
     "reparameterize",
     "scaled",
     "searched_network",

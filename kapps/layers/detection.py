@@ -60,13 +60,13 @@ class DecodeBoxes(keras.layers.Layer):
         if background not in BACKGROUNDS:
             known = ", ".join(map(repr, BACKGROUNDS))
             raise ValueError(f"background={background!r}: expected one of {known}")
-        self.layout = _restored(layouts, anchors)
-        self.coder = _restored(coders, coder)
+        self.layout = restored(layouts, anchors)
+        self.coder = restored(coders, coder)
         self.grids = tuple(map(tuple, grids))
         self.image_size = tuple(image_size)
         self.objective = dict(objective)
         self.background = background
-        self.suppression = _restored(rules, suppression or rules.Suppression())
+        self.suppression = restored(rules, suppression or rules.Suppression())
         self.clip = clip
         self.anchors = self.layout.lay(self.image_size, self.grids)
 
@@ -87,13 +87,13 @@ class DecodeBoxes(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {
-            "anchors": _stored(self.layout),
-            "coder": _stored(self.coder),
+            "anchors": stored(self.layout),
+            "coder": stored(self.coder),
             "grids": self.grids,
             "image_size": self.image_size,
             "objective": self.objective,
             "background": self.background,
-            "suppression": _stored(self.suppression),
+            "suppression": stored(self.suppression),
             "clip": self.clip,
         }
 
@@ -283,13 +283,13 @@ def set_outputs(
     return {"boxes": decode(boxes), "scores": scores}
 
 
-def _stored(thing) -> dict[str, Any]:
+def stored(thing) -> dict[str, Any]:
     """A layout or a coder as JSON-able values."""
     return {"name": type(thing).__name__, **dataclasses.asdict(thing)}
 
 
-def _restored(module, thing):
-    """The inverse of `_stored`, whose tuples JSON has made lists; what is no dict as it is."""
+def restored(module, thing):
+    """The inverse of `stored`, whose tuples JSON has made lists; what is no dict as it is."""
     if not isinstance(thing, dict):
         return thing
     values = dict(thing)

@@ -57,6 +57,9 @@ class RoIAlign(_Regions):
         sampling: points of a cell along each side.
         aligned: whether the middle of a map's first pixel is at half a pixel, where it is, or at
             0, as in the first code of the paper and in torchvision's detectors.
+        outside: what a point more than a pixel outside of the map counts: "zero", as in the
+            compiled operator of torchvision, or "edge", the nearest pixel, as in its Python one. Of
+            boxes inside the image only those narrower than a pixel of the map have such points.
         canonical_size, canonical_level: a box of this side in pixels takes the map whose stride is
             2**canonical_level.
         data_format: "channels_last" or "channels_first". Height and width of maps are static.
@@ -71,6 +74,7 @@ class RoIAlign(_Regions):
         strides,
         sampling=2,
         aligned=False,
+        outside="zero",
         canonical_size=224,
         canonical_level=4,
         data_format=None,
@@ -82,7 +86,9 @@ class RoIAlign(_Regions):
             raise ValueError(
                 f"sampling={sampling!r}: expected points of a cell along each side, at least 1"
             )
-        self.sampling, self.aligned = sampling, aligned
+        if outside not in ("zero", "edge"):
+            raise ValueError(f"outside={outside!r}: expected 'zero' or 'edge'")
+        self.sampling, self.aligned, self.outside = sampling, aligned, outside
         self.canonical_size, self.canonical_level = canonical_size, canonical_level
 
     def call(self, inputs):
@@ -146,7 +152,7 @@ class RoIAlign(_Regions):
 
         Returns:
             Two pairs of (batch, regions, cells * sampling), int32 and float32. A point more than a
-            pixel outside of the map has no weights.
+            pixel outside of the map has no weights, unless `outside` is "edge".
         """
         extent = end - start
         extent = extent if self.aligned else ops.maximum(extent, 1.0)
@@ -154,7 +160,9 @@ class RoIAlign(_Regions):
         place = (ops.arange(count, dtype="float32") + 0.5) / count
         place = start[..., None] + place * extent[..., None]
         last = ops.cast(length, "float32")[..., None] - 1
-        there = ops.cast(ops.logical_and(place >= -1, place <= last + 1), "float32")
+        there = 1.0
+        if self.outside == "zero":
+            there = ops.cast(ops.logical_and(place >= -1, place <= last + 1), "float32")
         place = ops.clip(place, 0.0, last)
         low = ops.floor(place)
         high = ops.minimum(low + 1, last)
@@ -165,7 +173,7 @@ class RoIAlign(_Regions):
         )
 
     def get_config(self):
-        names = ("sampling", "aligned", "canonical_size", "canonical_level")
+        names = ("sampling", "aligned", "outside", "canonical_size", "canonical_level")
         own = {name: getattr(self, name) for name in names}
         return super().get_config() | own | {"strides": list(self.strides)}
 

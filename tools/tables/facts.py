@@ -89,10 +89,16 @@ def stub() -> str:
     lines = ["# Written by tools/update_tables.py.", "# ruff: noqa: I001"]
     for family, names in FAMILIES.items():
         lines.append(f"from kapps.applications import {family} as {family}")
-        lines += [f"from kapps.applications.{family} import {name} as {name}" for name in names]
+        lines += [_imported(f"kapps.applications.{family}", name) for name in names]
     for name in ("FAMILIES", "facts", "find_application", "get", "list_models", "task_of"):
         lines.append(f"from kapps.applications._registry import {name} as {name}")
     return "\n".join(lines) + "\n"
+
+
+def _imported(module: str, name: str) -> str:
+    """A line of the stub, in the form that `ruff format` gives it."""
+    line = f"from {module} import {name} as {name}"
+    return line if len(line) <= 100 else f"from {module} import (\n    {name} as {name},\n)"
 
 
 def digest(family: str) -> str:

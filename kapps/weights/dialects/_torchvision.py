@@ -38,5 +38,7 @@ def pyramid(lowest: int) -> tuple[tuple[str, str], ...]:
     return (
         (r"backbone\.fpn\.inner_blocks\.(\d)(?:\.0)?", f"neck_lateral{{0:+{lowest}}}_conv"),
         (r"backbone\.fpn\.layer_blocks\.(\d)(?:\.0)?", f"neck_output{{0:+{lowest}}}_conv"),
+        (r"backbone\.fpn\.inner_blocks\.(\d)\.1", f"neck_lateral{{0:+{lowest}}}_norm"),
+        (r"backbone\.fpn\.layer_blocks\.(\d)\.1", f"neck_output{{0:+{lowest}}}_norm"),
         (r"backbone\.fpn\.extra_blocks\.p(\d)", "neck_output{0}_conv"),
     )

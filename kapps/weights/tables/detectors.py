@@ -1,5 +1,5 @@
 """Detectors trained on COCO 2017 with 91 classes: torchvision's, whose class 0 is background, and
-DETR's from the Hugging Face hub, whose class 0 is never there.
+DETR's from the Hugging Face hub, whose class 0 is never there. Keypoint R-CNN finds people alone.
 
 Accuracies are those that their publishers state (mean average precision of boxes over overlaps from
 0.5 to 0.95, on the validation pictures). The end of a file's name is the start of its SHA-256.
@@ -24,6 +24,34 @@ ROWS = (  # application, file, digits, size, preprocessing, box mAP, arguments, 
     (
         *("RetinaNetResNet50FPNV2", "retinanet_resnet50_fpn_v2_coco", "5905b1c5"),
         *(800, "torch", 0.415, (), None),
+    ),
+    (
+        *("FasterRCNNResNet50FPN", "fasterrcnn_resnet50_fpn_coco", "258fb6c6"),
+        *(800, "torch", 0.370, (), "torchvision, epsilon 0"),
+    ),
+    (
+        *("FasterRCNNResNet50FPNV2", "fasterrcnn_resnet50_fpn_v2_coco", "dd69338a"),
+        *(800, "torch", 0.467, (), None),
+    ),
+    (
+        *("FasterRCNNMobileNetV3LargeFPN", "fasterrcnn_mobilenet_v3_large_fpn", "fb6a3cc7"),
+        *(800, "torch", 0.328, (), None),
+    ),
+    (
+        *("FasterRCNNMobileNetV3Large320FPN", "fasterrcnn_mobilenet_v3_large_320_fpn", "907ea3f9"),
+        *(320, "torch", 0.228, (), None),
+    ),
+    (
+        *("MaskRCNNResNet50FPN", "maskrcnn_resnet50_fpn_coco", "bf2d0c1e"),
+        *(800, "torch", 0.379, (), "torchvision, epsilon 0"),
+    ),
+    (
+        *("MaskRCNNResNet50FPNV2", "maskrcnn_resnet50_fpn_v2_coco", "73cbd019"),
+        *(800, "torch", 0.474, (), None),
+    ),
+    (  # people, and nothing else
+        *("KeypointRCNNResNet50FPN", "keypointrcnn_resnet50_fpn_coco", "fc266e95"),
+        *(800, "torch", 0.546, (), "torchvision, epsilon 0"),
     ),
     ("FCOSResNet50FPN", "fcos_resnet50_fpn_coco", "99b0c9b7", 800, "torch", 0.392, (), None),
 )
@@ -80,7 +108,7 @@ def _torchvision() -> Iterator[Checkpoint]:
             interpolation="bilinear",
             licence="BSD-3-Clause",
             source="torchvision",
-            classes=91,
+            classes=2 if application.startswith("Keypoint") else 91,
             arguments=arguments,
             protocol=PROTOCOL,
             metrics=(("box mAP", box_map),),

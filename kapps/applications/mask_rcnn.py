@@ -1,0 +1,126 @@
+"""Mask R-CNN (He et al., 2017, arXiv:1703.06870): Faster R-CNN that also outlines what it finds.
+
+Also Keypoint R-CNN (section 5), which says where the joints of people are.
+"""
+
+from keras import layers
+
+from kapps.applications.faster_rcnn import (
+    Regions,
+    application,
+    detect,
+    on_resnet,
+    propose,
+)
+from kapps.layers import (
+    ApartRegions,
+    BilinearResizeTo,
+    Blocks,
+    ClassMasks,
+    TogetherRegions,
+    aligned,
+    conv_transpose,
+)
+
+CELLS = 14  # rows and columns of a region that is outlined
+FILTERS = (256,) * 4  # figure 4 of the paper, on the right
+JOINT_FILTERS = (512,) * 8  # section 5
+JOINTS = 17  # of a person: COCO's
+
+
+def mask_rcnn(
+    maps,
+    nn: Blocks,
+    *,
+    classes: int,
+    published: int,
+    background: bool | None,
+    image_size: tuple[int, int],
+    anchor_sizes: tuple[float, ...],
+    regions: int,
+    improved: bool = False,
+):
+    """What Faster R-CNN finds, and a mask of 28 x 28 for each."""
+    found = propose(
+        maps,
+        nn,
+        classes=classes,
+        published=published,
+        background=background,
+        image_size=image_size,
+        anchor_sizes=anchor_sizes,
+        regions=regions,
+        improved=improved,
+    )
+    outputs = detect(found, nn, improved=improved)
+    x = _looked_at(found, outputs["boxes"], nn, FILTERS, normed=improved, name="head_mask")
+    x = nn.act(conv_transpose(x, nn, 256, 2, name="head_mask_upsample"), name="head_mask_act")
+    x = nn.conv(x, found.columns, name="head_mask_predictions")
+    logits = _apart(x, outputs["boxes"], nn, name="mask_logits")
+    masks = ClassMasks(found.background, name="masks")([logits, outputs["classes"]])
+    return {**outputs, "masks": masks}
+
+
+def keypoint_rcnn(
+    maps,
+    nn: Blocks,
+    *,
+    classes: int,
+    published: int,
+    background: bool | None,
+    image_size: tuple[int, int],
+    anchor_sizes: tuple[float, ...],
+    regions: int,
+):
+    """What Faster R-CNN finds, and logits of 56 x 56 places for each of 17 joints."""
+    found = propose(
+        maps,
+        nn,
+        classes=classes,
+        published=published,
+        background=background,
+        image_size=image_size,
+        anchor_sizes=anchor_sizes,
+        regions=regions,
+    )
+    outputs = detect(found, nn)
+    x = _looked_at(found, outputs["boxes"], nn, JOINT_FILTERS, name="head_joint")
+    x = conv_transpose(x, nn, JOINTS, 4, name="head_joint_heatmaps")
+    x = BilinearResizeTo((4 * CELLS,) * 2, data_format=nn.data_format, name="head_joint_resize")(x)
+    return {**outputs, "heatmaps": _apart(x, outputs["boxes"], nn, name="heatmaps")}
+
+
+def _looked_at(found: Regions, boxes, nn: Blocks, filters, *, normed=False, name: str):
+    """3x3 convolutions of what was found, (batch * M, 14, 14, channels)."""
+    x = aligned(found.maps, boxes, nn, CELLS, found.image_size, name=f"{name}_align")
+    x = TogetherRegions(name=f"{name}_together")(x)
+    for i, number in enumerate(filters, 1):
+        if normed:
+            x = nn.conv_norm_act(x, number, 3, name=f"{name}_block{i}")
+        else:
+            x = nn.act(nn.conv(x, number, 3, name=f"{name}_block{i}_conv"), name=f"{name}_act{i}")
+    return x
+
+
+def _apart(x, boxes, nn: Blocks, *, name: str):
+    """The layer `name`: (batch, M, height, width, channels), float32."""
+    if nn.axis == 1:
+        x = layers.Permute((2, 3, 1), name=f"{name}_to_last")(x)
+    return ApartRegions(dtype="float32", name=name)([x, boxes])
+
+
+MaskRCNN = application("MaskRCNN", head=mask_rcnn, any_backbone=True)
+MaskRCNNResNet50FPN = on_resnet("MaskRCNNResNet50FPN", "maskrcnn_resnet50_fpn", mask_rcnn)
+MaskRCNNResNet50FPNV2 = on_resnet(
+    "MaskRCNNResNet50FPNV2", "maskrcnn_resnet50_fpn_v2", mask_rcnn, config={"improved": True}
+)
+KeypointRCNNResNet50FPN = on_resnet(
+    "KeypointRCNNResNet50FPN", "keypointrcnn_resnet50_fpn", keypoint_rcnn, classes=2
+)
+
+__all__ = [
+    "KeypointRCNNResNet50FPN",
+    "MaskRCNN",
+    "MaskRCNNResNet50FPN",
+    "MaskRCNNResNet50FPNV2",
+]
