@@ -405,6 +405,14 @@ from kapps.applications.efficientdet import EfficientDetLite1 as EfficientDetLit
 from kapps.applications.efficientdet import EfficientDetLite2 as EfficientDetLite2
 from kapps.applications.efficientdet import EfficientDetLite3 as EfficientDetLite3
 from kapps.applications.efficientdet import EfficientDetLite4 as EfficientDetLite4
+from kapps.applications import yolov1 as yolov1
+from kapps.applications.yolov1 import YOLOv1 as YOLOv1
+from kapps.applications import yolov2 as yolov2
+from kapps.applications.yolov2 import YOLOv2 as YOLOv2
+from kapps.applications.yolov2 import YOLOv2Tiny as YOLOv2Tiny
+from kapps.applications import yolov3 as yolov3
+from kapps.applications.yolov3 import YOLOv3 as YOLOv3
+from kapps.applications.yolov3 import YOLOv3Tiny as YOLOv3Tiny
 from kapps.applications import yolov5 as yolov5
 from kapps.applications.yolov5 import YOLOv5NU as YOLOv5NU
 from kapps.applications.yolov5 import YOLOv5SU as YOLOv5SU

@@ -172,6 +172,9 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         "KeypointRCNNResNet50FPN",
     ),
     "efficientdet": tuple(f"EfficientDetLite{i}" for i in range(5)),
+    "yolov1": ("YOLOv1",),
+    "yolov2": ("YOLOv2", "YOLOv2Tiny"),
+    "yolov3": ("YOLOv3", "YOLOv3Tiny"),
     "yolov5": tuple(f"YOLOv5{size}U" for size in "NSMLX"),
     "yolov8": (*(f"YOLOv8{size}" for size in "NSMLX"), "YOLOv8"),
     "detr": ("DETRResNet50", "DETRResNet101"),
@@ -187,7 +190,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
 TASKS = {  # what an application answers -> the families that do not classify
     "detection": (
         *("ssd", "retinanet", "fcos", "faster_rcnn", "mask_rcnn", "efficientdet"),
-        *("yolov5", "yolov8", "detr"),
+        *(*(f"yolov{number}" for number in (1, 2, 3, 5, 8)), "detr"),
     ),
     "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),
 }

@@ -22,6 +22,8 @@ STAGES19 = (  # filters of the 3x3 and 1x1 convolutions in turn: table 6 of YOLO
 STAGES53 = ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4))  # filters, blocks: table 1 of YOLOv3
 
 TORCH = Flavor("torch", padding="symmetric", norm_epsilon=1e-5, norm_momentum=0.9)
+# As Darknet computes and its .weights are trained: pixels as shares of 255.
+DARKNET = Flavor("unit", padding="symmetric", norm_epsilon=1e-6, crop_pct=1.0)
 
 
 def backbone19(x, nn: Blocks, *, negative_slope: float):
@@ -79,7 +81,7 @@ def _application(
         name,
         backbone,
         size=size,
-        flavors={"torch": flavor},
+        flavors={"torch": flavor, "darknet": DARKNET},
         activation="leaky_relu",
         blocks={"kernel_initializer": "he_normal"},
         arguments={"negative_slope": slope},

@@ -17,8 +17,14 @@ FASTER_RCNN_CLIP = math.log(1000 / 16)
 _SMALLEST = 1e-6  # of a width or height in pixels: padded boxes have no logarithm
 
 
+class Coder:
+    """What all have: whether they count in `strides` too, the third argument of both ways then."""
+
+    by_stride = False
+
+
 @dataclass(frozen=True)
-class DeltaCoder:
+class DeltaCoder(Coder):
     """Shift of the centre in widths of the anchor, and logarithm of the change of size.
 
     Source: Fast R-CNN and Faster R-CNN (Ren et al., 2015, arXiv:1506.01497), equation 2. With
@@ -62,7 +68,7 @@ class DeltaCoder:
 
 
 @dataclass(frozen=True)
-class DistanceCoder:
+class DistanceCoder(Coder):
     """Distances from a point to the left, top, right and bottom edge.
 
     Source: FCOS (Tian et al., 2019, arXiv:1904.01355), equation 1; YOLOv8 in strides.
@@ -94,7 +100,7 @@ class DistanceCoder:
 
 
 @dataclass(frozen=True)
-class ShareCoder:
+class ShareCoder(Coder):
     """Middle, width and height as shares of the anchor, which is the whole input: DETR.
 
     Source: DETR (Carion et al., 2020, arXiv:2005.12872), section 3.1.
@@ -118,7 +124,7 @@ class ShareCoder:
 
 
 @dataclass(frozen=True)
-class CellCoder:
+class CellCoder(Coder):
     """A centre that stays by its cell, and a change of an anchor's size: YOLO with anchors.
 
     Sources: YOLO9000 (Redmon and Farhadi, 2016, arXiv:1612.08242), section 2, and YOLOv3, for
@@ -133,6 +139,7 @@ class CellCoder:
 
     size: str = "exp"
     reach: float = 1.0
+    by_stride = True
 
     def __post_init__(self):
         if self.size not in ("exp", "square"):
@@ -172,6 +179,39 @@ class CellCoder:
             width, height = (ops.square(2 * ops.sigmoid(code)) for code in (dw, dh))
             width, height = width * across, height * down
         return to_corners(ops.stack([x, y, width, height], axis=-1))
+
+
+@dataclass(frozen=True)
+class RootCoder(Coder):
+    """A place in a cell, and roots of the size as shares of the input: YOLOv1.
+
+    Source: You Only Look Once (Redmon et al., 2015, arXiv:1506.02640), section 2.2. Anchors are as
+    large as the input, around the middles of their cells.
+    """
+
+    by_stride = True
+
+    def encode(self, boxes, anchors, strides):
+        """(..., 4) boxes -> (..., 4) codes; arguments as of `CellCoder.encode`."""
+        x, y, width, height = sides(to_centres(_floats(boxes)))
+        ax, ay, across, down = sides(to_centres(_floats(anchors)))
+        return ops.stack(
+            [
+                (x - ax) / strides + 0.5,
+                (y - ay) / strides + 0.5,
+                ops.sqrt(ops.maximum(width, _SMALLEST) / across),
+                ops.sqrt(ops.maximum(height, _SMALLEST) / down),
+            ],
+            axis=-1,
+        )
+
+    def decode(self, codes, anchors, strides):
+        """(..., 4) codes -> (..., 4) boxes; arguments as of `CellCoder.encode`."""
+        dx, dy, dw, dh = sides(_floats(codes))
+        ax, ay, across, down = sides(to_centres(_floats(anchors)))
+        x, y = ax + (dx - 0.5) * strides, ay + (dy - 0.5) * strides
+        boxes = [x, y, ops.square(dw) * across, ops.square(dh) * down]
+        return to_corners(ops.stack(boxes, axis=-1))
 
 
 def expectation(logits):

@@ -19,6 +19,8 @@ class Objective:
             as wide as their stride.
         counts: how many anchors there are at each level.
         coder: what turns boxes into what the head says, see `kapps.detection.coders`.
+        strides: float32 (A,), pixels from one anchor to the next of its form.
+        image_size: (height, width) of the input in pixels.
         offset: the column of the logits that is class 0; before it is background, if anything.
         assignment: what brings costs to scipy within a compiled step, where `on_host`: the layer
             `kapps.layers.OptimalAssignment`.
@@ -27,6 +29,8 @@ class Objective:
     anchors: np.ndarray
     counts: tuple[int, ...]
     coder: Any
+    strides: np.ndarray
+    image_size: tuple[int, int]
     offset: int
     assignment: Any = None
     on_host = False

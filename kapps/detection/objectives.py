@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from kapps.detection import assigning, losses, matching, sampling
+from kapps.detection.cell_objectives import YOLOv1, YOLOv2, YOLOv3
 from kapps.detection.objective import Objective
 from kapps.detection.set_objectives import DETR, RTDETR
 from kapps.detection.yolo_objectives import YOLOX, YOLOv8
@@ -122,6 +123,9 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "fcos": FCOS,
     "detr": DETR,
     "rt_detr": RTDETR,
+    "yolov1": YOLOv1,
+    "yolov2": YOLOv2,
+    "yolov3": YOLOv3,
     "yolov8": YOLOv8,
     "yolox": YOLOX,
 }
@@ -145,6 +149,8 @@ def of(layer: Any) -> Objective:
         anchors=np.asarray(layer.anchors.boxes, "float32"),
         counts=tuple(layer.anchors.counts),
         coder=layer.coder,
+        strides=np.asarray(layer.anchors.strides, "float32"),
+        image_size=tuple(layer.image_size),
         offset=layer.class_offset,
         **numbers,
     )

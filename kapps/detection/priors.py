@@ -1,4 +1,4 @@
-"""Which anchor learns which truth where only shapes and cells count: YOLOv2 to v7.
+"""Which anchor learns which truth where only shapes and cells count: YOLOv1 to v7.
 
 Arguments and `Matches` are as in `kapps.detection.matching`; `anchors` are those of `CellAnchors`,
 around the middles of their cells, `strides` (A,) their distances.
@@ -38,6 +38,25 @@ def match_by_prior(anchors, strides, boxes, classes, predicted=None, ignore=0.7)
     predicted = ops.stop_gradient(ops.cast(predicted, "float32"))
     close = ops.max(ops.where(there, iou(boxes, predicted), 0.0), axis=1) > ignore
     return matches._replace(ignored=ops.logical_and(close, ops.logical_not(matches.positive)))
+
+
+def match_by_cell(anchors, strides, boxes, classes, predicted) -> Matches:
+    """In the cell of its middle, a truth is learnt by the box that overlaps it most already.
+
+    Source: YOLOv1 (Redmon et al., 2015, arXiv:1506.02640), section 2.2: "responsible" predictors.
+    Of two truths in a cell, that one which it overlaps more.
+
+    Args:
+        anchors, strides, boxes, classes: as of `match_by_prior`; the sizes of anchors do not count.
+        predicted: (batch, A, 4), boxes that the network says.
+    """
+    anchors, boxes, there = given(anchors, boxes, classes)
+    across, down = _away(anchors, strides, boxes)
+    own = all_of(across >= -0.5, across < 0.5, down >= -0.5, down < 0.5, there)
+    overlaps = iou(boxes, ops.stop_gradient(ops.cast(predicted, "float32")))
+    best = ops.argmax(ops.where(own, overlaps, -1.0), axis=-1)[..., None]
+    chosen = ops.logical_and(own, ops.equal(ops.cast(best, "int32"), ops.arange(anchors.shape[-2])))
+    return settle(chosen, ops.where(chosen, overlaps, -1.0), overlaps)
 
 
 def match_by_ratio(anchors, strides, boxes, classes, most=4.0) -> Matches:

@@ -28,6 +28,7 @@ from kapps.layers.detection import (
     DecodeBoxes,
     Distances,
     detector_outputs,
+    joint_outputs,
     set_outputs,
     shared,
 )
@@ -45,6 +46,7 @@ from kapps.layers.necks import (
     feature_pyramid,
     path_aggregation,
     path_concatenation,
+    upsample_to,
 )
 from kapps.layers.network import Network
 from kapps.layers.normalization import (
@@ -171,6 +173,7 @@ __all__ = [
     "group_norm",
     "initializer",
     "instance_norm",
+    "joint_outputs",
     "make_divisible",
     "multi_query_attention",
     "normalize",
@@ -189,4 +192,5 @@ __all__ = [
     "split_attention",
     "spp",
     "sppf",
+    "upsample_to",
 ]

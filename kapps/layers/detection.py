@@ -15,9 +15,15 @@ from kapps.detection import anchors as layouts
 from kapps.detection import coders
 from kapps.detection import suppression as rules
 from kapps.layers.blocks import CHANNELS_LAST, Blocks
+from kapps.layers.channels import ChannelSlice
 
 _register = keras.saving.register_keras_serializable(package="kapps")
 BACKGROUNDS = (None, "counted", "apart", "last")
+ACTIVATIONS = {
+    "softmax": lambda x: ops.softmax(x, -1),
+    "sigmoid": ops.sigmoid,
+    "linear": lambda x: ops.clip(x, 0.0, 1.0),
+}
 
 
 @_register
@@ -76,7 +82,10 @@ class DecodeBoxes(keras.layers.Layer):
         return int(self.background == "apart")
 
     def call(self, codes):
-        boxes = self.coder.decode(codes, ops.convert_to_tensor(self.anchors.boxes, "float32"))
+        places = [ops.convert_to_tensor(self.anchors.boxes, "float32")]
+        if self.coder.by_stride:
+            places.append(ops.convert_to_tensor(self.anchors.strides, "float32"))
+        boxes = self.coder.decode(codes, *places)
         if not self.clip:
             return boxes
         height, width = self.image_size
@@ -127,26 +136,33 @@ class ClassScores(keras.layers.Layer):
     """Logits of all anchors -> probabilities, float32.
 
     Args:
-        activation: "softmax" or "sigmoid".
+        activation: "softmax", "sigmoid" or "linear", which is cut off at 0 and 1.
         background: as of `DecodeBoxes`; "apart" leaves the first column out, "last" the last.
+        product: see below.
 
-    With two inputs the second is the logit of how well a box is centred or fits at all, and the
-    score is the geometric mean of the two probabilities (torchvision's FCOS).
+    With two inputs the second is the logit of how well a box is centred, or that there is anything,
+    and the score is the geometric mean of the two probabilities (torchvision's FCOS) or, with
+    `product`, their product (YOLO).
     """
 
-    def __init__(self, activation: str, background: str | None = None, **kwargs):
+    def __init__(
+        self, activation: str, background: str | None = None, product: bool = False, **kwargs
+    ):
         super().__init__(**{"dtype": "float32", **kwargs})
-        if activation not in ("softmax", "sigmoid"):
-            raise ValueError(f"activation={activation!r}: expected 'softmax' or 'sigmoid'")
-        self.activation, self.background = activation, background
+        if activation not in ACTIVATIONS:
+            known = ", ".join(map(repr, ACTIVATIONS))
+            raise ValueError(f"activation={activation!r}: expected one of {known}")
+        self.activation, self.background, self.product = activation, background, product
         self.left_out = {"apart": slice(1, None), "last": slice(-1)}.get(background, slice(None))
 
     def call(self, inputs):
         logits, *others = inputs if isinstance(inputs, list | tuple) else [inputs]
-        scores = ops.softmax(logits, -1) if self.activation == "softmax" else ops.sigmoid(logits)
-        scores = scores[..., self.left_out]
+        scores = ACTIVATIONS[self.activation](logits)[..., self.left_out]
+        # What is one number for all classes is no matter of choosing among them.
+        single = "sigmoid" if self.activation == "softmax" else self.activation
         for other in others:
-            scores = ops.sqrt(scores * ops.sigmoid(other))
+            scores = scores * ACTIVATIONS[single](other)
+            scores = scores if self.product else ops.sqrt(scores)
         return scores
 
     def compute_output_spec(self, inputs):
@@ -158,6 +174,7 @@ class ClassScores(keras.layers.Layer):
         return super().get_config() | {
             "activation": self.activation,
             "background": self.background,
+            "product": self.product,
         }
 
 
@@ -209,6 +226,7 @@ def detector_outputs(
     background: str | None = None,
     suppression: rules.Suppression | None = None,
     centerness_maps: Sequence = (),
+    objectness_maps: Sequence = (),
     bins: int | None = None,
     clip: bool = True,
 ) -> dict[str, Any]:
@@ -222,20 +240,65 @@ def detector_outputs(
         columns: of the logits, the background's among them.
         anchors, coder, image_size, objective, background, suppression, clip: as of `DecodeBoxes`.
         activation: of the logits.
-        centerness_maps: one map a level, of one channel a form, or none.
+        centerness_maps, objectness_maps: one map a level, of one channel a form, or none.
     """
-    first = 1 if nn.data_format == CHANNELS_LAST else 2
-    grids = [tuple(x.shape[first : first + 2]) for x in box_maps]
     logits = in_rows(class_maps, nn, columns, name="class_logits")
     codes = in_rows(box_maps, nn, 4 * (bins or 1), name="box_regression")
     codes = Distances(bins, name="box_distances")(codes) if bins else codes
     decode = DecodeBoxes(
-        anchors, coder, grids, image_size, objective, background, suppression, clip, name="boxes"
+        *(anchors, coder, _grids(box_maps, nn), image_size, objective),
+        background=background,
+        suppression=suppression,
+        clip=clip,
+        name="boxes",
     )
-    if centerness_maps:
-        logits = [logits, in_rows(centerness_maps, nn, 1, name="centerness")]
-    scores = ClassScores(activation, background, name="scores")(logits)
-    return {"boxes": decode(codes), "scores": scores}
+    others = {"centerness": centerness_maps, "objectness": objectness_maps}
+    said = [logits, *(in_rows(maps, nn, 1, name=name) for name, maps in others.items() if maps)]
+    score = ClassScores(activation, background, bool(objectness_maps), name="scores")
+    return {"boxes": decode(codes), "scores": score(said if len(said) > 1 else logits)}
+
+
+def joint_outputs(
+    nn: Blocks,
+    maps: Sequence,
+    *,
+    columns: int,
+    anchors,
+    coder,
+    image_size: tuple[int, int],
+    objective: dict[str, Any],
+    activation: str = "sigmoid",
+    suppression: rules.Suppression | None = None,
+) -> dict[str, Any]:
+    """As `detector_outputs`, of maps that say all of a form at once: YOLOv2 to v4 and v7.
+
+    Args:
+        maps: one a level, of forms * (4 + 1 + columns) channels: codes, objectness, logits.
+        columns, anchors, coder, image_size, objective, activation, suppression: as there.
+    """
+    rows = in_rows(maps, nn, 5 + columns, name="cells")
+    parts = {"box_regression": (0, 4), "objectness": (4, 5), "class_logits": (5, 5 + columns)}
+    found = {
+        name: ChannelSlice(*part, CHANNELS_LAST, dtype="float32", name=name)(rows)
+        for name, part in parts.items()
+    }
+    decode = DecodeBoxes(
+        *(anchors, coder, _grids(maps, nn), image_size, objective),
+        suppression=suppression,
+        clip=False,
+        name="boxes",
+    )
+    score = ClassScores(activation, product=True, name="scores")
+    return {
+        "boxes": decode(found["box_regression"]),
+        "scores": score([found["class_logits"], found["objectness"]]),
+    }
+
+
+def _grids(maps: Sequence, nn: Blocks) -> list[tuple[int, int]]:
+    """(rows, columns) of each map."""
+    first = 1 if nn.data_format == CHANNELS_LAST else 2
+    return [tuple(x.shape[first : first + 2]) for x in maps]
 
 
 def set_outputs(

@@ -7,12 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from kapps.errors import KappsError, MissingFileError, WeightsError
-from kapps.weights import _safetensors
+from kapps.weights import _darknet, _safetensors
 
-SUFFIXES = (".h5", ".hdf5", ".keras", ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+SUFFIXES = (
+    *(".h5", ".hdf5", ".keras", ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar"),
+    ".weights",
+)
 HDF5 = b"\x89HDF\r\n\x1a\n"
 PICKLE = b"\x80"
-EXPECTED = "expected .h5, .weights.h5 or .keras (Keras), .safetensors, or .pth or .pt (torch)"
+EXPECTED = (
+    "expected .h5, .weights.h5 or .keras (Keras), .safetensors, .pth or .pt (torch), or .weights "
+    "(Darknet)"
+)
 # What people often have in place of the file they wanted.
 IMPOSTORS = (
     (
@@ -35,7 +41,8 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
         read-only. Names: legacy Keras .h5 "layer/kernel", with the layers of a nested model in
         between; .weights.h5 and .keras the same, with the variable's number where its name cannot
         be told; torch and safetensors the names of the state dict, without "module." before all of
-        them. A torch checkpoint with one state dict among other things gives that state dict.
+        them. A torch checkpoint with one state dict among other things gives that state dict. A
+        file of Darknet has no names: its numbers are one array, "darknet".
 
     Raises:
         MissingFileError: there is no such file.
@@ -76,6 +83,8 @@ def _read(path: Path, start: bytes) -> dict[str, np.ndarray]:
         return _torch.read_legacy(path)
     if _safetensors.is_safetensors(start):
         return _safetensors.read(path)
+    if _darknet.is_darknet(start):
+        return _darknet.read(path)
     if not start.startswith(b"PK"):
         raise WeightsError(
             f"{path} begins with {start[:8]!r}, so it is no known format; {EXPECTED}."

@@ -85,6 +85,7 @@ def found(name, anchors, counts, coder, offset, raw, truth=TRUTH):
         anchors=Anchors(anchors, np.ones(len(anchors), "float32"), counts),
         coder=coder,
         class_offset=offset,
+        image_size=(128, 128),
     )
     losses = objectives.of(layer).losses(raw, truth)
     return {key: float(ops.convert_to_numpy(value)) for key, value in losses.items()}
@@ -123,6 +124,7 @@ def test_sets_of_three_blocks(name, columns, losses):
             anchors=Everywhere(8).lay((128, 128), [(1, 1)]),
             coder=ShareCoder(),
             class_offset=0,
+            image_size=(128, 128),
         )
     )
     objective = dataclasses.replace(objective, assignment=OptimalAssignment())
@@ -155,6 +157,7 @@ def test_a_picture_without_anything_has_no_losses_of_boxes():
         anchors=Anchors(anchors, np.ones(len(anchors), "float32"), (len(anchors),)),
         coder=coder,
         class_offset=1,
+        image_size=(128, 128),
     )
     truth = {"boxes": -np.ones((2, 3, 4), "float32"), "labels": -np.ones((2, 3), "int32")}
     losses = objectives.of(layer).losses(outputs(len(anchors), 0), truth)

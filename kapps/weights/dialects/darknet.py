@@ -1,7 +1,8 @@
-"""DarkNet53 and CSPDarkNet53 as timm names them."""
+"""DarkNet53 and CSPDarkNet53 as timm names them; all as files of Darknet have them."""
 
 import numpy as np
 
+from kapps.weights.dialects._darknet import CSP, SWAPPED, Darknet
 from kapps.weights.dialects._dialect import Dialect
 
 
@@ -36,5 +37,6 @@ TIMM = Dialect(
     + ((r"head\.fc", "predictions"),),
     prepare=both_ways,
 )
+DARKNET = Darknet(order=(*CSP, "predictions"), swapped=SWAPPED)
 
-DIALECTS = (TIMM,)
+DIALECTS = (TIMM, DARKNET)

@@ -1,0 +1,146 @@
+"""What YOLO's detectors with cells learn by: v1, v2 and v3; see `objectives`.
+
+Sums over the anchors of a picture, and means over the pictures, as Darknet divides its gradients by
+the batch.
+"""
+
+import dataclasses
+
+from keras import ops
+
+from kapps.detection import losses
+from kapps.detection.boxes import aligned_iou, area
+from kapps.detection.objective import Objective
+from kapps.detection.priors import match_by_cell, match_by_prior
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cells(Objective):
+    """What the three have: codes, an objectness and classes of each anchor."""
+
+    outputs = ("class_logits", "box_regression", "objectness")
+    parts = ("class_loss", "box_loss", "object_loss")
+
+    def _predicted(self, raw):
+        return self.coder.decode(raw["box_regression"], self.anchors, self.strides)
+
+    def _goals(self, boxes):
+        """The codes of true boxes."""
+        return ops.stop_gradient(self.coder.encode(boxes, self.anchors, self.strides))
+
+    def _small(self, boxes):
+        """Up to 2 for small boxes, whose errors weigh more: 2 - the share of the input."""
+        return 2 - area(boxes) / (self.image_size[0] * self.image_size[1])
+
+    def _parts(self, found, wrong, apart, missed):
+        """Of losses (batch, A): those of classes and boxes count where an anchor has a truth."""
+        positive = ops.cast(found.positive, "float32")
+        return {
+            "class_loss": ops.mean(ops.sum(wrong * positive, axis=-1)),
+            "box_loss": ops.mean(ops.sum(apart * positive, axis=-1)),
+            "object_loss": ops.mean(ops.sum(missed, axis=-1)),
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class YOLOv3(Cells):
+    """Logistic classes and objectness (Redmon and Farhadi, 2018, arXiv:1804.02767, section 2.1).
+
+    Places and sizes have the gradients of Darknet, true code - code: the cross entropy of a place
+    in its cell and half the square of a size.
+
+    Attributes:
+        ignore: overlap with a truth above which an anchor without one is no background.
+    """
+
+    ignore: float = 0.7
+
+    def losses(self, raw, truth):
+        found = match_by_prior(
+            *(self.anchors, self.strides, truth["boxes"], truth["labels"]),
+            self._predicted(raw),
+            self.ignore,
+        )
+        boxes, codes = self._boxes(truth, found), raw["box_regression"]
+        goals = self._goals(boxes)
+        place = losses.sigmoid_cross_entropy(codes[..., :2], ops.sigmoid(goals[..., :2]))
+        size = 0.5 * ops.square(codes[..., 2:] - goals[..., 2:])
+        targets = self._targets(truth, found, raw["class_logits"].shape[-1])
+        wrong = ops.sum(losses.sigmoid_cross_entropy(raw["class_logits"], targets), axis=-1)
+        positive = ops.cast(found.positive, "float32")
+        missed = losses.sigmoid_cross_entropy(raw["objectness"][..., 0], positive)
+        return self._parts(
+            found,
+            wrong,
+            ops.sum(place + size, axis=-1) * self._small(boxes),
+            ops.where(found.ignored, 0.0, missed),
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class YOLOv2(Cells):
+    """Squared errors, but for classes (Redmon and Farhadi, 2016, arXiv:1612.08242, section 2).
+
+    The gains and the weight of small boxes are Darknet's. The objectness of a truth's anchor is to
+    be its overlap. What Darknet does in its first 12,800 pictures, pulling all boxes to their
+    priors, is left out.
+
+    Attributes:
+        ignore: overlap with a truth above which an anchor without one is no background.
+        object_gain, nothing_gain: of the objectness of anchors with and without a truth.
+    """
+
+    ignore: float = 0.6
+    object_gain: float = 5.0
+    nothing_gain: float = 1.0
+
+    def losses(self, raw, truth):
+        predicted = self._predicted(raw)
+        found = match_by_prior(
+            *(self.anchors, self.strides, truth["boxes"], truth["labels"]), predicted, self.ignore
+        )
+        boxes, codes = self._boxes(truth, found), raw["box_regression"]
+        goals = self._goals(boxes)
+        place = ops.sigmoid(codes[..., :2]) - ops.sigmoid(goals[..., :2])
+        away = ops.sum(ops.square(place) + ops.square(codes[..., 2:] - goals[..., 2:]), axis=-1)
+        targets = self._targets(truth, found, raw["class_logits"].shape[-1])
+        wrong = -ops.sum(targets * ops.log_softmax(raw["class_logits"], axis=-1), axis=-1)
+        share = ops.sigmoid(raw["objectness"][..., 0])
+        overlap = ops.stop_gradient(aligned_iou(predicted, boxes))
+        nothing = ops.where(found.ignored, 0.0, self.nothing_gain * ops.square(share))
+        something = self.object_gain * ops.square(share - overlap)
+        missed = 0.5 * ops.where(found.positive, something, nothing)
+        return self._parts(found, wrong, 0.5 * away * self._small(boxes), missed)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class YOLOv1(Cells):
+    """Squared errors of all (Redmon et al., 2015, arXiv:1506.02640, equation 3).
+
+    In the cell of a truth's middle that box learns it which overlaps it most, and its confidence is
+    to be that overlap.
+
+    Attributes:
+        box_gain, nothing_gain: of places and sizes, and of confidences where there is nothing.
+    """
+
+    box_gain: float = 5.0
+    nothing_gain: float = 0.5
+
+    def losses(self, raw, truth):
+        predicted = self._predicted(raw)
+        found = match_by_cell(
+            self.anchors, self.strides, truth["boxes"], truth["labels"], predicted
+        )
+        boxes = self._boxes(truth, found)
+        away = ops.sum(ops.square(raw["box_regression"] - self._goals(boxes)), axis=-1)
+        targets = self._targets(truth, found, raw["class_logits"].shape[-1])
+        wrong = ops.sum(ops.square(raw["class_logits"] - targets), axis=-1)
+        confidence = raw["objectness"][..., 0]
+        overlap = ops.stop_gradient(aligned_iou(predicted, boxes))
+        missed = ops.where(
+            found.positive,
+            ops.square(confidence - overlap),
+            self.nothing_gain * ops.square(confidence),
+        )
+        return self._parts(found, wrong, self.box_gain * away, missed)
