@@ -17,6 +17,18 @@ FENCE = re.compile(
 COMMAND = re.compile(r"^(?:\$ )?(?:\w+=\S+ )*kapps ")
 
 
+BEFORE = {  # page -> what it says that its reader has
+    "explain.md": """
+import keras
+import numpy as np
+import kapps
+keras.utils.set_random_seed(1)  # with it something speaks for class 3
+model = kapps.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=5)
+images, labels = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)), np.array([0, 3])
+""",
+}
+
+
 @dataclass(frozen=True)
 class Block:
     """A block of a page.

@@ -15,7 +15,7 @@ from tests import docs_pages
 
 PAGES = docs_pages.written()
 SHELL = ("", "sh", "console")
-RUN = [page for page in PAGES if any(b.language == "python" for b in docs_pages.blocks(page))]
+MARKS = {p: {b.mark for b in docs_pages.blocks(p) if b.language == "python"} for p in PAGES}
 INLINE = re.compile(r"`kapps ((?:\w|-)+)([^`]*)`")
 
 
@@ -33,24 +33,25 @@ def files(tmp_path_factory):
 def run(page, marks, folder, monkeypatch):
     """Run the blocks of a page in their order, in one namespace, as a reader would."""
     monkeypatch.chdir(folder)
+    chosen = [b for b in docs_pages.blocks(page) if b.language == "python" and b.mark in marks]
     space = types.ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", space)
-    for block in docs_pages.blocks(page):
-        if block.language == "python" and block.mark in marks:
-            code = "\n" * block.line + block.code  # so that a traceback has the line of the page
-            exec(compile(code, name(page), "exec"), space.__dict__)
+    if chosen:
+        exec(docs_pages.BEFORE.get(page.name, ""), space.__dict__)
+    for block in chosen:
+        code = "\n" * block.line + block.code  # so that a traceback has the line of the page
+        exec(compile(code, name(page), "exec"), space.__dict__)
 
 
-@pytest.mark.parametrize("page", RUN, ids=name)
+@pytest.mark.parametrize("page", [p for p in PAGES if "" in MARKS[p]], ids=name)
 def test_the_python_of_a_page_runs(page, files, monkeypatch):
     run(page, ("",), files, monkeypatch)
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("page", RUN, ids=name)
+@pytest.mark.parametrize("page", [p for p in PAGES if "sweep" in MARKS[p]], ids=name)
 def test_all_the_python_of_a_page_runs(page, files, monkeypatch):
-    if any(block.mark == "sweep" for block in docs_pages.blocks(page)):
-        run(page, ("", "sweep"), files, monkeypatch)
+    run(page, ("", "sweep"), files, monkeypatch)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
