@@ -28,7 +28,7 @@ KINDS: dict[str, Callable[[str, str, str], Collection]] = {
     "csv": open_csv,
     "npz": open_npz,
     "shards": lambda path, uri, _: open_shards(path, uri),
-    "coco": lambda path, uri, _: open_coco(path, uri),
+    "coco": open_coco,
     "voc": lambda path, uri, _: open_voc(path, uri),
     "yolo": lambda path, uri, _: open_yolo(path, uri),
     "masks": lambda path, uri, _: open_masks(path, uri),
@@ -48,8 +48,9 @@ KNOWN_BY = {  # what data sets of each annotation are, for messages
     "values": "numbers",
     "boxes": "boxes",
     "mask": "masks",
+    "objects": "boxes with outlines and points",
 }
-GIVEN_BY = {"boxes": "coco:, voc:, yolo: and tfds:", "mask": "masks: and tfds:"}
+GIVEN_BY = {"boxes": "coco:, voc:, yolo: and tfds:", "mask": "masks: and tfds:", "objects": "coco:"}
 
 
 def find(uri: str, annotation: str | None = "class") -> Collection:

@@ -6,6 +6,7 @@
 | labels | uint8 [N, classes]: 1 for each class that it shows | float32 [B, classes] |
 | values | float32 [N, n]: numbers with names | float32 [B, n] |
 | boxes | object [N]: a `marks.Marks` each | {"boxes": float32 [B, n, 4], "labels": int32 [B, n]} |
+| objects | object [N]: the same, with shapes | see `kapps.data.objects` |
 | mask | object [N]: path or array of its mask | uint8 [B, H, W] |
 | none | int64 [N]: 0 | nothing: a batch is (images,) |
 
@@ -19,12 +20,14 @@ import numpy as np
 
 from kapps.data import mixing
 from kapps.data.marks import Array, Boxes, Masks
+from kapps.data.objects import Objects, mirrored
 from kapps.data.sources import Collection, Source
 from kapps.errors import DataError
 
-ANNOTATIONS = ("class", "labels", "values", "boxes", "mask", "none")
-MOVING = ("boxes", "mask")
-CLASSES = ("class", "labels", "boxes")  # what tells of classes, so that `strata` has several
+ANNOTATIONS = ("class", "labels", "values", "boxes", "objects", "mask", "none")
+BOXES = ("boxes", "objects")
+MOVING = (*BOXES, "mask")
+CLASSES = ("class", "labels", *BOXES)  # what tells of classes, so that `strata` has several
 
 
 class Form(Protocol):
@@ -98,7 +101,7 @@ def form(
     annotation = collection.annotation
     if one_hot and annotation != "class":
         raise ValueError(f"one_hot=True has no effect with annotation={annotation!r}; drop it.")
-    if max_boxes is not None and annotation != "boxes":
+    if max_boxes is not None and annotation not in BOXES:
         raise ValueError(f"max_boxes has no effect with annotation={annotation!r}; drop it.")
     if annotation == "class":
         if one_hot:
@@ -106,6 +109,8 @@ def form(
         return Rows(annotation, (), np.int32)
     if annotation == "boxes":
         return Boxes(_room(source, max_boxes, joined))
+    if annotation == "objects":
+        return Objects(_room(source, max_boxes, joined), mirrored(collection.points))
     if annotation == "mask":
         return Masks(collection.numbers)
     return Rows(annotation, (outputs,), np.float32)
@@ -148,7 +153,7 @@ def strata(annotation: str, labels: np.ndarray) -> np.ndarray:
     """
     if annotation == "class":
         return labels
-    if annotation == "boxes":
+    if annotation in BOXES:
         most = max((int(marks.labels.max(initial=-1)) for marks in labels), default=-1)
         labels = np.array([np.bincount(m.labels, minlength=most + 1) > 0 for m in labels], np.uint8)
         annotation = "labels"
@@ -168,7 +173,7 @@ def renumbered(
     """
     if annotation == "class":
         return indices[labels]
-    if annotation == "boxes":
+    if annotation in BOXES:
         moved = np.empty(len(labels), object)
         moved[:] = [marks.renumbered(indices) for marks in labels]
         return moved
@@ -187,7 +192,7 @@ def counts(annotation: str, labels: np.ndarray, classes: int) -> np.ndarray | No
         return np.bincount(labels, minlength=classes)
     if annotation == "labels":
         return labels.sum(axis=0)
-    if annotation == "boxes":
+    if annotation in BOXES:
         numbers = [marks.labels[~marks.apart] for marks in labels]
         return np.bincount(np.concatenate(numbers), minlength=classes)
     return None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kapps.data.marks import Marks
+from kapps.data.marks import Marks, Shapes
 from kapps.data.sources import Collection, Source
 from kapps.errors import DataError
 
@@ -25,6 +25,7 @@ class Photo:
         labels: class numbers.
         apart: which boxes are neither trained on nor counted as missed.
         texts: how the file writes each box, for messages.
+        outlines, points: more of each box, see `marks.Shapes`, where that was asked for.
     """
 
     file: Path | None
@@ -34,6 +35,8 @@ class Photo:
     labels: list[int] = dataclasses.field(default_factory=list)
     apart: list[bool] = dataclasses.field(default_factory=list)
     texts: list[str] = dataclasses.field(default_factory=list)
+    outlines: list[tuple[np.ndarray, ...]] | None = None
+    points: list[np.ndarray] | None = None
 
     def add(self, box: Sequence[float], label: int, text: str, apart: bool = False) -> None:
         """One more box."""
@@ -82,7 +85,13 @@ def marks_of(photo: Photo, skipped: Skipped) -> Marks:
         else:
             skipped.append((f"{photo.name}: box {i + 1}", f"{text} {reason}"))
     labels = np.array(photo.labels, np.int64)[good]
-    return Marks.of(cut[good], labels, photo.size, np.array(photo.apart, bool)[good])
+    marks = Marks.of(cut[good], labels, photo.size, np.array(photo.apart, bool)[good])
+    if photo.outlines is None:
+        return marks
+    lines = tuple(photo.outlines[i] for i in good)
+    points = np.array(photo.points, np.float64)
+    points = points[good] if len(points) else np.zeros((0, 0, 3))
+    return dataclasses.replace(marks, shapes=Shapes(lines, points))
 
 
 def _why_not(box: np.ndarray, cut: np.ndarray) -> str | None:

@@ -8,12 +8,13 @@ files that are called alike for the other parts belong to the data set too (inst
 and instances_val2017.json, train/_annotations.coco.json and valid/_annotations.coco.json).
 """
 
+import dataclasses
 import json
 import re
 from pathlib import Path
 from typing import Any
 
-from kapps.data import boxes
+from kapps.data import boxes, objects
 from kapps.data.folders import SPLIT_FOLDERS
 from kapps.data.sources import SPLITS, Collection
 from kapps.errors import DataError, MissingFileError
@@ -23,8 +24,9 @@ WORDS = re.compile(f"(?<![a-z])({'|'.join(SPLIT_FOLDERS)})(?![a-z])")
 OWN = "; give each its own."
 
 
-def open_coco(path: str, uri: str) -> Collection:
-    """Read a JSON file and those of the other parts.
+def open_coco(path: str, uri: str, annotation: str = "boxes") -> Collection:
+    """Read a JSON file and those of the other parts; with annotation "objects" outlines (polygons)
+    and the points that the categories name, too.
 
     Pictures lie beside it, in images/ there, or in a folder of the part beside its folder, as COCO
     is unpacked; else `coco:FILE.json?images=FOLDER` says where.
@@ -38,7 +40,8 @@ def open_coco(path: str, uri: str) -> Collection:
     if not file.is_file():
         raise MissingFileError(f"{path} does not exist; coco: takes the file of annotations.")
     files = _parts(file)
-    read = {split: _read(one) for split, one in files.items()}
+    shapes = annotation == "objects"
+    read = {split: _read(one, shapes) for split, one in files.items()}
     first = next(iter(read.values()))
     names = dict(sorted(first["categories"].items()))
     index = {number: i for i, number in enumerate(names)}
@@ -50,7 +53,10 @@ def open_coco(path: str, uri: str) -> Collection:
             )
         root = Path(folder).expanduser() if folder else _pictures(files[split], contents)
         parts[split] = boxes.source(*_photos(files[split], contents, root, index, names))
-    return boxes.collection(uri, parts, list(names.values()))
+    found = boxes.collection(uri, parts, list(names.values()))
+    if not shapes:
+        return found
+    return dataclasses.replace(found, annotation=annotation, points=first["points"])
 
 
 def _parts(file: Path) -> dict[str, Path]:
@@ -70,17 +76,20 @@ def _parts(file: Path) -> dict[str, Path]:
     return {name: found[name] for name in SPLITS if name in found}
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path, shapes: bool) -> dict[str, Any]:
     """categories by id; images by id, as (name, size); annotations by the id of their image.
 
     An annotation is (left, top, right, bottom), the id of its category, whether it is of a crowd,
-    and its text.
+    and its text; with `shapes` also its outlines and points, whose names are "points".
     """
+    points: tuple[str, ...] = ()
     try:
         contents = json.loads(file.read_text(encoding="utf-8"))
         categories = {int(c["id"]): str(c["name"]) for c in contents["categories"]}
         if len(categories) < len(contents["categories"]):
             raise DataError(f"{file} has two categories of one id{OWN}")
+        for category in contents["categories"]:
+            points = points or tuple(map(str, category.get("keypoints", ())))
         pictures: dict[Any, tuple[str, tuple[int, int]]] = {}
         for picture in contents["images"]:
             size = int(picture["width"]), int(picture["height"])
@@ -104,13 +113,17 @@ def _read(file: Path) -> dict[str, Any]:
             left, top, width, height = (float(value) for value in one["bbox"])
             box, crowd = (left, top, left + width, top + height), bool(one.get("iscrowd", 0))
             row = box, int(one["category_id"]), crowd, str(one["bbox"])
+            if shapes:
+                lines = objects.outlines_of(one.get("segmentation"))
+                row += lines, objects.points_of(one.get("keypoints", ()), len(points))
             boxes_of.setdefault(one["image_id"], []).append(row)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, DataError):
             raise
         reason = " ".join(f"{type(error).__name__} {error}".split())
         raise DataError(f"{file} is not a file of annotations of COCO ({reason}).") from error
-    return {"categories": categories, "images": pictures, "annotations": boxes_of}
+    found = {"categories": categories, "images": pictures, "annotations": boxes_of}
+    return {**found, "points": points if shapes else None}
 
 
 def _photos(
@@ -119,8 +132,13 @@ def _photos(
     photos = []
     for number, (name, size) in contents["images"].items():
         photo = boxes.Photo(root / name, name, size)
-        for box, category, crowd, text in contents["annotations"].get(number, ()):
+        if contents["points"] is not None:
+            photo.outlines, photo.points = [], []
+        for row in contents["annotations"].get(number, ()):
+            box, category, crowd, text, *more = row
             photo.add(box, index[category], f"{names[category]} {text}", crowd)
+            for known, one in zip((photo.outlines, photo.points), more, strict=False):
+                known.append(one)
         photos.append(photo)
     loose = [number for number in contents["annotations"] if number not in contents["images"]]
     skipped = [(file.name, f"boxes of the image {number}, which images lacks") for number in loose]

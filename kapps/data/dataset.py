@@ -41,7 +41,8 @@ class Dataset:
         batches: tf.data.Dataset of (images, annotations): uint8 [B, H, W, C] in 0..255, of several
             views a tuple of them; and see `kapps.data.annotations`. Of several views annotations
             that move are a tuple too. With annotation "none": of (images,).
-        annotation: what is known: "class", "labels", "values", "boxes", "mask" or "none".
+        annotation: what is known: "class", "labels", "values", "boxes", "objects", "mask" or
+            "none".
         class_names: in index order; the names of the numbers, where numbers are known.
         images: how many there are.
         steps: batches in an epoch.

@@ -48,8 +48,8 @@ def load(
     Args:
         uri: what `find` takes, such as "digits", "folder:PATH", "csv:PATH", or a bare path.
         annotation: what is known about each picture: "class", "labels" (several), "values"
-            (numbers), "boxes", "mask" or "none"; see `kapps.data.annotations` for its form in a
-            batch.
+            (numbers), "boxes", "objects" (boxes with masks and points), "mask" or "none"; see
+            `kapps.data.annotations` for its form in a batch.
         size: pixels of the network's input, a number or (height, width); may be left out if
             `transform` has it, and wins over it.
         channels: 3 (default) or 1; wins over `transform`.

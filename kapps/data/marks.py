@@ -1,7 +1,7 @@
 """Boxes and masks of a photo, as data sets give them, and as a batch has them."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,20 @@ SHARES = (1, 1)  # the size of a photo whose boxes are shares of its width and h
 
 
 @dataclasses.dataclass(frozen=True)
+class Shapes:
+    """What is known of things beside their boxes.
+
+    Attributes:
+        outlines: of each thing its polygons, float64 [k, 2] in pixels of the photo from edge to
+            edge; () where nobody knows.
+        points: float64 [n, points, 3], x, y, and 2 visible, 1 hidden, 0 unknown.
+    """
+
+    outlines: tuple[tuple[np.ndarray, ...], ...]
+    points: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
 class Marks:
     """The boxes of one photo.
 
@@ -35,12 +49,14 @@ class Marks:
         size: (width, height) of the photo as the annotation has it; SHARES where boxes are shares.
         apart: bool [n], boxes that are neither trained on nor counted as missed ("difficult" in
             VOC, "iscrowd" in COCO). They are in no batch.
+        shapes: more of each box, where that was asked for.
     """
 
     boxes: np.ndarray
     labels: np.ndarray
     size: tuple[int, int]
     apart: np.ndarray
+    shapes: Shapes | None = None
 
     @classmethod
     def of(
@@ -121,21 +137,25 @@ class Boxes:
             "boxes": np.full((self.most, 4), -1, np.float32),
             "labels": np.full((self.most,), -1, np.int32),
         }
-        begin = 0
-        for (shares, labels), placement, window in placed:
-            boxes, kept = cut(placement.boxes(shares), size, window=window)
-            rows = slice(begin, begin + len(kept))
-            result["boxes"][rows], result["labels"][rows] = boxes, labels[kept]
-            begin += len(kept)
+        for rows, boxes, kept, prepared, *_ in self.cut(placed, size):
+            result["boxes"][rows], result["labels"][rows] = boxes, prepared[1][kept]
         return result
+
+    def cut(self, placed: Sequence[tuple], size: tuple[int, int]) -> Iterator[tuple]:
+        """For each photo the rows of its boxes, the boxes, which they are, and what was given."""
+        begin = 0
+        for prepared, placement, window in placed:
+            boxes, kept = cut(placement.boxes(prepared[0]), size, window=window)
+            yield slice(begin, begin + len(kept)), boxes, kept, prepared, placement, window
+            begin += len(kept)
 
     def hold(self, prepared: Sequence[tuple[np.ndarray, np.ndarray]]) -> bool:
         """Whether one picture has room for the boxes of several photos."""
-        return sum(len(labels) for _, labels in prepared) <= self.most
+        return sum(len(known[1]) for known in prepared) <= self.most
 
     def stack(self, rows: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         """The arrays of a batch."""
-        return {key: np.stack([row[key] for row in rows]) for key in ("boxes", "labels")}
+        return {key: np.stack([row[key] for row in rows]) for key in rows[0]}
 
 
 @dataclasses.dataclass(frozen=True)

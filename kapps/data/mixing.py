@@ -12,6 +12,7 @@ COPIED = "copy-paste"  # its number is a share, not an alpha
 KINDS = {
     "boxes": {"mixup": 32.0, COPIED: 0.5},
     "mask": {"cutmix": 1.0, COPIED: 0.5},
+    "objects": {},
 }
 
 
@@ -33,6 +34,8 @@ def parse(mix: str, annotation: str = "class") -> tuple[dict[str, float], float]
         ValueError: it is not that.
     """
     alphas, share, known = {}, 1.0, kinds(annotation)
+    if not known:
+        raise ValueError(f"mix={mix!r} does not go with {annotation}; drop it.")
     first, second = known
     whole = f"{first}:{known[first]:g}+{second}:{known[second]:g}+share:0.5"
     if annotation not in KINDS:

@@ -43,7 +43,7 @@ def check(policy: augmentation.Policy, annotation: str) -> None:
 
     Args:
         policy: what is done to pictures.
-        annotation: "boxes" or "mask" move; of others only what joins photos is refused.
+        annotation: "boxes", "objects" and "mask" move; of others only what joins photos is refused.
     """
     if annotation not in mixing.KINDS:
         if policy.mosaic:
@@ -71,7 +71,7 @@ def check(policy: augmentation.Policy, annotation: str) -> None:
         known = sorted(kind for kind, moves in GEOMETRY.items() if annotation in moves)
         raise ValueError(
             f"augment={name} is not known to move {annotation} with the picture; use one of "
-            f"{', '.join(known)}, or a layer that changes colours only."
+            f"{', '.join(known) or 'crop+flip'}, or a layer that changes colours only."
         )
 
 
@@ -81,7 +81,7 @@ class Augmenter(keras_layers.Augmenter):
     Args:
         layers: applied one after the other with training=True.
         shape: (height, width, channels) of the pictures.
-        annotation: "boxes" or "mask".
+        annotation: "boxes", "objects" or "mask".
     """
 
     def __init__(self, layers: list[Any], shape: tuple[int, int, int], annotation: str):
@@ -95,6 +95,8 @@ class Augmenter(keras_layers.Augmenter):
         """uint8 [B, H, W, C], their annotations, an int64 key -> both, moved. For `Dataset.map`."""
         import tensorflow as tf
 
+        if self.annotation == "objects":  # only layers of colours, see `check`
+            return self(images, key), marks
         self._set_states(key)
         data = {"images": tf.cast(images, tf.float32)}
         if self.annotation == "boxes":

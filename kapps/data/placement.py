@@ -71,6 +71,11 @@ class Placement:
         origin, extent = self._frame
         return _ordered(origin + np.asarray(boxes, np.float64) * extent)
 
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Where points [..., 2] of the photo, shares of its width and height, lie in the input."""
+        origin, extent = self._frame
+        return origin[:2] + np.asarray(points, np.float64) * extent[:2]
+
     def back(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """The boxes of detections, from pixels of the input to pixels of the photo.
 

@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from kapps.data import images, parallel
-from kapps.data.annotations import Form
+from kapps.data.annotations import BOXES, Form
 from kapps.data.mosaic import PHOTOS, Mosaic
 from kapps.data.sources import Source
 from kapps.data.transforms import Transform, to_pixels
@@ -273,7 +273,7 @@ class Reader:
                 photos = self._beside(item, marks, rng)
                 pixels, moved = look.mosaic.draw(photos, look.transform, self.form, rng)
             else:
-                boxes = marks[0] if self.form.annotation == "boxes" else None
+                boxes = marks[0] if self.form.annotation in BOXES else None
                 pixels, placement = look.transform.place(item, rng, boxes)
                 moved = self.form.place(marks, placement, look.transform.size) if moves else None
             if not number:

@@ -83,6 +83,7 @@ class Collection:
         crop_pct, crop_mode: of the transform used when the caller names none.
         folders: where the parts lie, for messages; {} where they are no folders.
         annotation: what `labels` of the parts hold, one of `kapps.data.annotations.ANNOTATIONS`.
+        points: the names of the points of a thing, with annotation "objects".
         numbers: of masks int16 [256], the class of each number in a file; 255 is none, -1 unknown.
     """
 
@@ -95,6 +96,7 @@ class Collection:
     annotation: str = "class"
     crop_mode: str = "center"
     numbers: np.ndarray | None = None
+    points: tuple[str, ...] = ()
 
 
 def concatenate(sources: Sequence[Source]) -> Source:
