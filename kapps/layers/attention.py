@@ -126,7 +126,7 @@ def attention_maps(model: keras.Model, images) -> dict[str, np.ndarray]:
             f"model {model.name!r} has no attention layers; expected a network of tokens, such as "
             "kapps.applications.ViTTiny16()"
         )
-    below = keras.Model(model.inputs, [layer.input for layer in layers])
+    below = keras.Model(model.input, [layer.input for layer in layers])
     inputs = below.predict_on_batch(np.asarray(images))
     inputs = [inputs] if len(layers) == 1 else inputs  # Keras unpacks a list of one
     return {

@@ -109,6 +109,27 @@ def load_any(
     return _keras(name, path, batch_size, weights, arguments, settings)
 
 
+def load_network(
+    name: str, weights: str | None = None, arguments: Mapping[str, object] | None = None
+) -> Predictor:
+    """The same of a Keras network that is looked into and asked nothing, so that it needs no head:
+    weights without a classifier will do, such as DINO's.
+
+    Raises:
+        KappsError, ValueError: there is no such network, or it has learnt nothing.
+    """
+    from kapps.layers import spec_of
+
+    if Path(name).expanduser().exists() or _named.is_path(name):
+        return load_any(name, weights=weights, arguments=arguments)
+    app = _named.bound(name, weights, arguments)
+    _named.refuse_random(app, alone=True)
+    model = app()
+    spec = {**spec_of(model), "channels": app.spec.channels}
+    predictor = _predictor(name, "keras", None, 0, spec, model.predict_on_batch)
+    return dataclasses.replace(predictor, model=model)
+
+
 def _keras(name: str, path: Path, batch_size: int, weights, arguments, settings: dict) -> Predictor:
     from kapps.export import source as sources
     from kapps.training import building

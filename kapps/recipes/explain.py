@@ -81,7 +81,8 @@ def run(settings: Settings) -> list[dict]:
         raise ValueError("method=filters needs --layer; kapps info --layers lists them.")
     if not 0 < settings.threshold < 1:
         raise ValueError(f"threshold={settings.threshold} is out of range; use 0 to 1.")
-    predictor = _predictor.load_any(settings.model, weights=settings.weights, arguments=arguments)
+    load = _predictor.load_network if settings.method in LOOK else _predictor.load_any
+    predictor = load(settings.model, weights=settings.weights, arguments=arguments)
     if predictor.model is None:
         raise ValueError(
             f"{settings.model} has no layers to look into; give a run folder, a .keras file or the "

@@ -133,3 +133,38 @@ def test_a_planted_signal_is_located(finder, planted, method):
     (rows, columns), reach = SPOT, 3  # a filter's and half a hidden square's
     assert rows.start - reach <= top < bottom <= rows.stop + reach
     assert columns.start - reach <= left < right <= columns.stop + reach
+
+
+def test_a_class_of_a_segmenter_is_summed_over_the_map(images):
+    """By hand: each position adds the classifier's weight, which is the mean of the gradient."""
+    image = keras.Input((20, 16, 3))
+    x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="maps")(image)
+    model = keras.Model(image, layers.Conv2D(3, 1, activation="softmax", name="classes")(x))
+    maps = keras.Model(image, x).predict(images, verbose=0)
+    kernel = keras.ops.convert_to_numpy(model.get_layer("classes").kernel)[0, 0, :, 2]
+    score = Score(model, images, 2)
+    assert score.default_layer() == "maps"
+    found = inspect.grad_cam(score)
+    np.testing.assert_allclose(found, np.maximum(maps @ kernel, 0), atol=1e-5)
+
+
+def test_a_detection_is_explained_by_what_its_anchor_sees(images):
+    """5 x 4 anchors that see 4 x 4 pixels each: the surest one's score moves with its own alone."""
+    image = keras.Input((20, 16, 3))
+    x = layers.Conv2D(6, 4, strides=4, name="body")(image)
+    head = layers.Conv2D(2, 1, activation="sigmoid", name="head_class")(x)
+    scores = layers.Reshape((20, 2), name="scores")(head)
+    boxes = layers.Reshape((20, 4), name="boxes")(layers.Conv2D(4, 1, name="head_box")(x))
+    model = keras.Model(image, {"boxes": boxes, "scores": scores})
+    answers = model.predict(images[:1], verbose=0)["scores"][0]
+    anchor, index = np.unravel_index(answers.argmax(), answers.shape)
+    score = Score(model, images[:1])
+    assert score.scores[0] == pytest.approx(answers.max(), rel=1e-5)
+    assert score.default_layer() == "body"
+    seen = inspect.gradient(score)[0].any(axis=-1)
+    rows, columns = np.nonzero(seen)
+    row, column = divmod(int(anchor), 4)
+    assert (rows.min(), rows.max()) == (4 * row, 4 * row + 3)
+    assert (columns.min(), columns.max()) == (4 * column, 4 * column + 3)
+    same = inspect.targets.of_detection(int(anchor), int(index))
+    np.testing.assert_allclose(Score(model, images[:1], same).scores, score.scores)
