@@ -18,6 +18,7 @@ LAZY = {  # name -> (module, attribute); attribute None for the module itself
     "training": ("kapps.training", None),
     "weights": ("kapps.weights", None),
     "detections": ("kapps.detection.predicting", "detections"),
+    "segment": ("kapps.segmentation.prompting", "segment"),
     "create_transform": ("kapps._transforms", "create_transform"),
     "find_application": ("kapps.applications", "find_application"),
     "list_models": ("kapps.applications", "list_models"),

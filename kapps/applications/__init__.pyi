@@ -429,6 +429,11 @@ from kapps.applications.yolov8 import YOLOv8 as YOLOv8
 from kapps.applications import detr as detr
 from kapps.applications.detr import DETRResNet50 as DETRResNet50
 from kapps.applications.detr import DETRResNet101 as DETRResNet101
+from kapps.applications import rt_detr as rt_detr
+from kapps.applications.rt_detr import RTDETRResNet18 as RTDETRResNet18
+from kapps.applications.rt_detr import RTDETRResNet34 as RTDETRResNet34
+from kapps.applications.rt_detr import RTDETRResNet50 as RTDETRResNet50
+from kapps.applications.rt_detr import RTDETRResNet101 as RTDETRResNet101
 from kapps.applications import fcn as fcn
 from kapps.applications.fcn import FCNResNet50 as FCNResNet50
 from kapps.applications.fcn import FCNResNet101 as FCNResNet101
@@ -445,6 +450,10 @@ from kapps.applications import lraspp as lraspp
 from kapps.applications.lraspp import LRASPP as LRASPP
 from kapps.applications.lraspp import LRASPPMobileNetV3Large as LRASPPMobileNetV3Large
 from kapps.applications.lraspp import LRASPPEfficientNetLite0 as LRASPPEfficientNetLite0
+from kapps.applications import segment_anything as segment_anything
+from kapps.applications.segment_anything import SAMBase as SAMBase
+from kapps.applications.segment_anything import SAMLarge as SAMLarge
+from kapps.applications.segment_anything import SAMHuge as SAMHuge
 from kapps.applications._registry import FAMILIES as FAMILIES
 from kapps.applications._registry import facts as facts
 from kapps.applications._registry import find_application as find_application

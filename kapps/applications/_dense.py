@@ -50,6 +50,7 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "filters": "of its own convolutions",
     "norm": "whether its own convolutions are normalised, which the paper's are not",
     "separable": "whether its 3x3 convolutions are depthwise separable",
+    "multimask": "whether it answers with three masks, as prompts may mean several things, or one",
     "output_stride": "of the backbone's last map: what later stages would halve, they dilate",
 }
 
@@ -60,6 +61,8 @@ OUTPUTS = {
     '{"boxes": (batch, M, 4),\n    "scores": (batch, M), "classes": (batch, M)}, classes -1 where '
     "there is none",
     "segmentation": "(batch, height, width, classes) at the size of the input, float32",
+    "prompting": '{"masks": (batch, 3, height / 4, width / 4) as logits, "scores": (batch, 3)},\n'
+    "    how well each fits; float32. `kapps.segment` makes masks of a photo of them",
 }
 
 DOC = """{signature}
@@ -115,6 +118,8 @@ class DenseApplication(Called):
             gives a changed backbone, where no argument of it would do; it takes keywords of
             `arguments`, and `backbone_weights`.
         any_backbone: whether the user may choose `backbone` and `size`.
+        prompts: `prompts(image_size)` gives inputs beside the image, by name, which the head gets
+            as `prompts`; such a network has no classes. None where there are none.
         config: fixed arguments of the head. `arguments`: those that users may set, with defaults.
         aliases: what a reference calls an argument -> its name here.
         activation: of the blocks of neck and head. `blocks`: further fields of `Blocks`.
@@ -138,6 +143,7 @@ class DenseApplication(Called):
     adapt: Callable | None = None
     plain: Application | None = None
     any_backbone: bool = False
+    prompts: Callable | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=ALIASES.copy)

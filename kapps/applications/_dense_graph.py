@@ -31,6 +31,8 @@ def check(app: "DenseApplication", a: dict[str, Any], given: dict[str, Any]) -> 
         _graph.choice(a, "include_preprocessing", (True, False, *PREPROCESSING), "expected one of")
     if not isinstance(a["classes"], int) or isinstance(a["classes"], bool) or a["classes"] < 1:
         raise ValueError(f"classes={a['classes']!r}: expected a whole number of at least 1")
+    if app.prompts and a["classes"] != app.classes:
+        raise ValueError(f"classes={a['classes']!r} has no effect on {app.name}; drop it")
     if given.get("weights") is not None and given.get("backbone_weights") is not None:
         raise ValueError(
             f"backbone_weights={a['backbone_weights']!r} have no effect beside "
@@ -107,15 +109,18 @@ def build(app: "DenseApplication", a: dict[str, Any]) -> keras.Model:
     image_size = image.shape[1:3] if data_format == "channels_last" else image.shape[2:4]
     levels = app.levels(body_app) if callable(app.levels) else app.levels
     maps = [tap(body_app, body, level) for level in levels]
+    prompts = app.prompts(tuple(image_size)) if app.prompts else {}
     offered = {
         **app.config,
         **{name: a[name] for name in app.own_arguments},
         "classes": a["classes"],
         "published": app.classes,
         "image_size": tuple(image_size),
+        "prompts": prompts,
     }
     outputs = app.head(maps, nn, **_graph.taken(app.head, offered))
-    model = Network(body.inputs, outputs, name=a["name"] or app.name.lower())
+    inputs = {"image": body.inputs[0], **prompts} if prompts else body.inputs
+    model = Network(inputs, outputs, name=a["name"] or app.name.lower())
     if normalization is not False:
         _say(app, a, model, image)
     if hasattr(body, "load_report"):

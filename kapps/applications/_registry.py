@@ -178,6 +178,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "yolov5": tuple(f"YOLOv5{size}U" for size in "NSMLX"),
     "yolov8": (*(f"YOLOv8{size}" for size in "NSMLX"), "YOLOv8"),
     "detr": ("DETRResNet50", "DETRResNet101"),
+    "rt_detr": tuple(f"RTDETRResNet{depth}" for depth in (18, 34, 50, 101)),
     "fcn": ("FCNResNet50", "FCNResNet101"),
     "unet": ("UNet",),
     "segnet": ("SegNet",),
@@ -186,13 +187,15 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         "DeepLabV3Plus",
     ),
     "lraspp": ("LRASPP", "LRASPPMobileNetV3Large", "LRASPPEfficientNetLite0"),
+    "segment_anything": ("SAMBase", "SAMLarge", "SAMHuge"),
 }
 TASKS = {  # what an application answers -> the families that do not classify
     "detection": (
         *("ssd", "retinanet", "fcos", "faster_rcnn", "mask_rcnn", "efficientdet"),
-        *(*(f"yolov{number}" for number in (1, 2, 3, 5, 8)), "detr"),
+        *(*(f"yolov{number}" for number in (1, 2, 3, 5, 8)), "detr", "rt_detr"),
     ),
     "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),
+    "prompting": ("segment_anything",),
 }
 APPLICATIONS = {name: family for family, names in FAMILIES.items() for name in names}
 # Modules of keras.applications that are named after one application of a family.
@@ -212,7 +215,7 @@ def get(name: str) -> "Application":
 
 
 def task_of(name: str) -> str:
-    """What an application answers: "classification", "detection" or "segmentation".
+    """What an application answers: "classification", "detection", "segmentation" or "prompting".
 
     Raises:
         ValueError: there is no such application; the sentence names the closest ones.
@@ -266,7 +269,8 @@ def list_models(
     Args:
         pattern: shell wildcards, case-insensitive: "mobilenet*", "*lite*".
         family: a module of `kapps.applications`.
-        task: "classification", "detection" or "segmentation".
+        task: "classification", "detection", "segmentation", or "prompting": masks of what points
+            and boxes tell.
         weights: True for any published weights, False for none, or a tag such as "imagenet".
         max_params, max_macs: limits with the default arguments.
         min_size, max_size: limits of the default input size in pixels.

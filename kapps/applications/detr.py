@@ -25,12 +25,15 @@ OBJECTIVE = {"name": "detr", "cost": 1.0, "distance": 5.0, "overlap": 2.0, "noth
 SUPPRESSION = Suppression(max_detections=QUERIES, candidates=None, best_class=True, method="none")
 
 
-def encoder_block(x, places, nn: Blocks, *, name: str):
+def encoder_block(
+    x, places, nn: Blocks, units=MLP, activation="relu", dropout=DROPOUT, *, name: str
+):
     """Attention whose queries and keys know their places, then an MLP; figure 10."""
     placed = places(x)
     y = nn.cross_attention(placed, placed, x, HEADS, name=f"{name}_attention")
-    x = nn.norm_after(x, y, DROPOUT, name=f"{name}_attention")
-    return nn.norm_after(x, nn.mlp(x, MLP, name=f"{name}_mlp"), DROPOUT, name=f"{name}_mlp")
+    x = nn.norm_after(x, y, dropout, name=f"{name}_attention")
+    y = nn.mlp(x, units, activation, name=f"{name}_mlp")
+    return nn.norm_after(x, y, dropout, name=f"{name}_mlp")
 
 
 def decoder_block(x, queries, memory, placed_memory, nn: Blocks, *, name: str):

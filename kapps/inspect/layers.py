@@ -124,9 +124,16 @@ def _at_size(model: keras.Model, size: int) -> keras.Model:
 
 
 def _on(model: keras.Model, batch_shape: tuple[int | None, ...]) -> keras.Model:
-    """The same layers on an input of that shape."""
-    image = keras.Input(batch_shape=batch_shape)
-    inputs = [image] if isinstance(model.input, list) else image
+    """The same layers on an image of that shape, and on one of what may come in any number."""
+    image = model.inputs[0]
+
+    def fitting(x):
+        if x is image:
+            return keras.Input(batch_shape=batch_shape, name=x.name)
+        sides = (side or 1 for side in x.shape[1:])
+        return keras.Input(batch_shape=(batch_shape[0], *sides), dtype=x.dtype, name=x.name)
+
+    inputs = keras.tree.map_structure(fitting, model.input)
     return keras.models.clone_model(model, input_tensors=inputs)
 
 

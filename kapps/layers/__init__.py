@@ -23,6 +23,7 @@ from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.cross_attention import CrossAttention, Queries
 from kapps.layers.csp import c2f, c3, dark_bottleneck, scaled, spp, sppf
 from kapps.layers.decomposed_position import DecomposedAttention
+from kapps.layers.deformable_attention import DeformableAttention, deformable_attention
 from kapps.layers.detection import (
     ClassScores,
     DecodeBoxes,
@@ -59,6 +60,23 @@ from kapps.layers.normalization import (
 from kapps.layers.patches import MapToPatches, PatchesToMap
 from kapps.layers.pooling import ceil_max_pool
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
+from kapps.layers.prompts import (
+    FourierPlaces,
+    GridPlaces,
+    MaskOrNone,
+    MaskProducts,
+    PixelShares,
+    PromptTokens,
+    TokenRows,
+)
+from kapps.layers.query_selection import (
+    AroundPlaces,
+    ClearEdges,
+    Detach,
+    RefineBoxes,
+    SurestPlaces,
+    TakePlaces,
+)
 from kapps.layers.random_pooling import MixedPooling2D, StochasticPooling2D
 from kapps.layers.regions import RoIAlign, RoIPool
 from kapps.layers.relative_position import RelativePositionAttention
@@ -91,6 +109,7 @@ __all__ = [
     "PREPROCESSING",
     "AdaptiveAveragePooling2D",
     "ApartRegions",
+    "AroundPlaces",
     "Attention",
     "AttentionPooling",
     "BatchNormalization",
@@ -104,16 +123,21 @@ __all__ = [
     "ChannelSlice",
     "ClassMasks",
     "ClassScores",
+    "ClearEdges",
     "Conv2D",
     "CosineAttention",
     "CrossAttention",
     "DecodeBoxes",
     "DecomposedAttention",
+    "DeformableAttention",
     "DepthwiseConv2D",
+    "Detach",
     "DetectRegions",
     "DetectedBoxes",
     "Distances",
+    "FourierPlaces",
     "GlobalResponseNormalization",
+    "GridPlaces",
     "GroupNormalization",
     "LatentQuery",
     "LayerNormalization",
@@ -121,6 +145,8 @@ __all__ = [
     "LinearAttention",
     "LocalResponseNormalization",
     "MapToPatches",
+    "MaskOrNone",
+    "MaskProducts",
     "MaxPoolingWithSwitches2D",
     "MaxUnpooling2D",
     "MergePatches",
@@ -132,9 +158,12 @@ __all__ = [
     "Normalize",
     "OptimalAssignment",
     "PatchesToMap",
+    "PixelShares",
     "Preprocessing",
+    "PromptTokens",
     "ProposeRegions",
     "Queries",
+    "RefineBoxes",
     "RelativePositionAttention",
     "ResizeToMultiple",
     "RoIAlign",
@@ -144,7 +173,10 @@ __all__ = [
     "SinePositions",
     "StandardizedConv2D",
     "StochasticPooling2D",
+    "SurestPlaces",
+    "TakePlaces",
     "TogetherRegions",
+    "TokenRows",
     "TokensToMap",
     "Units",
     "WeightedSum",
@@ -165,6 +197,7 @@ __all__ = [
     "conv_transpose",
     "conv_transpose_norm_act",
     "dark_bottleneck",
+    "deformable_attention",
     "detector_outputs",
     "dilate",
     "drop_path_rates",

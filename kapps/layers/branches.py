@@ -6,7 +6,16 @@ from kapps.layers.blocks import Blocks
 
 
 def branched_conv(
-    x, nn: Blocks, filters: int, kernel_size: int, strides: int = 1, groups=1, branches=1, *, name
+    x,
+    nn: Blocks,
+    filters: int,
+    kernel_size: int,
+    strides: int = 1,
+    groups=1,
+    branches=1,
+    identity=True,
+    *,
+    name,
 ):
     """A sum of normalised linear branches, one convolution once it is trained.
 
@@ -20,6 +29,7 @@ def branched_conv(
     Args:
         kernel_size: odd, in pixels.
         groups: as many as channels for a filter of each channel.
+        identity: whether the input is a branch; RT-DETR's blocks have none.
     """
     channels, shortcut = nn.channels(x), x
     depthwise = groups == channels == filters > 1
@@ -46,6 +56,6 @@ def branched_conv(
     summands = [conv(padded, kernel_size, padding, f"{name}_{i + 1}") for i in range(branches)]
     if kernel_size > 1:
         summands.append(conv(x, 1, "valid", f"{name}_scale"))
-    if strides == 1 and channels == filters:
+    if identity and strides == 1 and channels == filters:
         summands.append(nn.norm(shortcut, name=f"{name}_identity_norm"))
     return layers.Add(name=f"{name}_add")(summands) if len(summands) > 1 else summands[0]

@@ -97,6 +97,7 @@ def _dense_call(row: dict, first: Checkpoint | None) -> str:
     answer = {
         "detection": "found = kapps.detections(model, images)  # boxes, scores, classes of each",
         "segmentation": "maps = model.predict(images)  # (batch, height, width, classes)",
+        "prompting": "found = kapps.segment(model, photo, points=[[520, 370]])  # masks, scores",
     }
     return (
         "```python\nimport kapps\n\n"

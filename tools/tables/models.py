@@ -27,6 +27,7 @@ TITLES = {
     "classification": "Classifiers",
     "detection": "Detectors",
     "segmentation": "Segmenters",
+    "prompting": "Segmenters that are told where to look",
 }
 
 

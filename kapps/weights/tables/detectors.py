@@ -1,5 +1,6 @@
-"""Detectors trained on COCO 2017 with 91 classes: torchvision's, whose class 0 is background, and
-DETR's from the Hugging Face hub, whose class 0 is never there. Keypoint R-CNN finds people alone.
+"""Detectors trained on COCO 2017: torchvision's with 91 classes, whose class 0 is background; from
+the Hugging Face hub DETR's with 91, whose class 0 is never there, and RT-DETR's with 80. Keypoint
+R-CNN finds people alone. And SAM's, trained on SA-1B.
 
 Accuracies are those that their publishers state (mean average precision of boxes over overlaps from
 0.5 to 0.95, on the validation pictures). The end of a file's name is the start of its SHA-256.
@@ -55,40 +56,67 @@ ROWS = (  # application, file, digits, size, preprocessing, box mAP, arguments, 
     ),
     ("FCOSResNet50FPN", "fcos_resnet50_fpn_coco", "99b0c9b7", 800, "torch", 0.392, (), None),
 )
-HUB = "hf://facebook/detr-resnet-"
-HUB_PROTOCOL = "COCO 2017 validation, photos of their own shape, shorter side 800, as in the paper"
+PAPER = "COCO 2017 validation, photos of their own shape, shorter side 800, as in the paper"
+SA1B = "trained on SA-1B"
+AUTHORS = "COCO 2017 validation, as the authors state it"
 DETRS = (  # depth, output stride, end of the name, box mAP: table 1 of the paper
     (50, 32, "50", 0.42),
     (50, 16, "50-dc5", 0.433),
     (101, 32, "101", 0.435),
     (101, 16, "101-dc5", 0.449),
 )
+RT_DETRS = ((18, 0.465), (34, 0.489), (50, 0.531), (101, 0.543))  # depth, box mAP
 
 
 def rows() -> Iterator[Checkpoint]:
     """A row of the catalog for each file."""
     yield from _torchvision()
     for depth, output_stride, end, box_map in DETRS:
-        yield Checkpoint(
-            application=f"DETRResNet{depth}",
-            tag="coco",
-            url=f"{HUB}{end}",
-            hash=None,
-            format="safetensors",
-            dialect="transformers",
-            flavor="torch",
-            include_top=True,
-            input_size=800,
-            preprocessing="torch",
-            crop_pct=1.0,
-            interpolation="bilinear",
-            licence="Apache-2.0",
-            source="Facebook AI Research",
-            classes=91,
+        yield _on_the_hub(
+            f"DETRResNet{depth}",
+            f"facebook/detr-resnet-{end}",
+            *(800, "torch", 91, box_map, PAPER),
             arguments=(("output_stride", output_stride),),
-            protocol=HUB_PROTOCOL,
-            metrics=(("box mAP", box_map),),
         )
+    for size in ("Base", "Large", "Huge"):
+        name = f"facebook/sam-vit-{size.lower()}"
+        yield _on_the_hub(f"SAM{size}", name, 1024, "torch", 1, None, SA1B, tag="sa1b")
+    for depth, box_map in RT_DETRS:
+        name = f"PekingU/rtdetr_r{depth}vd"
+        yield _on_the_hub(f"RTDETRResNet{depth}", name, 640, "unit", 80, box_map, AUTHORS)
+
+
+def _on_the_hub(
+    application: str,
+    repository: str,
+    size: int,
+    preprocessing: str,
+    classes: int,
+    box_map: float | None,
+    protocol: str,
+    arguments: tuple = (),
+    tag: str = "coco",
+) -> Checkpoint:
+    return Checkpoint(
+        application=application,
+        tag=tag,
+        url=f"hf://{repository}",
+        hash=None,
+        format="safetensors",
+        dialect="transformers",
+        flavor="torch",
+        include_top=True,
+        input_size=size,
+        preprocessing=preprocessing,
+        crop_pct=1.0,
+        interpolation="bilinear",
+        licence="Apache-2.0",
+        source=repository.partition("/")[0],
+        classes=classes,
+        arguments=arguments,
+        protocol=protocol,
+        metrics=(("box mAP", box_map),) if box_map else (),
+    )
 
 
 def _torchvision() -> Iterator[Checkpoint]:
