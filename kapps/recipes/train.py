@@ -36,6 +36,13 @@ class Settings(Options):
     progressive_strength: float = setting(
         0.33, "share of augmentation and Dropout in the first stage", group="data", advanced=True
     )
+    sizes: tuple[int, ...] = setting(
+        (),
+        "of pictures to train on, such as 256,288,320: another one by chance every size_epochs",
+        group="data",
+        advanced=True,
+    )
+    size_epochs: int = setting(1, "that a size of sizes stays", group="data", advanced=True)
 
 
 def run(settings: Settings, callbacks: Sequence = ()) -> dict:
@@ -125,7 +132,10 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
             with job.continuable(run, "train"):
                 first = building.channels_first(model)
                 history: list[dict] = []
-                for before, stage in zip([None, *stages], stages, strict=False):
+                # The last stage with a backup goes on; what was before it is done.
+                done = [i for i, stage in enumerate(stages) if job.has_begun(run, stage.name)]
+                pairs = list(zip([None, *stages], stages, strict=False))
+                for before, stage in pairs[max(done, default=0) :]:
                     if before:
                         model = task.complete(build(stage.size))
                         train = splits.at(stage.size, stage.strength).train()
@@ -147,13 +157,18 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
                         pictures=validation and validation.pictures,
                         renew=None if one else partial(resizing.take_over, whole, model),
                     )
+                    if before and settings.sizes and share.leads:  # there may be hundreds
+                        (run.backup / f"{before.name}.npz").unlink(missing_ok=True)
     return job.finish(run, history, task.metrics, began)
 
 
 def _stages(settings: Settings, size: int) -> list:
-    """The parts of the training: one, or with `progressive` one for each size."""
+    """The parts of the training: one, or with `progressive` or `sizes` one for each size."""
     from kapps.training import resizing
 
+    if settings.sizes:
+        how = settings.size_epochs, settings.epochs, settings.seed
+        return resizing.drawn(settings.sizes, *how)
     if settings.progressive is None:
         return [resizing.Stage("train", size, 0, settings.epochs, 1.0)]
     how = settings.progressive_stages, settings.epochs, settings.progressive_strength
@@ -161,19 +176,29 @@ def _stages(settings: Settings, size: int) -> list:
 
 
 def _checked(settings: Settings) -> Settings:
+    if not settings.sizes and settings.size_epochs != 1:
+        every = settings.size_epochs
+        raise ValueError(f"size_epochs={every} has no effect without sizes; drop it.")
+    if settings.progressive is not None and settings.sizes:
+        raise ValueError(
+            f"progressive={settings.progressive} and sizes both say how large pictures are; drop "
+            "one of them."
+        )
     if settings.progressive is None:
         for name in ("progressive_stages", "progressive_strength"):
             value = getattr(settings, name)
             if value != Settings.__dataclass_fields__[name].default:
                 raise ValueError(f"{name}={value} has no effect without progressive; drop it.")
-        return settings
+        if not settings.sizes:
+            return settings
     looking = "schedule=plateau" if settings.schedule == "plateau" else None
     if settings.patience is not None:
         looking = f"patience={settings.patience}"
     if looking:
         raise ValueError(
-            f"{looking} looks for a better epoch and progressive={settings.progressive} goes "
-            "through all its stages; drop one of them."
+            f"{looking} looks for a better epoch and "
+            f"{'sizes' if settings.sizes else f'progressive={settings.progressive}'} goes through "
+            "all its stages; drop one of them."
         )
     return settings
 

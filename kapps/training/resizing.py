@@ -7,7 +7,7 @@ size is built anew and takes the weights over.
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import keras
@@ -72,6 +72,32 @@ def stages(first: int, last: int, count: int, epochs: int, strength: float) -> l
             f"progressive_stages={count}: in steps of {unit} pixels, which {first} and {last} are "
             f"multiples of, the sizes are {', '.join(map(str, sizes))}; use fewer stages."
         )
+    return found
+
+
+def drawn(sizes: Sequence[int], every: int, epochs: int, seed: int) -> list[Stage]:
+    """The stages of multi-scale training: every so many epochs another size of a list, by chance.
+
+    YOLOv2 draws one every ten batches (Redmon and Farhadi, 2017, arXiv:1612.08242, section 2); here
+    a size has a network of its own, of static shapes, and keeps it for whole epochs. The last stage
+    has the largest size. Which sizes come depends on the seed alone.
+
+    Raises:
+        ValueError: a size below 1, one that is there twice, or `every` below 1.
+    """
+    if len(set(sizes)) < max(len(sizes), 2) or min(sizes) < 1:
+        text = ",".join(map(str, sizes))
+        raise ValueError(f"sizes={text} is no list of different sizes; use two or more.")
+    if every < 1:
+        raise ValueError(f"size_epochs={every} is out of range; use 1 or more.")
+    rng, found = np.random.default_rng([seed, len(sizes)]), []
+    for begin in range(0, epochs, every):
+        end = min(begin + every, epochs)
+        size = max(sizes) if end == epochs else int(rng.choice(sizes))
+        if found and found[-1].size == size:  # it goes on
+            found[-1] = dataclasses.replace(found[-1], end=end)
+        else:
+            found.append(Stage(f"size{size}_{begin + 1}", size, begin, end, 1.0))
     return found
 
 

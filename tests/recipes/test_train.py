@@ -139,9 +139,37 @@ def test_pictures_grow_and_the_model_is_for_larger_ones(tmp_path, monkeypatch):
     assert again["best"]["loss"] == result["best"]["loss"]
 
 
+@pytest.mark.sweep
+def test_sizes_change_by_chance_and_a_killed_run_goes_on(tmp_path, monkeypatch):
+    from kapps.training import resizing
+
+    monkeypatch.setattr(_named, "get", lambda _: resnet_cifar._application(8))
+    images = np.random.default_rng(0).integers(0, 255, (48, 40, 40, 3)).astype("uint8")
+    np.savez(tmp_path / "fake.npz", images=images, labels=np.arange(48) % 3)
+    how = settings(
+        tmp_path, data=f"npz:{tmp_path / 'fake.npz'}", model="ResNet8", size=48, sizes=(32, 48),
+        epochs=4, batch_size=16, warmup_epochs=0.0, tensorboard=False, norm_momentum="0.5", seed=3,
+    )  # fmt: skip
+    result = train.run(how)
+    stages = resizing.drawn((32, 48), 1, 4, 3)
+    assert len(stages) > 1
+    run = runs.Run.open(tmp_path / "run")
+    rows = run.metrics["history"]
+    expected = [stage.name for stage in stages for _ in range(stage.begin, stage.end)]
+    assert [row["stage"] for row in rows] == expected
+    assert run.load_model("last").input_shape == (None, 48, 48, 3)
+    # Of the backups the last one is kept, and is enough.
+    assert [path.name for path in run.backup.glob("size*.npz")] == [f"{stages[-1].name}.npz"]
+    again = train.run(dataclasses.replace(how, resume=True))
+    assert again["best"]["loss"] == result["best"]["loss"]
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        ({"sizes": (16, 32), "patience": 3}, "patience=3 looks for a better epoch and sizes goes"),
+        ({"sizes": (16, 32), "progressive": 16}, "progressive=16 and sizes both say how large"),
+        ({"size_epochs": 3}, "size_epochs=3 has no effect without sizes"),
         ({"progressive": 16, "patience": 3}, "patience=3 looks for a better epoch"),
         ({"progressive": 16, "schedule": "plateau"}, "schedule=plateau looks for a better"),
         ({"progressive_stages": 3}, "progressive_stages=3 has no effect without progressive"),

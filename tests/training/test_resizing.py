@@ -41,6 +41,23 @@ def test_stages_that_cannot_be(how, sentence):
         resizing.stages(*how)
 
 
+def test_sizes_by_chance_cover_all_epochs_and_end_with_the_largest():
+    found = resizing.drawn((32, 48, 64), 2, 41, seed=1)
+    assert found == resizing.drawn((32, 48, 64), 2, 41, seed=1)
+    assert found != resizing.drawn((32, 48, 64), 2, 41, seed=2)
+    assert [stage.begin for stage in found[1:]] == [stage.end for stage in found[:-1]]
+    assert (found[0].begin, found[-1].end, found[-1].size) == (0, 41, 64)
+    assert all(one.size != other.size for one, other in zip(found, found[1:], strict=False))
+    assert {stage.size for stage in found} == {32, 48, 64}
+    assert len({stage.name for stage in found}) == len(found)
+    for sizes, every, sentence in (
+        ((32,), 1, "sizes=32 is no list"),
+        ((32, 48), 0, "size_epochs=0"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            resizing.drawn(sizes, every, 4, 0)
+
+
 def test_a_policy_and_a_mix_become_weaker():
     words = "crop:0.08+flip+randaugment(magnitude=0.6)+jitter(hue=0.2)+erase"
     policy = augment.policy(words)
