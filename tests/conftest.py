@@ -1,5 +1,6 @@
 """What all tests share: one core a worker, a backend, and a home of their own."""
 
+import gc
 import os
 import signal
 import sys
@@ -30,6 +31,15 @@ CONTRACT = ("applications", "layers")  # folders whose tests must hold on every 
 LONGEST = ("test_contract", "test_applications", "training", "export", "recipes", "applications")
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Files without a test for every backend are not imported where no other is asked for."""
+    is_file = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    if not config.option.markexpr.startswith("contract") or not is_file:
+        return None
+    some = folder_of(collection_path) in CONTRACT or "mark.contract" in collection_path.read_text()
+    return None if some else True
+
+
 def pytest_collection_modifyitems(items):
     backend, compared = os.environ["KERAS_BACKEND"], set()
     for item in items:
@@ -41,6 +51,13 @@ def pytest_collection_modifyitems(items):
         if is_compared_again(item, compared, backend):
             item.add_marker("sweep")
     items.sort(key=place)
+
+
+def pytest_collection_finish():
+    """What is imported stays, and networks are thousands of objects: collect less, less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def is_compared_again(item, compared: set, backend: str) -> bool:
@@ -64,15 +81,29 @@ def place(item) -> int:
     return min(map(LONGEST.index, names), default=len(LONGEST))
 
 
+def folder_of(path: Path) -> str:
+    """The folder of tests/ that a file of tests lies in, or the file."""
+    return path.relative_to(ROOT / "tests").parts[0]
+
+
 def folder(item) -> str:
-    """The folder of tests/ that a test lies in, or its file."""
-    return item.path.relative_to(ROOT / "tests").parts[0]
+    """That of a test."""
+    return folder_of(item.path)
 
 
 @pytest.fixture(autouse=True)
 def _home_of_its_own(tmp_path_factory, monkeypatch):
     """No test reads or fills the cache of the person who runs it."""
     monkeypatch.setenv("KAPPS_HOME", str(tmp_path_factory.getbasetemp() / "kapps_home"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_child():
+    """All conversions of a worker in one process, which imports TensorFlow when the first comes."""
+    from kapps.export import child
+
+    with child.kept():
+        yield
 
 
 @pytest.fixture(scope="session")

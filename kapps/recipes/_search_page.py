@@ -6,6 +6,7 @@ from kapps.recipes import _search
 from kapps.reports import charts, page
 
 FEW = 4  # finished trials before anything is said about what mattered
+TREES = 64  # of the forest that says it
 
 
 def render(study, settings, plan) -> str:
@@ -56,11 +57,12 @@ def _cards(done: list, plan) -> list[str]:
 
 def importance(study, done: list) -> dict[str, float]:
     """The share of each setting in how much the finished trials differ; {} of too few of them."""
-    from optuna.importance import get_param_importances
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
     if len(done) < FEW or len({trial.value for trial in done}) < 2:
         return {}
-    return get_param_importances(study)
+    evaluator = FanovaImportanceEvaluator(n_trees=TREES, seed=0)
+    return get_param_importances(study, evaluator=evaluator)
 
 
 def _importance(study, done: list) -> str:

@@ -8,7 +8,7 @@ import pytest
 from filelock import FileLock
 
 from kapps import data
-from kapps.export import Bundle, child, export
+from kapps.export import Bundle, export
 from kapps.layers import Normalize
 
 MODES = ("float32", "float16", "dynamic_int8", "int8")
@@ -34,13 +34,6 @@ def network(scale=1 / 128, offset=-127 / 128, activation="softmax"):
     x = layers.Flatten(name="flat")(x)
     x = layers.Dense(10, activation=activation, name="predictions")(x)
     return keras.Model(image, x, name="digits_net")
-
-
-@pytest.fixture(scope="module")
-def one_child():
-    """All conversions of a file of tests in one process, which imports TensorFlow once."""
-    with child.kept():
-        yield
 
 
 @pytest.fixture(scope="session")

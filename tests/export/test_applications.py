@@ -23,8 +23,6 @@ from kapps.export import export
 from tests.miniatures import miniature
 from tests.representatives import ALIKE, CLASSIFIERS
 
-pytestmark = pytest.mark.usefixtures("one_child")
-
 # The smaller ones have 120 million weights in two dense layers whatever the size of the image.
 INSTEAD = {"vgg": "VGG16"}
 SMALLEST = [

@@ -39,12 +39,18 @@ def test_a_layer_that_the_child_cannot_import(tmp_path):
         child.run(job(tmp_path / "model.keras", tmp_path))
 
 
-def test_a_conversion_that_takes_too_long(tmp_path):
+@pytest.fixture
+def none_kept(monkeypatch):
+    """As outside the tests, which share a process."""
+    monkeypatch.setattr(child, "_open", None)
+
+
+def test_a_conversion_that_takes_too_long(tmp_path, none_kept):
     with pytest.raises(ExportError, match="took longer than 0 s"):
         child.run(job("model.keras", tmp_path), timeout=0.01)
 
 
-def test_a_kept_process_does_all_jobs_and_survives_a_refusal(tmp_path):
+def test_a_kept_process_does_all_jobs_and_survives_a_refusal(tmp_path, none_kept):
     image = keras.Input((8, 8, 3))
     keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save(tmp_path / "good.keras")
     good = job(tmp_path / "good.keras", tmp_path)

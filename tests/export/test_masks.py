@@ -11,8 +11,6 @@ from kapps import tasks
 from kapps.applications import UNet
 from kapps.export import export, runners
 
-pytestmark = pytest.mark.usefixtures("one_child")
-
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory):

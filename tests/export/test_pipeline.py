@@ -14,8 +14,6 @@ from kapps.export import Bundle, export, flatbuffer
 from kapps.export.litert import Runner
 from tests.export.conftest import LABELS, MODES, SIZE
 
-pytestmark = pytest.mark.usefixtures("one_child")
-
 
 def first_of(bundle):
     """The operators of a bundle's file, in order, without what unpacks weights."""

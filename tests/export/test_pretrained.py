@@ -6,8 +6,6 @@ import pytest
 
 from kapps.export import export
 
-pytestmark = pytest.mark.usefixtures("one_child")
-
 SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "imagenet_samples"
 
 

@@ -7,9 +7,15 @@ import pytest
 
 from kapps.cli.settings import from_dict, read_yaml
 from kapps.errors import KappsError
-from kapps.recipes import _search, finetune, train, tune
+from kapps.recipes import _search, _search_page, finetune, train, tune
 
 BEST_RATE = 0.004
+
+
+@pytest.fixture(autouse=True)
+def _small_forest(monkeypatch):
+    """The page is written after each trial, and a forest takes longer than all trials here."""
+    monkeypatch.setattr(_search_page, "TREES", 8)
 
 
 @pytest.fixture
@@ -59,12 +65,11 @@ def test_it_finds_what_is_best_and_says_how_to_train_with_it(settings, trained, 
     assert "trial 1 (1 of 20): accuracy 24.90%: learning_rate 0.001" in said.err
 
 
-def test_importance_is_that_of_what_changes_the_value(settings, trained, tmp_path):
+def test_importance_is_that_of_what_changes_the_value(settings, trained, monkeypatch):
     tune.run(settings(trials=12, prune=False, search=("learning_rate", "size")))
     plan = _search.plan(settings(search=("learning_rate", "size"), prune=False))
     study = _search.open_study(settings(prune=False), plan)
-    from kapps.recipes import _search_page
-
+    monkeypatch.undo()
     found = _search_page.importance(study, study.trials)
     assert found["learning_rate"] > 0.7
 

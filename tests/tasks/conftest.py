@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.recipes.conftest import _one_child  # noqa: F401  for every file here too
 from tests.training.conftest import digits, make_model, make_spots  # noqa: F401  fixtures
 
 SIZE = 16

@@ -5,11 +5,10 @@ to the same.
 """
 
 import os
-import subprocess
-import sys
 
 import pytest
 
+from tests import forks
 from tests.training.test_devices import ROOT, rows
 
 pytestmark = pytest.mark.contract
@@ -49,10 +48,7 @@ def train(where: str, digits, out, *more: str):
     words += [f"data=npz:{digits}", f"out={out}", "task=tests.tasks.consistency:MeanTeacher", *more]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     env["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={2 if where == 'two' else 1}"
-    return subprocess.run(
-        [sys.executable, "-c", CHILD, where, *words],
-        cwd=ROOT, env=env, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+    return forks.run(["-c", CHILD, where, *words], env)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kapps.training import devices
+from tests import forks
 from tests.training.conftest import photos
 
 ROOT = Path(__file__).parents[2]
@@ -27,15 +26,11 @@ sys.exit(main(job.Settings, job.run, sys.argv[2:]))
 
 def command(script: list[str], digits, out, *more: str) -> list[str]:
     words = [f"data=npz:{digits}", f"out={out}", "model=LeNet5", "augment=none", "epochs=2"]
-    return [sys.executable, *script, *words, "batch_size=16", "ema=0.9", *more]
+    return [*script, *words, "batch_size=16", "ema=0.9", *more]
 
 
 def run(script: list[str], digits, out, env: dict, *more: str):
-    return subprocess.run(
-        command(script, digits, out, *more),
-        cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, timeout=600,
-        check=False,
-    )  # fmt: skip
+    return forks.run(command(script, digits, out, *more), {**os.environ, **env})
 
 
 def rows(out: Path) -> list[tuple[float, float]]:
@@ -64,7 +59,8 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 @pytest.mark.parametrize(
     ("script", "env", "devices", "how"),
     [
-        (JOB, FOUR_ON_JAX, 4, []),
+        # Two devices of JAX do it in tests/tasks/test_own_task.py.
+        pytest.param(JOB, FOUR_ON_JAX, 4, [], marks=pytest.mark.sweep),
         (["-c", TWO_ON_TENSORFLOW, "train"], {"KERAS_BACKEND": "tensorflow"}, 2, PER_VARIABLE),
     ],
     ids=["jax", "tensorflow"],

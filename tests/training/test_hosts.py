@@ -4,15 +4,14 @@ import contextlib
 import json
 import os
 import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from kapps.errors import SettingsError
 from kapps.training import hosts
-from tests.training.test_devices import ROOT, rows
+from tests import forks
+from tests.training.test_devices import rows
 
 BACKEND = os.environ["KERAS_BACKEND"]
 ADDRESSES = ("a:1234", "b:1234")
@@ -32,20 +31,15 @@ def ports(count: int) -> list[int]:
 
 
 def pair(words: list[str], **environment: str) -> list[tuple[int, str, str]]:
-    """Exit status, stdout and stderr of two processes that train together."""
+    """Exit status, stdout and stderr of two hosts that train together."""
     addresses = ",".join(f"127.0.0.1:{port}" for port in ports(2))
     both = ["--distribute", "--hosts", addresses, "--host-index"]
     # No thread pools of the size of the machine for each.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.training.together", *words, *both, str(index)],
-            cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )
-        for index in range(2)
-    ]  # fmt: skip
-    outputs = [process.communicate(timeout=300) for process in processes]
-    return [(p.returncode, *texts) for p, texts in zip(processes, outputs, strict=True)]
+    argv = ["-m", "tests.training.together", *words, *both]
+    processes = [forks.Child([*argv, str(index)], environment) for index in range(2)]
+    ended = [process.wait() for process in processes]
+    return [(one.returncode, one.stdout, one.stderr) for one in ended]
 
 
 def alone(digits, out):
@@ -59,7 +53,7 @@ def alone(digits, out):
 @pytest.mark.contract
 def test_two_hosts_train_as_one_process_also_after_one_was_lost(digits, tmp_path):
     words = settings(digits, tmp_path / "two")
-    for index, (status, _, stderr) in enumerate(pair(words, LOSE_HOST="1")):
+    for index, (status, _, stderr) in enumerate(pair(words, LOSE_HOST="1", FORK="yes")):
         assert status == 2, stderr
         *_, sentence = stderr.splitlines()
         assert "have lost one" in sentence and sentence.endswith("start all again with --resume.")

@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from tests.training.test_devices import FOUR_ON_JAX, ROOT
+from tests import forks
+from tests.training.test_devices import FOUR_ON_JAX
 
 CHILD = """
 import json, sys
@@ -38,10 +37,7 @@ print(json.dumps({"losses": losses, "held": held, "whole": whole, "answers": ans
 
 
 def train(parts: int) -> dict:
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(parts)], cwd=ROOT, env={**os.environ, **FOUR_ON_JAX},
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    done = forks.run(["-c", CHILD, str(parts)], {**os.environ, **FOUR_ON_JAX})
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -2,16 +2,15 @@
 
 import os
 import signal
-import subprocess
 import time
 
 import pytest
 
+from tests import forks
 from tests.training.conftest import photos
 from tests.training.test_devices import (
     JOB,
     ON_TORCH,
-    ROOT,
     TORCHRUN,
     TWO_ON_TORCH,
     command,
@@ -19,6 +18,10 @@ from tests.training.test_devices import (
     run,
     train_alike,
 )
+
+# In test_devices.py they are spawned, as by default.
+FORKED = "from tests import forks; forks.instead_of_spawning()"
+SCRIPT = ["-c", FORKED + TWO_ON_TORCH, "train"]
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +40,17 @@ def test_many_processes_train_as_one_does(digits, whole):
 
 def test_a_killed_run_of_many_processes_goes_on(digits, tmp_path, whole):
     """With processes that the first one starts, to the numbers of those that torchrun started."""
-    script = ["-c", TWO_ON_TORCH, "train"]
     folder, done = whole
     assert done.returncode == 0, done.stderr
     out = tmp_path / "killed"
-    words = command(script, digits, out, "--distribute", "epochs=3")
-    process = subprocess.Popen(
-        words, cwd=ROOT, env={**os.environ, **ON_TORCH}, start_new_session=True
-    )
+    words = command(SCRIPT, digits, out, "--distribute", "epochs=3")
+    process = forks.Child(words, {**os.environ, **ON_TORCH})
     while not (out / "backup" / "train.npz").exists():  # of the first epoch
-        assert process.poll() is None
+        assert process.lives()
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    again = run(script, digits, out, ON_TORCH, "--distribute", "epochs=3", "--resume")
+    assert process.wait().returncode == -signal.SIGKILL
+    again = run(SCRIPT, digits, out, ON_TORCH, "--distribute", "epochs=3", "--resume")
     assert again.returncode == 0, again.stderr
     assert "continuing after epoch" in again.stderr
     assert rows(out) == rows(folder / "many")
@@ -58,7 +58,7 @@ def test_a_killed_run_of_many_processes_goes_on(digits, tmp_path, whole):
 
 @pytest.mark.parametrize(
     "script",
-    [["-c", TWO_ON_TORCH, "train"], pytest.param([*TORCHRUN, *JOB], marks=pytest.mark.sweep)],
+    [SCRIPT, pytest.param([*TORCHRUN, *JOB], marks=pytest.mark.sweep)],
 )
 def test_an_error_in_one_of_many_processes_is_one_sentence(tmp_path, digits, script):
     folder = photos(tmp_path / "photos", ("dark",))

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from kapps import runs
 from kapps.errors import RunError
 from kapps.recipes import train
+from tests import forks
 
 ROOT = Path(__file__).parents[2]
 DYING = Path(__file__).with_name("dying.py")
@@ -52,10 +52,7 @@ def words(values: dict) -> list[str]:
 
 
 def child(*argv: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, *argv], cwd=ROOT, env={**os.environ, **COMPILED_ONCE},
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+    return forks.run(list(argv), {**os.environ, **COMPILED_ONCE})
 
 
 def weights(run: runs.Run, which: str) -> list[np.ndarray]:

@@ -1,6 +1,7 @@
 """Child process of test_hosts.py: `kapps train`, on a host that may be lost.
 
-With LOSE_HOST=n in the environment, the process of host n is killed when the second epoch begins.
+With LOSE_HOST=n in the environment, the process of host n is killed when the second epoch begins;
+with FORK, a host's process is a copy of this one.
 """
 
 import os
@@ -10,6 +11,7 @@ import sys
 from kapps.cli.settings import main
 from kapps.recipes import train
 from kapps.training.options import resolve
+from tests import forks
 
 
 def run(settings, callbacks=()):
@@ -35,4 +37,6 @@ def job(settings, callbacks):
 
 
 if __name__ == "__main__":
+    if "FORK" in os.environ:
+        forks.instead_of_spawning()
     sys.exit(main(train.Settings, run, prog="kapps train"))
