@@ -25,10 +25,26 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 ROOT = Path(__file__).parent.parent
+# JAX keeps what it compiled for the other worker, for child processes and for the next time.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 CONTRACT = ("applications", "layers")  # folders whose tests must hold on every backend
 # Those that are long in one piece, or whose tests start processes, train and convert: a worker that
 # begins with them is not the one that all others wait for.
-LONGEST = ("test_contract", "test_applications", "training", "export", "recipes", "applications")
+LONGEST = (
+    "test_contract", "training", "test_applications", "tasks", "export", "recipes", "applications",
+)  # fmt: skip
+
+
+def pytest_configure(config):
+    """Without the sweeps, XLA compiles without LLVM's optimisations, which take longer than to run.
+
+    `make test-all` compiles as users do.
+    """
+    if "not sweep" in config.option.markexpr:
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0".strip()
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -104,6 +120,15 @@ def _one_child():
 
     with child.kept():
         yield
+
+
+@pytest.fixture(scope="session")
+def common(tmp_path_factory):
+    """A folder that all workers of one run of the tests share."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "common"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """`load`: batches on every backend, what is left out and why, and one sentence for each error."""
 
 import errno
-import subprocess
+import os
 import threading
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from kapps.data.annotations import Rows
 from kapps.data.images import open_image
 from kapps.data.sources import Source
 from kapps.errors import DataError, KappsError, MissingFileError
+from tests import forks
 
 from . import pictures
 
@@ -151,10 +152,10 @@ next(batches)
 
 
 @pytest.mark.parametrize(("end", "status"), [("pass", 0), ("raise RuntimeError", 1)])
-def test_a_script_may_end_while_batches_are_read(python, end, status):
+def test_a_script_may_end_while_batches_are_read(end, status):
     """TensorFlow alone waits for ever for a thread that the interpreter has ended."""
-    done = subprocess.run([python, "-c", ENDS.format(end=end)], timeout=120, check=False)
-    assert done.returncode == status
+    done = forks.run(["-c", ENDS.format(end=end)], dict(os.environ))
+    assert done.returncode == status, done.stderr
 
 
 def test_digits():

@@ -1,7 +1,5 @@
 """A small network that knows scikit-learn's digits, and its exports, each made once."""
 
-import os
-
 import keras
 import numpy as np
 import pytest
@@ -34,15 +32,6 @@ def network(scale=1 / 128, offset=-127 / 128, activation="softmax"):
     x = layers.Flatten(name="flat")(x)
     x = layers.Dense(10, activation=activation, name="predictions")(x)
     return keras.Model(image, x, name="digits_net")
-
-
-@pytest.fixture(scope="session")
-def common(tmp_path_factory):
-    """A folder that all workers of one run of the tests share."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "exports"
-    folder.mkdir(exist_ok=True)
-    return folder
 
 
 @pytest.fixture(scope="session")

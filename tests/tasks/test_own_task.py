@@ -9,7 +9,7 @@ import os
 import pytest
 
 from tests import forks
-from tests.training.test_devices import ROOT, rows
+from tests.training.test_devices import ROOT, devices_of_jax, rows
 
 pytestmark = pytest.mark.contract
 
@@ -47,7 +47,7 @@ def train(where: str, digits, out, *more: str):
     ]
     words += [f"data=npz:{digits}", f"out={out}", "task=tests.tasks.consistency:MeanTeacher", *more]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    env["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={2 if where == 'two' else 1}"
+    env["XLA_FLAGS"] = devices_of_jax(2 if where == "two" else 1)
     return forks.run(["-c", CHILD, where, *words], env)
 
 

@@ -12,7 +12,15 @@ from tests import forks
 from tests.training.conftest import photos
 
 ROOT = Path(__file__).parents[2]
-FOUR_ON_JAX = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+
+
+def devices_of_jax(count: int) -> str:
+    """XLA_FLAGS that make so many devices of one CPU."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    return f"{flags} --xla_force_host_platform_device_count={count}".strip()
+
+
+FOUR_ON_JAX = {"KERAS_BACKEND": "jax", "XLA_FLAGS": devices_of_jax(4)}
 TWO_ON_TENSORFLOW = """
 import sys, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -11,7 +11,7 @@ import pytest
 from kapps.errors import SettingsError
 from kapps.training import hosts
 from tests import forks
-from tests.training.test_devices import rows
+from tests.training.test_devices import devices_of_jax, rows
 
 BACKEND = os.environ["KERAS_BACKEND"]
 ADDRESSES = ("a:1234", "b:1234")
@@ -77,8 +77,7 @@ def test_a_network_cut_within_two_hosts_trains_as_a_whole_one(digits, tmp_path):
     import keras
 
     words = settings(digits, tmp_path / "two", "model_parallel=2")
-    two = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    for status, _, stderr in pair(words, **two):
+    for status, _, stderr in pair(words, XLA_FLAGS=devices_of_jax(2)):
         assert status == 0, stderr
     alone(digits, tmp_path / "one")
     np.testing.assert_allclose(rows(tmp_path / "two"), rows(tmp_path / "one"), rtol=1e-4)

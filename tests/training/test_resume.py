@@ -15,11 +15,6 @@ from tests import forks
 
 ROOT = Path(__file__).parents[2]
 DYING = Path(__file__).with_name("dying.py")
-# JAX keeps what it compiled for the first child for those after it.
-COMPILED_ONCE = {
-    "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".pytest_cache" / "jax"),
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-}
 ON_TENSORFLOW = os.environ["KERAS_BACKEND"] == "tensorflow"
 # (where, epoch that is lost or not): each child dies further on.
 DEATHS = (
@@ -52,7 +47,7 @@ def words(values: dict) -> list[str]:
 
 
 def child(*argv: str) -> subprocess.CompletedProcess:
-    return forks.run(list(argv), {**os.environ, **COMPILED_ONCE})
+    return forks.run(list(argv), dict(os.environ))
 
 
 def weights(run: runs.Run, which: str) -> list[np.ndarray]:
