@@ -41,8 +41,8 @@ class Options:
     )
     mix: str | None = setting(
         None,
-        "blend images: mixup, cutmix, or both as mixup:0.8+cutmix:1.0+share:0.5; of boxes mixup, "
-        "copy-paste; of masks cutmix, copy-paste",
+        "blend images: mixup, cutmix, both as mixup:0.8+cutmix:1.0+share:0.5; with boxes mixup or "
+        "copy-paste, with masks cutmix or copy-paste",
         group="data",
     )
     batch_size: int = setting(32, "images a step", group="data")
