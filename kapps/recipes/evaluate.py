@@ -34,6 +34,10 @@ class Settings:
     limit: int | None = setting(None, "so many images, spread over all")
     batch_size: int = setting(32, "images at a time")
     tta: str = setting("none", "mean over views: none, flip, crops (five), ten-crops")
+    corruptions: tuple[str, ...] = setting(
+        (), "also with noise, blur, weather and digital damage: all, or names such as fog,snow"
+    )
+    severities: tuple[int, ...] = setting((1, 2, 3, 4, 5), "of the corruptions, in 1..5")
     json: bool = setting(False, "print JSON instead of tables")
 
 
@@ -52,17 +56,24 @@ def run(settings: Settings) -> dict:
         "dice", "boundary_iou", "images", "per_class"} in pixels of its input, where `per_class` has
         {"index", "label", "pixels", "iou", "dice", "accuracy", "boundary_iou"}.
 
+        With `corruptions` also "corruptions", see `kapps.recipes._robustness.measure`, which the
+        report of a run shows from then on.
+
     Raises:
-        KappsError, ValueError: no such model or data, or classes that do not match by name.
+        KappsError, ValueError: no such model, data or corruption, or classes that do not match by
+            name.
     """
     from kapps import data
     from kapps.applications import _named
-    from kapps.recipes import _predictor, _tta
+    from kapps.recipes import _predictor, _robustness, _tta
     from kapps.tasks import scoring
     from kapps.training import progress
 
     _named.is_path(settings.model)  # a missing file is said first, then missing data
     uri, split, validation = _what(settings)
+    names = _robustness.names_of(settings.corruptions)
+    if not settings.severities or not all(1 <= s <= 5 for s in settings.severities):
+        raise ValueError(f"severities={settings.severities} are not numbers of 1 to 5.")
     predictor = _predictor.load_any(
         settings.model,
         settings.batch_size,
@@ -99,10 +110,32 @@ def run(settings: Settings) -> dict:
         "data": uri,
         "split": split,
     }
+    if names:
+        first = task.metrics[0].name
+        clean = task.measure(answers, truth)[first]
+        count = len(names) * len(settings.severities)
+        with progress.bar("corrupting the pictures", count * dataset.images) as advance:
+            result["corruptions"] = _robustness.measure(
+                predictor, dataset, names, settings.severities, settings.batch_size, clean, advance
+            )
+        _keep(settings.model, _robustness.table(result["corruptions"], uri))
     print(json.dumps(result, indent=2, ensure_ascii=False)) if settings.json else _print(
         task, result
     )
     return result
+
+
+def _keep(model: str, table) -> None:
+    """Let the report of a run show a table; of other models nothing is kept."""
+    from pathlib import Path
+
+    from kapps import runs
+    from kapps.reports import keeping, run_page
+
+    if (Path(model) / runs.SETTINGS).is_file():
+        run = runs.Run.open(model)
+        keeping.add(run, "corruptions", [table])
+        run_page.write(run)
 
 
 def _what(settings: Settings) -> tuple[str, str, float]:
@@ -147,6 +180,11 @@ def _print(task, result: dict) -> None:
     _tables.print_table(columns, [(*names, *first.rows[0])])
     for table in others:
         _tables.print_table(table.columns, table.rows, title=table.title)
+    if "corruptions" in result:
+        from kapps.recipes import _robustness
+
+        table = _robustness.table(result["corruptions"], result["data"])
+        _tables.print_table(table.columns, table.rows, title=table.text)
     for row in result["skipped"]:
         print(f"left out {row['image']}: {row['reason']}")
 

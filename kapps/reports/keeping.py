@@ -13,6 +13,7 @@ from kapps.runs import Run
 from kapps.tasks.findings import Finding, Mark, Overlay, Samples, from_plain, to_plain
 
 FILE = "findings.json"
+BESIDES = "findings-{}.json"
 EDGE = 96  # pixels of a picture in a report, at most
 MARKED = 360  # of one with boxes
 PAINTED = 240  # of each of the three with a mask
@@ -43,6 +44,26 @@ def read(run: Run) -> list[Finding] | None:
     """What `save` wrote; None where there is nothing, as in a run of an earlier version."""
     path = run.path / FILE
     return from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+
+def add(run: Run, kind: str, findings: Sequence[Finding]) -> None:
+    """Write what was found besides into a run folder, in place of what was found of its kind.
+
+    Args:
+        run: the run.
+        kind: a word for the file's name.
+        findings: with their pictures.
+    """
+    with atomic_write(run.path / BESIDES.format(kind), "w") as file:
+        file.write(json.dumps(to_plain(findings), ensure_ascii=False) + "\n")
+
+
+def besides(run: Run) -> list[Finding]:
+    """All that `add` wrote."""
+    found = []
+    for path in sorted(run.path.glob(BESIDES.format("*"))):
+        found += from_plain(json.loads(path.read_text(encoding="utf-8")))
+    return found
 
 
 def _with_pictures(one: Samples, pictures: Callable | None) -> Samples:

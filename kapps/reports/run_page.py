@@ -22,7 +22,7 @@ def write(run: Run) -> Path:
     """
     path = run.path / FILE
     with atomic_write(path, "w") as file:
-        file.write(render(run, keeping.read(run) or []))
+        file.write(render(run, [*(keeping.read(run) or []), *keeping.besides(run)]))
     return path
 
 

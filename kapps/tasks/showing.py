@@ -11,6 +11,7 @@ MOST = 40  # classes that a matrix shows; beyond that the pairs tell more
 PAIRS = 12  # rows of a table
 PICTURES = 12  # of the wrong ones, and of the right ones
 BINS = 15  # of the calibration error, as in its paper
+FITTED = 40  # pictures, from which on a temperature is fitted
 
 
 def of_classes(answers: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> list[Finding]:
@@ -75,21 +76,31 @@ def _hardest(counts: np.ndarray, names: Sequence[str]) -> Table:
 
 
 def _reliability(answers: np.ndarray, labels: np.ndarray) -> Curve:
-    points = [
-        (confidence, right)
-        for count, confidence, right in scoring.reliability(answers, labels, BINS)
-        if count
-    ]
-    return Curve(
-        "Calibration",
+    text = (
         "Of the answers given with a certainty, how many are right: on the line, certainty can be "
-        "believed; below it the model is too sure of itself.",
-        "certainty",
-        "right",
-        {"answers": points},
-        percent=True,
-        diagonal=True,
+        "believed; below it the model is too sure of itself."
     )
+    lines = {"answers": _points(answers, labels)}
+    shares = np.abs(answers.sum(axis=1) - 1).max() < 1e-3  # not those of a sigmoid each
+    wrong = answers[::2].argmax(axis=1) != labels[::2]
+    if shares and len(labels) >= FITTED and wrong.any():
+        # What it was fitted on would look better than it is.
+        degrees = scoring.temperature(answers[::2], labels[::2])
+        rest, truth = answers[1::2], labels[1::2]
+        cooled = scoring.cooled(rest, degrees)
+        before, after = (scoring.calibration_error(x, truth, BINS) for x in (rest, cooled))
+        lines[f"temperature {degrees:.1f}"] = _points(cooled, truth)
+        text += (
+            f" Logits divided by a temperature of {degrees:.2f}, which fits every other picture, "
+            f"make the calibration error of the rest {after:.1%} where it was {before:.1%}."
+        )
+    axes = {"x": "certainty", "y": "right"}
+    return Curve("Calibration", text, **axes, lines=lines, percent=True, diagonal=True)
+
+
+def _points(answers: np.ndarray, labels: np.ndarray) -> list[tuple[float, float]]:
+    rows = scoring.reliability(answers, labels, BINS)
+    return [(confidence, right) for count, confidence, right in rows if count]
 
 
 def _samples(answers: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> list[Finding]:

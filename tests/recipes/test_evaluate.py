@@ -153,3 +153,20 @@ def test_labels_of_a_folder_named_by_wnid(tmp_path):
     assert unnamed.class_names is None
     with pytest.raises(KappsError):
         _predictor.load_any(str(tmp_path / "nothing.tflite"))
+
+
+def test_corruptions_by_severity_are_in_the_report(run_folder, capsys):
+    """Severity 0.4 of the contrast is above 0.05 of it; the run's page shows the table."""
+    settings = evaluate.Settings(
+        str(run_folder), limit=40, corruptions=("contrast", "pixelate"), severities=(1, 5)
+    )
+    found = evaluate.run(settings)["corruptions"]
+    assert found["metric"] == "accuracy" and 0 <= found["clean"] <= 1
+    assert [row["corruption"] for row in found["rows"]] == ["contrast", "pixelate"]
+    values = [value for row in found["rows"] for value in row["severities"].values()]
+    assert found["mean"] == pytest.approx(np.mean(values))
+    assert found["rows"][0]["severities"][5] <= found["rows"][0]["severities"][1]
+    assert "pixelate" in capsys.readouterr().out
+    assert "Common corruptions" in (run_folder / "report.html").read_text("utf-8")
+    with pytest.raises(KappsError, match="corruptions='fogg' is none; did you mean 'fog'"):
+        evaluate.run(evaluate.Settings(str(run_folder), corruptions=("fogg",)))

@@ -3,8 +3,9 @@
 import json
 
 import numpy as np
+import pytest
 
-from kapps.tasks import findings, showing
+from kapps.tasks import findings, scoring, showing
 from kapps.tasks.findings import Curve, Matrix, Samples, Table
 
 NAMES = ["cat", "dog", "owl"]
@@ -44,6 +45,21 @@ def test_certainty_that_can_be_believed_is_on_the_line():
     answers = np.stack([sure, 1 - sure], axis=1)
     (curve,) = of_kind(Curve, showing.of_classes(answers, np.where(right, 0, 1), NAMES[:2]))
     np.testing.assert_allclose(curve.lines["answers"], [(0.6, 0.6), (0.8, 0.8), (1.0, 1.0)])
+
+
+def test_a_temperature_takes_back_what_a_model_is_too_sure_of():
+    """Answers of logits twice as large as those that the labels were drawn by."""
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(4000, 3)) * 2
+    sums = scoring.softmax(logits).cumsum(axis=1)
+    labels = (random.random((4000, 1)) > sums[:, :2]).sum(axis=1)
+    answers = scoring.softmax(2 * logits)
+    assert scoring.temperature(answers, labels) == pytest.approx(2, rel=0.05)
+    np.testing.assert_allclose(scoring.cooled(answers, 2), scoring.softmax(logits), atol=1e-3)
+    (curve,) = of_kind(Curve, showing.of_classes(answers, labels, NAMES))
+    assert len(curve.lines) == 2 and "temperature of 2.0" in curve.text
+    far = {name: np.abs(np.diff(np.array(points))).mean() for name, points in curve.lines.items()}
+    assert far[list(far)[1]] < far["answers"] / 2
 
 
 def test_findings_come_back_from_json():
