@@ -129,7 +129,8 @@ def _halves(model: Any) -> tuple[Any, Any]:
         prompts = [model.get_layer(name).output for name in ("points", "labels", "mask")]
         _parts[model] = (
             keras.Model(model.get_layer("image").output, embedding),
-            keras.Model([embedding, *prompts], model.output),
+            # A model from the middle of another one would change the layers that both have.
+            keras.Function([embedding, *prompts], model.output),
         )
     return _parts[model]
 
@@ -138,7 +139,7 @@ def _said(decoder: Any, inputs: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Its answer, without a trace, of which each number of prompts would need one."""
     from keras import ops
 
-    said = decoder([ops.convert_to_tensor(x) for x in inputs], training=False)
+    said = decoder([ops.convert_to_tensor(x) for x in inputs])
     return {key: ops.convert_to_numpy(value) for key, value in said.items()}
 
 
