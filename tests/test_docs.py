@@ -11,33 +11,34 @@ import pytest
 from kapps.applications import APPLICATIONS, FAMILIES, facts
 from kapps.cli import JOBS, settings
 from kapps.cli._words import HelpRequested, flag
-from tests import docs_pages
+from tests import docs_files
+from tools.site import blocks as pages
 
-PAGES = docs_pages.written()
+PAGES = pages.written()
 SHELL = ("", "sh", "console")
-MARKS = {p: {b.mark for b in docs_pages.blocks(p) if b.language == "python"} for p in PAGES}
+MARKS = {p: {b.mark for b in pages.blocks(p) if b.language == "python"} for p in PAGES}
 INLINE = re.compile(r"`kapps ((?:\w|-)+)([^`]*)`")
 
 
 def name(page) -> str:
-    return page.relative_to(docs_pages.ROOT).as_posix()
+    return page.relative_to(pages.ROOT).as_posix()
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
-    docs_pages.make_files(folder)
+    docs_files.make_files(folder)
     return folder
 
 
 def run(page, marks, folder, monkeypatch):
     """Run the blocks of a page in their order, in one namespace, as a reader would."""
     monkeypatch.chdir(folder)
-    chosen = [b for b in docs_pages.blocks(page) if b.language == "python" and b.mark in marks]
+    chosen = [b for b in pages.blocks(page) if b.language == "python" and b.mark in marks]
     space = types.ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", space)
     if chosen:
-        exec(docs_pages.BEFORE.get(page.name, ""), space.__dict__)
+        exec(docs_files.BEFORE.get(page.name, ""), space.__dict__)
     for block in chosen:
         code = "\n" * block.line + block.code  # so that a traceback has the line of the page
         exec(compile(code, name(page), "exec"), space.__dict__)
@@ -56,7 +57,7 @@ def test_all_the_python_of_a_page_runs(page, files, monkeypatch):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_what_a_page_does_not_run_has_a_reason(page):
-    for block in docs_pages.blocks(page):
+    for block in pages.blocks(page):
         assert block.mark in ("", "sweep") or re.match(r"no, \w", block.mark), block
         if block.language == "python":
             ast.parse(block.code)
@@ -64,9 +65,9 @@ def test_what_a_page_does_not_run_has_a_reason(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_the_commands_of_a_page_are_those_of_kapps(page):
-    for block in docs_pages.blocks(page):
+    for block in pages.blocks(page):
         if block.language in SHELL:
-            for words in docs_pages.commands(block.code):
+            for words in pages.commands(block.code):
                 check(words, f"{name(page)} line {block.line}")
 
 
@@ -106,9 +107,9 @@ def test_flags_in_the_text_are_those_of_the_job(page):
 
 
 def test_targets_and_extras_of_the_pages_exist():
-    makefile = (docs_pages.ROOT / "Makefile").read_text("utf-8")
+    makefile = (pages.ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
-    setup = (docs_pages.ROOT / "setup.py").read_text("utf-8")
+    setup = (pages.ROOT / "setup.py").read_text("utf-8")
     for page in PAGES:
         text = page.read_text("utf-8")
         for target in re.findall(r"^make ([a-z-]+)", text, re.M):
@@ -121,8 +122,8 @@ def test_targets_and_extras_of_the_pages_exist():
 def test_the_families_call_what_there_is():
     """Their blocks fetch weights, so that they are read and not run."""
     for family in FAMILIES:
-        page = docs_pages.ROOT / f"docs/families/{family}.md"
-        (block,) = (b for b in docs_pages.blocks(page) if b.language == "python")
+        page = pages.ROOT / f"docs/families/{family}.md"
+        (block,) = (b for b in pages.blocks(page) if b.language == "python")
         for node in ast.walk(ast.parse(block.code)):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "kapps.applications":
                 assert node.attr in APPLICATIONS

@@ -1,21 +1,9 @@
-"""The blocks of code of the written pages, and the small files that they speak of."""
+"""What the written pages speak of: the small files, and what their reader has before he reads."""
 
-import re
-import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-ROOT = Path(__file__).parents[1]
-FENCE = re.compile(
-    r"^(?:<!-- test: (?P<mark>.*?) -->\n)?"
-    r"(?P<fence>```+)(?P<words>[^\n]*)\n(?P<code>.*?)^(?P=fence)$",
-    re.M | re.S,
-)
-COMMAND = re.compile(r"^(?:\$ )?(?:\w+=\S+ )*kapps ")
-
 
 BEFORE = {  # page -> what it says that its reader has
     "explain.md": """
@@ -27,51 +15,6 @@ model = kapps.applications.ResNet50(weights=None, input_shape=(64, 64, 3), class
 images, labels = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)), np.array([0, 3])
 """,
 }
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block of a page.
-
-    Attributes:
-        page, line: where it begins.
-        language: as its fence says; "" where that says nothing.
-        mark: of the comment above it: "sweep" is run by `make test-all` alone, "no, ..." never, for
-            the reason it gives.
-    """
-
-    page: Path
-    line: int
-    language: str
-    code: str
-    mark: str
-
-
-def written() -> list[Path]:
-    """The pages that people wrote."""
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    return [page for page in pages if page.parent.name != "families"]
-
-
-def blocks(page: Path) -> list[Block]:
-    """Every block of a page, from the top."""
-    text = page.read_text("utf-8")
-    return [
-        Block(
-            page, text.count("\n", 0, m.start()) + 1, m["words"].strip(), m["code"], m["mark"] or ""
-        )
-        for m in FENCE.finditer(text)
-    ]
-
-
-def commands(text: str) -> list[list[str]]:
-    """The words of each `kapps ...` line of a shell block, without comments."""
-    joined = re.sub(r"\\\n\s*", "", text)
-    lines = [line.strip() for line in joined.splitlines()]
-    found = [
-        shlex.split(COMMAND.sub("", line), comments=True) for line in lines if COMMAND.match(line)
-    ]
-    return [words for words in found if "..." not in words]
 
 
 def make_files(folder: Path) -> None:
