@@ -1,15 +1,22 @@
-"""Reference outputs of Ultralytics' detectors for deterministic checkpoints.
+"""Reference outputs of Ultralytics' and Megvii's detectors for deterministic checkpoints.
 
-    REFERENCE/bin/python -m tools.make_yolo_goldens yolov8n yolov5n --head-scale 3
+    REFERENCE/bin/python -m tools.make_yolo_goldens yolov8n yolov5n --head-scale 12
+    REFERENCE/bin/python -m tools.make_yolo_goldens yolox_nano --megvii FOLDER --head-scale 0.004
 
 REFERENCE is an environment of its own with torch and ultralytics, whose configurations it builds:
 yolov5n.yaml has the head of v8 there, its golden is yolov5nu. For each there will be NAME.npz in
-tests/parity/golden_dense, as `tools.make_dense_goldens` writes them. Detections are those of its
-own suppression, which sees boxes that stick out of the input.
+tests/parity/golden_dense, as `tools.make_dense_goldens` writes them. Detections are those of
+Ultralytics' suppression, which sees boxes that stick out of the input. FOLDER is the source package
+of `pip download yolox --no-deps --no-build-isolation`, unpacked; only its models are used.
 """
 
 import argparse
 import json
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
@@ -17,63 +24,135 @@ from tests.parity.fill import GOLDEN_SALT, fill, golden_input
 from tools.make_dense_goldens import FOLDER, FOUND, ROWS, _declare_operators
 
 SIZE = 96
+LAST = re.compile(  # that --head-scale scales
+    r"model\.2[24]\.cv[23]\.\d\.2\.weight|head\.(cls|reg|obj)_preds\.\d\.weight"
+)
 BINS = "dfl.conv.weight"  # 0, 1, ..., 15, which nothing trains
 
 
-def write(name: str, norm_scale: float, head_scale: float) -> None:
+def write(name: str, norm_scale: float, head_scale: float, megvii: Path | None) -> None:
     """The golden of one network."""
     import torch
-    from ultralytics.nn.tasks import DetectionModel
 
-    model = DetectionModel(f"{name}.yaml", verbose=False).eval().double()
-    head = len(model.model) - 1
-    last = [f"model.{head}.{b}.{i}.2.weight" for b in ("cv2", "cv3") for i in range(3)]
-    tensors = []
+    network = _of_megvii(name, megvii) if megvii else _of_ultralytics(name)
+    model, tensors = network.model.eval().double(), []
     with torch.no_grad():
         for tensor, value in model.state_dict().items():
             if tensor.endswith(("num_batches_tracked", BINS)):
                 continue
             array = fill(tensor, value.shape, GOLDEN_SALT, norm_scale)
-            value.copy_(torch.from_numpy(array * (head_scale if tensor in last else 1)))
+            scale = head_scale if LAST.fullmatch(tensor) else 1
+            value.copy_(torch.from_numpy(array * scale))
             tensors.append([tensor, list(value.shape)])
         images = np.concatenate([golden_input(SIZE, 0), golden_input(SIZE, 1)]).astype("float64")
-        x = torch.from_numpy((images / 255).transpose(0, 3, 1, 2).copy())
-        decoded, raw = model(x)
-    answers, step = _answers(decoded, raw)
-    reference = name if name.startswith("yolov8") else f"{name}u"
+        rows = network.answers(images.transpose(0, 3, 1, 2).copy())
+    answers, step = _answers(rows, network.overlap)
     facts = {
-        "reference": f"ultralytics/{reference}",
+        "reference": network.reference,
         "size": SIZE,
         "step": step,
         "salt": GOLDEN_SALT,
         "norm_scale": norm_scale,
         "head_scale": head_scale,
         "mean": [0.0] * 3,
-        "std": [255.0] * 3,
+        "std": [network.std] * 3,
         "parameters": sum(p.numel() for n, p in model.named_parameters() if not n.endswith(BINS)),
         "tensors": tensors,
     }
-    np.savez_compressed(FOLDER / f"{reference}.npz", facts=json.dumps(facts), **answers)
+    file = FOLDER / f"{network.reference.partition('/')[2]}.npz"
+    np.savez_compressed(file, facts=json.dumps(facts), **answers)
     for key, value in answers.items():
         print(f"{name} {key} {value.shape} {value.min():.4g} .. {value.max():.4g}")
 
 
-def _answers(decoded, raw) -> tuple[dict, int]:
+def _of_ultralytics(name: str) -> SimpleNamespace:
+    import torch
+    from ultralytics.nn.tasks import DetectionModel
+
+    model = DetectionModel(f"{name}.yaml", verbose=False)
+    reference = name if name.startswith("yolov8") else f"{name}u"
+
+    def answers(images):
+        decoded, raw = model(torch.from_numpy(images / 255))
+        return {
+            "class_logits": raw["scores"].transpose(1, 2),
+            "box_regression": raw["boxes"].transpose(1, 2),
+            "boxes": _corners(decoded[:, :4].transpose(1, 2)),
+            "scores": decoded[:, 4:].transpose(1, 2),
+        }
+
+    return SimpleNamespace(
+        model=model,
+        answers=answers,
+        reference=f"ultralytics/{reference}",
+        std=255.0,
+        overlap=0.7,
+    )
+
+
+SIZES = {"nano": (0.33, 0.25), "tiny": (0.33, 0.375), "s": (0.33, 0.50)}  # depth, width
+
+
+def _of_megvii(name: str, folder: Path) -> SimpleNamespace:
+    import torch
+
+    for module in ("yolox", "yolox.utils", "loguru"):
+        sys.modules[module] = ModuleType(module)
+    sys.modules["yolox"].__path__ = [str(folder / "yolox")]
+    sys.modules["yolox.utils"].__path__ = [str(folder / "yolox/utils")]
+    sys.modules["loguru"].logger = None
+    utils = sys.modules["yolox.utils"]
+    utils.bboxes_iou = import_module("yolox.utils.boxes").bboxes_iou
+    utils.meshgrid = import_module("yolox.utils.compat").meshgrid
+    models = import_module("yolox.models")
+    size = name.rpartition("_")[2]
+    (depth, width), separable = SIZES[size], size == "nano"
+    model = models.YOLOX(
+        models.YOLOPAFPN(depth, width, depthwise=separable),
+        models.YOLOXHead(80, width, depthwise=separable),
+    )
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 1e-3  # as its experiments set it
+    model.head.decode_in_inference = False
+
+    def answers(images):
+        said = model(torch.from_numpy(images[:, ::-1].copy()))  # blue first
+        # Sigmoids undone: raw outputs are not returned where it does not train.
+        thing, classes = (torch.logit(part) for part in (said[..., 4:5], said[..., 5:]))
+        decoded = model.head.decode_outputs(said.clone(), "torch.DoubleTensor")
+        return {
+            "class_logits": classes,
+            "objectness": thing,
+            "box_regression": said[..., :4],
+            "boxes": _corners(decoded[..., :4]),
+            "scores": said[..., 5:] * said[..., 4:5],
+        }
+
+    return SimpleNamespace(
+        model=model, answers=answers, reference=f"megvii/{name}", std=1.0, overlap=0.45
+    )
+
+
+def _corners(boxes):
+    import torch
+
+    middle, size = boxes[..., :2], boxes[..., 2:]
+    return torch.cat([middle - size / 2, middle + size / 2], -1)
+
+
+def _answers(rows: dict, overlap: float) -> tuple[dict, int]:
+    """Every `step`-th anchor, and the best detections."""
     import torch
     from ultralytics.utils import nms
 
-    found = nms.non_max_suppression(decoded.clone(), 0.25, 0.7, max_det=300)
+    boxes = rows["boxes"]
+    middle, size = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
+    whole = torch.cat([middle, size, rows["scores"]], -1).transpose(1, 2)
+    found = nms.non_max_suppression(whole, 0.25, overlap, max_det=300)
     count = min(FOUND, *map(len, found))
-    middle, size = decoded[:, :2], decoded[:, 2:4]
-    boxes = torch.cat([middle - size / 2, middle + size / 2], 1)
-    rows = {
-        "class_logits": raw["scores"],
-        "box_regression": raw["boxes"],
-        "boxes": boxes,
-        "scores": decoded[:, 4:],
-    }
-    step = max(1, boxes.shape[2] // ROWS)
-    answers = {k: v.transpose(1, 2)[:, ::step].numpy().astype("float32") for k, v in rows.items()}
+    step = max(1, boxes.shape[1] // ROWS)
+    answers = {key: value[:, ::step].numpy().astype("float32") for key, value in rows.items()}
     best = torch.stack([one[:count] for one in found]).numpy()
     answers["found_boxes"] = best[..., :4].astype("float32")
     answers["found_scores"] = best[..., 4].astype("float32")
@@ -86,10 +165,11 @@ def main() -> None:
     parser.add_argument("names", nargs="+")
     parser.add_argument("--norm-scale", type=float, default=1.0)
     parser.add_argument("--head-scale", type=float, default=1.0, help="of the last convolutions")
+    parser.add_argument("--megvii", type=Path, help="of YOLOX: the folder of its source package")
     options = parser.parse_args()
     _declare_operators()
     for name in options.names:
-        write(name, options.norm_scale, options.head_scale)
+        write(name, options.norm_scale, options.head_scale, options.megvii)
 
 
 if __name__ == "__main__":

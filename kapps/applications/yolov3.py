@@ -32,10 +32,9 @@ def answers(nn: Blocks, maps, classes: int, image_size: tuple[int, int], anchors
         maps,
         columns=classes,
         anchors=anchors,
-        coder=CellCoder(),
         image_size=image_size,
         suppression=SUPPRESSION,
-        **{"objective": OBJECTIVE, **more},
+        **{"coder": CellCoder(), "objective": OBJECTIVE, **more},
     )
 
 

@@ -1,4 +1,4 @@
-"""What YOLO's detectors with cells learn by: v1, v2 and v3; see `objectives`.
+"""What YOLO's detectors with cells learn by: v1 to v4; see `objectives`.
 
 Sums over the anchors of a picture, and means over the pictures, as Darknet divides its gradients by
 the batch.
@@ -16,7 +16,7 @@ from kapps.detection.priors import match_by_cell, match_by_prior
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cells(Objective):
-    """What the three have: codes, an objectness and classes of each anchor."""
+    """What they have: codes, an objectness and classes of each anchor."""
 
     outputs = ("class_logits", "box_regression", "objectness")
     parts = ("class_loss", "box_loss", "object_loss")
@@ -54,27 +54,47 @@ class YOLOv3(Cells):
     """
 
     ignore: float = 0.7
+    also = None
 
     def losses(self, raw, truth):
         found = match_by_prior(
             *(self.anchors, self.strides, truth["boxes"], truth["labels"]),
             self._predicted(raw),
             self.ignore,
+            self.also,
         )
-        boxes, codes = self._boxes(truth, found), raw["box_regression"]
-        goals = self._goals(boxes)
-        place = losses.sigmoid_cross_entropy(codes[..., :2], ops.sigmoid(goals[..., :2]))
-        size = 0.5 * ops.square(codes[..., 2:] - goals[..., 2:])
+        boxes = self._boxes(truth, found)
         targets = self._targets(truth, found, raw["class_logits"].shape[-1])
         wrong = ops.sum(losses.sigmoid_cross_entropy(raw["class_logits"], targets), axis=-1)
         positive = ops.cast(found.positive, "float32")
         missed = losses.sigmoid_cross_entropy(raw["objectness"][..., 0], positive)
-        return self._parts(
-            found,
-            wrong,
-            ops.sum(place + size, axis=-1) * self._small(boxes),
-            ops.where(found.ignored, 0.0, missed),
-        )
+        missed = ops.where(found.ignored, 0.0, missed)
+        return self._parts(found, wrong, self._apart(raw["box_regression"], boxes), missed)
+
+    def _apart(self, codes, boxes):
+        """The loss of each box."""
+        goals = self._goals(boxes)
+        place = losses.sigmoid_cross_entropy(codes[..., :2], ops.sigmoid(goals[..., :2]))
+        size = 0.5 * ops.square(codes[..., 2:] - goals[..., 2:])
+        return ops.sum(place + size, axis=-1) * self._small(boxes)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class YOLOv4(YOLOv3):
+    """YOLOv3's classes and objectness, and complete IoU (Bochkovskiy et al., 2020,
+    arXiv:2004.10934, section 3.4; the gains are Darknet's).
+
+    Attributes:
+        also: of `match_by_prior`: more than one anchor learns a truth.
+        box_gain: of the loss of boxes.
+    """
+
+    also: float = 0.213
+    box_gain: float = 0.07
+
+    def _apart(self, codes, boxes):
+        predicted = self.coder.decode(codes, self.anchors, self.strides)
+        return self.box_gain * losses.box_loss(predicted, boxes, "ciou")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -135,10 +135,12 @@ class CellCoder(Coder):
         size: "exp", the exponential, or "square", the square of twice the sigmoid, of a code.
         reach: width of the stretch around the middle of its cell that a centre can lie on, in
             cells: 1 is the cell.
+        reaches: (stride, reach) of the levels that have one of their own.
     """
 
     size: str = "exp"
     reach: float = 1.0
+    reaches: tuple[tuple[float, float], ...] = ()
     by_stride = True
 
     def __post_init__(self):
@@ -164,21 +166,30 @@ class CellCoder(Coder):
             sizes = [ops.log(ratio) for ratio in ratios]
         else:
             sizes = [_logit(ops.sqrt(ratio) / 2) for ratio in ratios]
-        return ops.stack([*(_logit(place / self.reach + 0.5) for place in places), *sizes], axis=-1)
+        return ops.stack(
+            [*(_logit(place / self._reach(strides) + 0.5) for place in places), *sizes], axis=-1
+        )
 
     def decode(self, codes, anchors, strides):
         """(..., 4) codes -> (..., 4) boxes; arguments as of `encode`."""
         codes = _floats(codes)
         ax, ay, across, down = sides(to_centres(_floats(anchors)))
         dx, dy, dw, dh = sides(codes)
-        x = ax + (ops.sigmoid(dx) - 0.5) * self.reach * strides
-        y = ay + (ops.sigmoid(dy) - 0.5) * self.reach * strides
+        reach = self._reach(strides) * strides
+        x, y = ax + (ops.sigmoid(dx) - 0.5) * reach, ay + (ops.sigmoid(dy) - 0.5) * reach
         if self.size == "exp":
             width, height = ops.exp(dw) * across, ops.exp(dh) * down
         else:
             width, height = (ops.square(2 * ops.sigmoid(code)) for code in (dw, dh))
             width, height = width * across, height * down
         return to_corners(ops.stack([x, y, width, height], axis=-1))
+
+    def _reach(self, strides):
+        """That of each anchor."""
+        reach = self.reach
+        for stride, own in self.reaches:
+            reach = ops.where(ops.equal(strides, stride), own, reach)
+        return reach
 
 
 @dataclass(frozen=True)

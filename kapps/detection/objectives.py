@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from kapps.detection import assigning, losses, matching, sampling
-from kapps.detection.cell_objectives import YOLOv1, YOLOv2, YOLOv3
+from kapps.detection.cell_objectives import YOLOv1, YOLOv2, YOLOv3, YOLOv4
 from kapps.detection.objective import Objective
 from kapps.detection.set_objectives import DETR, RTDETR
 from kapps.detection.yolo_objectives import YOLOX, YOLOv8
@@ -126,6 +126,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "yolov1": YOLOv1,
     "yolov2": YOLOv2,
     "yolov3": YOLOv3,
+    "yolov4": YOLOv4,
     "yolov8": YOLOv8,
     "yolox": YOLOX,
 }

@@ -11,7 +11,9 @@ from kapps.detection.boxes import iou, to_centres
 from kapps.detection.matching import Matches
 
 
-def match_by_prior(anchors, strides, boxes, classes, predicted=None, ignore=0.7) -> Matches:
+def match_by_prior(
+    anchors, strides, boxes, classes, predicted=None, ignore=0.7, also=None
+) -> Matches:
     """In the cells of its middle, a truth is learnt by the anchor whose shape is most like its own.
 
     Sources: YOLOv3 (Redmon and Farhadi, 2018, arXiv:1804.02767), section 2.1: one anchor a truth.
@@ -21,6 +23,8 @@ def match_by_prior(anchors, strides, boxes, classes, predicted=None, ignore=0.7)
         anchors: (A, 4). strides: (A,). boxes: (batch, N, 4). classes: (batch, N).
         predicted: (batch, A, 4), boxes that the network says: an anchor whose box overlaps a truth
             by more than `ignore` without being its own is no background. None for none.
+        also: overlap of the shapes above which further anchors of the cells learn the truth too, as
+            0.213 in v4's code; None for none.
         ignore: that overlap: 0.5 in the paper, 0.6 for v2 and 0.7 for v3 and v4 in their code.
 
     Returns:
@@ -31,7 +35,9 @@ def match_by_prior(anchors, strides, boxes, classes, predicted=None, ignore=0.7)
     across, down = _away(anchors, strides, boxes)
     own = all_of(across >= -0.5, across < 0.5, down >= -0.5, down < 0.5, there)
     alike = ops.where(own, alike, -1.0)
-    chosen = ops.logical_and(own, alike >= ops.max(alike, axis=-1, keepdims=True))
+    enough = ops.max(alike, axis=-1, keepdims=True)
+    enough = enough if also is None else ops.minimum(enough, also)
+    chosen = ops.logical_and(own, alike >= enough)
     matches = settle(chosen, ops.where(chosen, alike, -1.0), ops.relu(alike))
     if predicted is None:
         return matches

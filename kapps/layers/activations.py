@@ -13,7 +13,21 @@ def quick_gelu(x):
     return x * ops.sigmoid(1.702 * x)
 
 
-OWN = {"quick_gelu": quick_gelu}
+@keras.saving.register_keras_serializable(package="kapps")
+def mish(x):
+    """`x * tanh(log(1 + exp(x)))`.
+
+    Source: Mish (Misra, 2019, arXiv:1908.08681), equation 1. As a fraction of exponentials: behind
+    a normalisation TensorFlow makes one kernel of Keras's, which it has not on every CPU.
+    """
+    small = ops.exp(-ops.abs(x))
+    square = small * small
+    positive, negative = 1 + 2 * small, square + 2 * small
+    share = ops.where(x >= 0, positive / (positive + 2 * square), negative / (negative + 2))
+    return x * share
+
+
+OWN = {"quick_gelu": quick_gelu, "mish": mish}
 
 
 def activation(name: str):

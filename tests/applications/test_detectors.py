@@ -1,4 +1,4 @@
-"""Detectors: equal to torchvision's and Ultralytics', strict with weights; what all keep."""
+"""Detectors: equal to those of the references, strict with weights; what all keep."""
 
 import keras
 import numpy as np
@@ -13,7 +13,8 @@ from tests.parity import dense
 SMALL = (64, 64, 3)
 BACKEND = keras.backend.backend()
 ON_ALL = ("ssdlite320_mobilenet_v3_large", "retinanet_resnet50_fpn_v2", "yolov8n")
-LATE = ("yolov5nu", "rtdetr_r50vd")  # the head of yolov8n; the layers of rtdetr_r18vd
+# What yolov8n and rtdetr_r18vd are made of.
+LATE = ("yolov5nu", "yolox_nano", "rtdetr_r50vd")
 
 
 def answer(model, x):

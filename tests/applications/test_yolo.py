@@ -22,6 +22,13 @@ def test_the_numbers_of_ultralytics():
     assert {name: facts(name)["params"] for name in counts} == counts
 
 
+def test_the_numbers_of_megvii():
+    """Millions of parameters in the README of YOLOX."""
+    millions = {"Nano": 0.91, "Tiny": 5.06, "S": 9.0, "M": 25.3, "L": 54.2, "X": 99.1}
+    for size, expected in millions.items():
+        assert facts(f"YOLOX{size}")["params"] / 1e6 == pytest.approx(expected, abs=0.06), size
+
+
 def test_a_file_of_ultralytics_loads_by_its_names_and_says_what_is_wrong(tmp_path):
     save = pytest.importorskip("safetensors.numpy").save_file
     arrays = dense.arrays_of(dense.read("yolov8n")[0])

@@ -1,4 +1,4 @@
-"""The losses of YOLOv1, v2 and v3 against loops over their formulas."""
+"""The losses of YOLOv1 to v4 against loops over their formulas."""
 
 from types import SimpleNamespace
 
@@ -139,6 +139,36 @@ def test_errors_of_cells_with_anchors(name):
     example.raw["box_regression"][0, other, :2] = np.log(place / (1 - place))
     example.raw["box_regression"][0, other, 2:] = np.log(size / example.shapes[other])
     assert example.losses() == pytest.approx(expected_of_cells(example, name), rel=1e-4)
+
+
+def test_boxes_of_yolov4():
+    """Complete IoU (1911.08287, equations 10 and 11) of all anchors of a shape like the truth's."""
+    example = Example("yolov4", COCO_LIKE, CellCoder(), (16, 32))
+    expected, count = 0.0, 0
+    for picture in range(2):
+        learns = {}
+        for box, _ in truths(picture):
+            middle, size = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
+            away = middle - example.corners
+            inside = ((away >= 0) & (away < example.laid.strides[:, None])).all(axis=1)
+            both = np.minimum(example.shapes, size).prod(axis=1)
+            alike = both / (example.shapes.prod(axis=1) + size.prod() - both)
+            best = np.where(inside, alike, -1).max()
+            for i in np.flatnonzero(inside & (alike >= min(best, 0.213))):
+                if i not in learns or learns[i][1] < alike[i]:
+                    learns[i] = box, alike[i]
+        count += len(learns)
+        for i, (box, _) in learns.items():
+            says = example.box(picture, i)
+            centres = ((says[:2] + says[2:]) - (box[:2] + box[2:])) / 2
+            hull = np.maximum(says[2:], box[2:]) - np.minimum(says[:2], box[:2])
+            (w, h), (tw, th) = says[2:] - says[:2], box[2:] - box[:2]
+            v = 4 / np.pi**2 * (np.arctan(tw / th) - np.arctan(w / h)) ** 2
+            same = overlap(says, box)
+            far = (centres**2).sum() / (hull**2).sum()
+            expected += 0.07 * (1 - same + far + v * v / (1 - same + v))
+    assert count > sum(len(truths(picture)) for picture in range(2)), "the example says too little"
+    assert example.losses()["box_loss"] == pytest.approx(expected / 2, rel=1e-4)
 
 
 def test_squared_errors_of_the_first():

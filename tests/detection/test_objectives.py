@@ -3,7 +3,8 @@
 The numbers: `compute_loss` of `SSD`, of the two heads of RetinaNet and of `FCOS`, for the anchors,
 outputs and truths below; `ForObjectDetectionLoss` and `RTDetrForObjectDetectionLoss` with
 `auxiliary_loss`, where the encoder is the first of RT-DETR's three blocks, of transformers 5.24;
-`v8DetectionLoss` of Ultralytics 8.4.190, divided by the batch.
+`v8DetectionLoss` of Ultralytics 8.4.190, divided by the batch; `YOLOXHead.get_losses` of
+yolox 0.3, with the later rule for which cells are near a thing: 1.5 strides from its middle.
 """
 
 import dataclasses
@@ -41,6 +42,11 @@ YOLOV8 = {
     "class_loss": 275.9258117675781,
     "box_loss": 2.9207303524017334,
     "distance_loss": 2.601355791091919,
+}
+YOLOX = {
+    "class_loss": 2.998769521713257,
+    "box_loss": 4.455657958984375,
+    "object_loss": 92.22075653076172,
 }
 TRUTH = {
     "boxes": np.float32(
@@ -147,6 +153,17 @@ def test_yolov8():
     truth["boxes"][0, 2] = [100, 8, 109, 15]
     losses = found("yolov8", laid.boxes, laid.counts, DistanceCoder(), 0, raw, truth)
     assert losses == pytest.approx(YOLOV8, rel=1e-5)
+
+
+def test_yolox():
+    rng = np.random.default_rng(4)
+    laid = Points(offset=0.0).lay((128, 128), grids((128, 128), (8, 16, 32)))
+    logits, codes, thing = (rng.normal(size=(2, 336, n)).astype("float32") for n in (4, 4, 1))
+    codes[..., 2:] += 1
+    raw = {"class_logits": logits, "box_regression": codes, "objectness": thing}
+    raw = {name: ops.convert_to_tensor(value) for name, value in raw.items()}
+    losses = found("yolox", laid.boxes, laid.counts, DeltaCoder(clip=None), 0, raw)
+    assert losses == pytest.approx(YOLOX, rel=1e-5)
 
 
 def test_a_picture_without_anything_has_no_losses_of_boxes():

@@ -13,7 +13,7 @@ TINY = yolov8.application("YOLOv8Tiny", yolov8.yolov8, yolov8.backbone, (0.33, 0
 @pytest.mark.sweep
 def test_it_learns_squares_and_both_files_find_them(tmp_path):
     model = TINY(input_shape=(SIZE, SIZE, 3), classes=2)
-    run = learnt(model, tmp_path)
+    run = learnt(model, tmp_path, count=120, epochs=10, learning_rate=0.002)
     exact, whole = export(run, tmp_path / "out", quantize=["float32", "int8"], max_drop=20)
     check = exact.report["verification"]
     assert check["keras_map50"] > 0.8

@@ -69,15 +69,16 @@ def photos(folder, count: int = 12):
     return f"voc:{folder}"
 
 
-def learnt(model: keras.Model, root, **settings) -> Run:
+def learnt(model: keras.Model, root, count: int = 12, **settings) -> Run:
     """The run of a detector that has learnt its squares.
 
     Args:
-        model: as `network` makes it. root: a folder. settings: of `kapps.training.fit`.
+        model: as `network` makes it. root: a folder. count: of photos, two thirds to learn from.
+        settings: of `kapps.training.fit`.
     """
     from kapps.recipes import train
 
-    uri = photos(root / "voc")
+    uri = photos(root / "voc", count)
     one = {"annotation": "boxes", "size": SIZE, "batch_size": 4}
     seen = data.load(uri, training=True, augment="none", drop_remainder=True, **one)
     task, how = Detection(), {"epochs": 60, "learning_rate": 0.01, "seed": 1, **settings}

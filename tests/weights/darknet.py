@@ -1,8 +1,8 @@
 """Darknet as its configurations mean it, in torch and numpy: what files are made of, what they say.
 
 A network is a list of its sections, most in short: ("conv", filters, size, stride) is normalised
-and leaky, ("answer", filters) a 1x1 convolution that is neither. Routes and shortcuts count as in
-a .cfg: backwards where negative.
+and leaky, "mish" has that, and ("answer", filters) is a 1x1 convolution that is neither. Routes and
+shortcuts count as in a .cfg: backwards where negative.
 """
 
 import struct
@@ -35,6 +35,32 @@ def yolov3(answers: int) -> list[tuple]:
     ends += [("conv", 512, 3, 1), ("answer", answers), ("route", -4)]
     ends += [("conv", 128, 1, 1), ("upsample",), ("route", -1, 36), *level(128)]
     return [*backbone, *level(512), *ends, ("conv", 256, 3, 1), ("answer", answers)]
+
+
+def partial(filters: int, times: int, inner: int, part: int) -> list[tuple]:
+    """A stage of CSPDarkNet-53."""
+    block = [("mish", inner, 1, 1), ("mish", part, 3, 1), ("shortcut", -3)]
+    way = [("mish", part, 1, 1), *block * times, ("mish", part, 1, 1)]
+    ways = [("mish", part, 1, 1), ("route", -2), *way, ("route", -1, -len(way) - 2)]
+    return [("mish", filters, 3, 2), *ways, ("mish", filters, 1, 1)]
+
+
+def yolov4(answers: int) -> list[tuple]:
+    """yolov4.cfg."""
+    found = [("mish", 32, 3, 1), *partial(64, 1, 32, 64)]
+    for filters, times in ((128, 2), (256, 8), (512, 8), (1024, 4)):
+        found += partial(filters, times, filters // 2, filters // 2)
+    three = [("conv", 512, 1, 1), ("conv", 1024, 3, 1), ("conv", 512, 1, 1)]
+    pools = [("pool", 5, 1), ("route", -2), ("pool", 9, 1), ("route", -4), ("pool", 13, 1)]
+    found += [*three, *pools, ("route", -1, -3, -5, -6), *three]
+    for filters, below in ((256, 85), (128, 54)):
+        found += [("conv", filters, 1, 1), ("upsample",), ("route", below)]
+        found += [("conv", filters, 1, 1), ("route", -1, -3), *level(filters)]
+    found += [("conv", 256, 3, 1), ("answer", answers)]
+    for filters, met in ((256, -16), (512, -37)):
+        found += [("route", -4), ("conv", filters, 3, 2), ("route", -1, met), *level(filters)]
+        found += [("conv", 2 * filters, 3, 1), ("answer", answers)]
+    return found
 
 
 def chain(*filters: int) -> list[tuple]:
@@ -96,23 +122,25 @@ def run(sections: list[tuple], x: np.ndarray, seed: int) -> tuple[np.ndarray, li
         return torch.from_numpy(values[-1]).double()
 
     for kind, *numbers in sections:
-        if kind in ("conv", "answer"):
+        if kind in ("conv", "mish", "answer"):
             filters, size, stride = (*numbers, 1, 1)[:3]
             bias = drawn(filters)
-            if kind == "conv":
+            if kind != "answer":
                 scale, mean = drawn(filters, least=0.7, most=1.3), drawn(filters)
                 variance = drawn(filters, least=0.5, most=1.5)
             limit = (4.8 / (now.shape[1] * size**2)) ** 0.5
             kernel = drawn(filters, now.shape[1], size, size, least=-limit, most=limit)
             now = functional.conv2d(now, kernel, stride=stride, padding=size // 2)
-            if kind == "conv":
+            if kind != "answer":
                 mean, scale, variance = (v[:, None, None] for v in (mean, scale, variance))
                 now = scale * (now - mean) / (variance.sqrt() + 1e-6)
             now = now + bias[:, None, None]
             now = functional.leaky_relu(now, LEAKY) if kind == "conv" else now
+            now = functional.mish(now) if kind == "mish" else now
         elif kind == "pool":
             size, stride = numbers
-            now = functional.pad(now, (0, size - 1, 0, size - 1), value=float("-inf"))
+            before, after = (size - 1) // 2, size // 2
+            now = functional.pad(now, (before, after) * 2, value=float("-inf"))
             now = functional.max_pool2d(now, size, stride)
         elif kind == "upsample":
             now = functional.interpolate(now, scale_factor=2, mode="nearest")

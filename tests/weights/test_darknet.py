@@ -55,21 +55,28 @@ def test_yolov2_says_what_darknet_says(tmp_path):
     check("YOLOv2", darknet.yolov2(5 * (5 + CLASSES)), 5, tmp_path, version=(0, 1, 0))
 
 
+@pytest.mark.sweep
+def test_yolov4_says_what_darknet_says(tmp_path):
+    check("YOLOv4", darknet.yolov4(3 * (5 + CLASSES)), 3, tmp_path)
+
+
 def test_published_files_have_the_numbers_of_these_networks():
-    """Bytes of the files at pjreddie.com, less the header of their version."""
+    """Bytes of the files at pjreddie.com and of AlexeyAB's, less the header of their version."""
     for name, size, header in (
         ("YOLOv2", 203934260, 16),
         ("YOLOv2Tiny", 44948600, 20),
         ("YOLOv3", 248007048, 20),
         ("YOLOv3Tiny", 35434956, 20),
+        ("YOLOv4", 257717640, 20),
     ):
         sections = {
             "YOLOv2": darknet.yolov2(425),
             "YOLOv3": darknet.yolov3(255),
             "YOLOv3Tiny": darknet.yolov3_tiny(255),
+            "YOLOv4": darknet.yolov4(255),
         }.get(name, [*darknet.chain(16, 32, 64, 128, 256, 512, 1024), ("conv", 512, 3, 1)])
         # Means and variances are in the file, and nothing trains them.
-        norms = sum(2 * section[1] for section in sections if section[0] == "conv")
+        norms = sum(2 * section[1] for section in sections if section[0] in ("conv", "mish"))
         assert facts(name)["params"] + norms == (size - header) / 4, name
 
 
