@@ -23,6 +23,12 @@ class Settings:
 
     runs: tuple[str, ...] = setting(help="run folders", positional=True)
     out: str | None = setting(None, f"page of several runs (default: {TOGETHER})", metavar="FILE")
+    embedding: str = setting(
+        "none",
+        "also a map of the pictures as the network sees them, with those nearly the same and those "
+        "unlike all others",
+        choices=("none", "pca", "tsne"),
+    )
     judge: bool = setting(False, "let the best model answer anew, though its answers are known")
 
 
@@ -47,6 +53,8 @@ def run(settings: Settings) -> dict:
     for one in runs:
         if settings.judge or keeping.read(one) is None:
             _examine(one)
+        if settings.embedding != "none":
+            _embed(one, settings.embedding)
         reports.append(str(run_page.write(one)))
         print(f"look at {reports[-1]}")
     path = None
@@ -60,20 +68,12 @@ def run(settings: Settings) -> dict:
 
 def _examine(run) -> None:
     """Let the best model of a run answer about the pictures that it was judged by."""
-    from kapps import tasks
-    from kapps.cli.settings import before_there_was, from_dict
     from kapps.errors import KappsError
-    from kapps.recipes import finetune, train
     from kapps.reports import keeping
     from kapps.training import building, pictures, progress
 
-    job = finetune if run.environment["job"] == "finetune" else train
-    kept = {k: v for k, v in run.settings.items() if k in job.Settings.__dataclass_fields__}
-    options = from_dict(job.Settings, before_there_was(job.Settings) | kept)
     try:
-        task, spec = tasks.make(options), run.spec
-        splits = pictures.Splits(options, spec, spec["size"], spec["channels"], task=task)
-        held = splits.validation()
+        task, held = _held(run)
         if held is None:
             return
         model = run.load_model()
@@ -84,6 +84,45 @@ def _examine(run) -> None:
         progress.say(f"{run.path}: without its answers, as its pictures cannot be had: {error}")
         return
     keeping.save(run, show(run.labels), held.pictures)
+
+
+def _embed(run, method: str) -> None:
+    """Draw a map of the pictures that a run was judged by, below the classifier of its best model.
+
+    Raises:
+        KappsError, ValueError: the pictures cannot be had, or the model has no Dense classifier.
+    """
+    from kapps.reports import keeping
+    from kapps.tasks import embedding, scoring
+    from kapps.training import building, features, pictures, progress
+
+    _, held = _held(run)
+    if held is None:
+        raise ValueError(f"{run.path} was judged by no pictures, of which there could be a map.")
+    model = run.load_model()
+    below = features.backbone_of(model)
+    data = pictures.Pictures(held, building.channels_first(model))
+    with progress.bar(f"mapping {run.path}", held.images, quiet=True) as advance:
+        rows, _ = scoring.predict_batches(below.predict_on_batch, data, data.batch_size, advance)
+    classes = held.annotation == "class"
+    labels, names = (held.labels, held.class_names) if classes else (None, ())
+    found = embedding.of_rows(rows, labels, names, held.names, method)
+    keeping.add(run, "embedding", found, held.pictures)
+
+
+def _held(run) -> tuple:
+    """The task of a run, and the pictures that it was judged by; None where nothing judges."""
+    from kapps import tasks
+    from kapps.cli.settings import before_there_was, from_dict
+    from kapps.recipes import finetune, train
+    from kapps.training import pictures
+
+    job = finetune if run.environment["job"] == "finetune" else train
+    kept = {k: v for k, v in run.settings.items() if k in job.Settings.__dataclass_fields__}
+    options = from_dict(job.Settings, before_there_was(job.Settings) | kept)
+    task, spec = tasks.make(options), run.spec
+    splits = pictures.Splits(options, spec, spec["size"], spec["channels"], task=task)
+    return task, splits.validation()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from kapps.errors import DataError
 from kapps.files import atomic_write
 from kapps.reports.page import data_url
 from kapps.runs import Run
-from kapps.tasks.findings import Finding, Mark, Overlay, Samples, from_plain, to_plain
+from kapps.tasks.findings import Finding, Mark, Overlay, Samples, Scatter, from_plain, to_plain
 
 FILE = "findings.json"
 BESIDES = "findings-{}.json"
@@ -34,7 +34,7 @@ def save(
         pictures: gives the pictures of these indices, uint8 (height, width, channels); None where
             there are none.
     """
-    found = [_with_pictures(one, pictures) if isinstance(one, Samples) else one for one in findings]
+    found = [_with_pictures(one, pictures) for one in findings]
     with atomic_write(run.path / FILE, "w") as file:
         file.write(json.dumps(to_plain(found), ensure_ascii=False) + "\n")
     return found
@@ -46,14 +46,16 @@ def read(run: Run) -> list[Finding] | None:
     return from_plain(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
-def add(run: Run, kind: str, findings: Sequence[Finding]) -> None:
+def add(run: Run, kind: str, findings: Sequence[Finding], pictures: Callable | None = None) -> None:
     """Write what was found besides into a run folder, in place of what was found of its kind.
 
     Args:
         run: the run.
         kind: a word for the file's name.
-        findings: with their pictures.
+        findings: what was found.
+        pictures: see `save`.
     """
+    findings = [_with_pictures(one, pictures) for one in findings]
     with atomic_write(run.path / BESIDES.format(kind), "w") as file:
         file.write(json.dumps(to_plain(findings), ensure_ascii=False) + "\n")
 
@@ -66,7 +68,11 @@ def besides(run: Run) -> list[Finding]:
     return found
 
 
-def _with_pictures(one: Samples, pictures: Callable | None) -> Samples:
+def _with_pictures(one: Finding, pictures: Callable | None) -> Finding:
+    if isinstance(one, Scatter):
+        return _mapped(one, pictures)
+    if not isinstance(one, Samples):
+        return one
     bare = [dataclasses.replace(sample, marks=()) for sample in one.samples]
     if pictures is None:
         return dataclasses.replace(one, samples=bare)
@@ -79,6 +85,19 @@ def _with_pictures(one: Samples, pictures: Callable | None) -> Samples:
         for sample, pixels in zip(one.samples, found, strict=True)
     ]
     return dataclasses.replace(one, samples=samples)
+
+
+def _mapped(one: Scatter, pictures: Callable | None) -> Scatter:
+    try:
+        found = pictures([point.index for point in one.points]) if pictures else []
+    except DataError:  # gone since; the points remain
+        found = []
+    shown = [thumbnail(pixels) for pixels in found] or [None] * len(one.points)
+    points = [
+        dataclasses.replace(point, picture=picture)
+        for point, picture in zip(one.points, shown, strict=True)
+    ]
+    return dataclasses.replace(one, points=points)
 
 
 def thumbnail(pixels: np.ndarray, marks: Sequence[Mark | Overlay] = ()) -> str:

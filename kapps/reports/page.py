@@ -63,6 +63,14 @@ rect.right { fill:var(--good); } rect.wrong { fill:var(--bad); } rect.none { fil
 .legend .s1 { background:var(--one); } .legend .s2 { background:var(--two); }
 .legend .s3 { background:var(--three); } .legend .s4 { background:var(--four); }
 .legend .s5 { background:var(--five); } .legend .s6 { background:var(--six); }
+.map { position:relative; aspect-ratio:1; border:1px solid var(--line); border-radius:8px; }
+.point { position:absolute; width:9px; height:9px; margin:0 0 -4px -4px; border-radius:5px; }
+.point > span { display:none; position:absolute; top:12px; padding:6px; border-radius:8px;
+  background:var(--card); border:1px solid var(--line); font-size:12px; width:120px; }
+.point > .left { right:0; } .point > .right { left:0; }
+.point img { width:100%; display:block; image-rendering:pixelated; border-radius:4px; }
+.point:hover, .point:focus { z-index:2; outline:2px solid var(--ink); }
+.point:hover > span, .point:focus > span { display:block; }
 .gap { margin-top:16px; } h3 { font-size:16px; margin:0 0 4px; } .card p { font-size:14.5px; }
 details { margin-top:40px; } summary { cursor:pointer; font-size:20px; font-weight:600; }
 td { overflow-wrap:anywhere; }

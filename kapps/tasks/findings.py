@@ -117,7 +117,35 @@ class Samples(Finding):
     samples: Sequence[Sample] = ()
 
 
-KINDS = {kind.__name__: kind for kind in (Facts, Matrix, Table, Curve, Samples)}
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A picture on a map.
+
+    Attributes:
+        index: as of a `Sample`.
+        x, y: where, in 0..1 from the lower left corner.
+        group: the number of its class, for its colour.
+        caption: what to say of it.
+        picture: a data: address of the picture, once it was read.
+    """
+
+    index: int
+    x: float
+    y: float
+    group: int
+    caption: str
+    picture: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scatter(Finding):
+    """Pictures as points of a map, in the colours of their classes `names`."""
+
+    names: Sequence[str] = ()
+    points: Sequence[Point] = ()
+
+
+KINDS = {kind.__name__: kind for kind in (Facts, Matrix, Table, Curve, Samples, Scatter)}
 
 
 def to_plain(findings: Sequence[Finding]) -> list[dict]:
@@ -132,6 +160,8 @@ def from_plain(rows: Sequence[dict]) -> list[Finding]:
         values = {name: value for name, value in row.items() if name != "kind"}
         if "samples" in values:
             values["samples"] = [Sample(**one) for one in values["samples"]]
+        if "points" in values:
+            values["points"] = [Point(**one) for one in values["points"]]
         if row["kind"] in KINDS:
             found.append(KINDS[row["kind"]](**values))
     return found

@@ -89,9 +89,9 @@ def _reliability(answers: np.ndarray, labels: np.ndarray) -> Curve:
         rest, truth = answers[1::2], labels[1::2]
         cooled = scoring.cooled(rest, degrees)
         before, after = (scoring.calibration_error(x, truth, BINS) for x in (rest, cooled))
-        lines[f"temperature {degrees:.1f}"] = _points(cooled, truth)
+        lines[f"T = {degrees:.2g}"] = _points(cooled, truth)
         text += (
-            f" Logits divided by a temperature of {degrees:.2f}, which fits every other picture, "
+            f" Logits divided by a temperature of T = {degrees:.2f}, which fits every other picture, "
             f"make the calibration error of the rest {after:.1%} where it was {before:.1%}."
         )
     axes = {"x": "certainty", "y": "right"}

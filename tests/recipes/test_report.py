@@ -137,3 +137,13 @@ def test_all_colours_are_there_in_light_and_dark():
     light, dark = page.STYLE.split("@media (prefers-color-scheme: dark)")
     assert all(f"{name}:" in light and f"{name}:" in dark for name in used)
     assert f".line.s{page.COLOURS} " in page.STYLE
+
+
+def test_a_map_of_the_pictures(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "run")
+    report.run(report.Settings((str(tmp_path / "run"),), embedding="pca"))
+    text = (tmp_path / "run" / "report.html").read_text()
+    parser = parsed(text)
+    assert "Map of the pictures" in parser.words and "Unlike all others" in parser.words
+    assert text.count('class="point"') == 359  # a fifth of the digits
+    assert all(link.startswith("data:image/") for link in parser.links)

@@ -57,7 +57,7 @@ def test_a_temperature_takes_back_what_a_model_is_too_sure_of():
     assert scoring.temperature(answers, labels) == pytest.approx(2, rel=0.05)
     np.testing.assert_allclose(scoring.cooled(answers, 2), scoring.softmax(logits), atol=1e-3)
     (curve,) = of_kind(Curve, showing.of_classes(answers, labels, NAMES))
-    assert len(curve.lines) == 2 and "temperature of 2.0" in curve.text
+    assert len(curve.lines) == 2 and "temperature of T = 2.0" in curve.text
     far = {name: np.abs(np.diff(np.array(points))).mean() for name, points in curve.lines.items()}
     assert far[list(far)[1]] < far["answers"] / 2
 
