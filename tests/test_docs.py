@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import re
 import sys
 import types
@@ -13,6 +14,7 @@ from kapps.cli import JOBS, settings
 from kapps.cli._words import HelpRequested, flag
 from tests import docs_files
 from tools.site import blocks as pages
+from tools.site import notebooks
 
 PAGES = pages.written()
 SHELL = ("", "sh", "console")
@@ -130,3 +132,13 @@ def test_the_families_call_what_there_is():
             if isinstance(node, ast.keyword) and node.arg == "levels":
                 (model,) = re.findall(r"applications\.(\w+)\.features", block.code)
                 assert {str(n) for n in ast.literal_eval(node.value)} <= set(facts(model)["levels"])
+
+
+def test_the_notebooks_are_their_pages():
+    for page in notebooks.pages():
+        text = notebooks.path(page).read_text("utf-8")
+        assert text == notebooks.notebook(page), "run python -m tools.site.notebooks"
+        first, *cells = json.loads(text)["cells"]
+        assert "pip install" in first["source"][0]
+        code = ["".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code"]
+        assert code == [b.code.strip() for b in pages.blocks(page) if b.language == "python"]

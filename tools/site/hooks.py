@@ -9,7 +9,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tools.site import charts, families, jobs, reference
+from tools.site import charts, families, jobs, notebooks, reference
 
 ROOT = Path(__file__).parents[2]
 COPIED = {  # page -> the file of the repository that it is
@@ -63,6 +63,10 @@ def on_page_markdown(markdown, page, config, files):
     text = re.sub(r"\]\((?:\.\./)*docs/", "](", text) if page.file.src_uri in COPIED else text
     for name, source in COPIED.items():
         text = text.replace(f"](../{source})", f"]({name})").replace(f"]({source})", f"]({name})")
+    source = ROOT / "docs" / page.file.src_uri
+    if source in notebooks.pages():
+        up = "../" * page.file.src_uri.count("/")
+        text += f"\n[This page as a notebook]({up}notebooks/{source.stem}.ipynb), for Colab too.\n"
     return CHART.sub(lambda match: charts.picture(match[1], page.title or ""), text)
 
 
