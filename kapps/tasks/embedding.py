@@ -57,8 +57,8 @@ def of_rows(
             for i in pair
         ]
         text = (
-            f"{len(pairs)} pairs of nearest neighbours have a cosine of {ALIKE} or more; the nearest "
-            "first, red where their labels differ."
+            f"{len(pairs)} pairs of nearest neighbours have a cosine of {ALIKE} or more; the "
+            "nearest first, red where their labels differ."
         )
         found.append(Samples("Nearly the same to the network", text, samples))
     order = np.argsort(-apart, kind="stable")[:SHOWN]
