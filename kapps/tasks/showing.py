@@ -91,8 +91,9 @@ def _reliability(answers: np.ndarray, labels: np.ndarray) -> Curve:
         before, after = (scoring.calibration_error(x, truth, BINS) for x in (rest, cooled))
         lines[f"T = {degrees:.2g}"] = _points(cooled, truth)
         text += (
-            f" Logits divided by a temperature of T = {degrees:.2f}, which fits every other "
-            f"picture, make the calibration error of the rest {after:.1%} where it was {before:.1%}."
+            f" Logits divided by a temperature of T = {degrees:.2f}, which fits every "
+            f"other picture, make the calibration error of the rest {after:.1%} where it was "
+            f"{before:.1%}."
         )
     axes = {"x": "certainty", "y": "right"}
     return Curve("Calibration", text, **axes, lines=lines, percent=True, diagonal=True)
