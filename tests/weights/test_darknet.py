@@ -43,6 +43,12 @@ def test_yolov3_tiny_says_what_darknet_says(tmp_path):
     np.testing.assert_allclose(said["boxes"][0, -1], box, rtol=1e-4)
     share = 1 / (1 + np.exp(-np.array([thing, *classes])))
     np.testing.assert_allclose(said["scores"][0, -1], share[0] * share[1:], rtol=1e-4)
+    # For other classes only the layers that answer are new.
+    other = kapps.applications.get("YOLOv3Tiny")(
+        weights=tmp_path / "own.weights", input_shape=(SIZE, SIZE, 3), classes=5
+    )
+    layers = {name.rpartition("/")[0] for name in other.load_report.new}
+    assert layers == {"head_level4_predictions", "head_level5_predictions"}
 
 
 @pytest.mark.sweep
@@ -106,7 +112,7 @@ def test_what_does_not_fit_is_said(tmp_path):
     values = np.zeros(1000, "float32")
     darknet.write(tmp_path / "short.weights", values)
     assert len(readers.read(tmp_path / "short.weights")["darknet"]) == 1000
-    with pytest.raises(WeightsError, match=r"has 1,000 numbers, and the network 8,\d+,\d+; check"):
+    with pytest.raises(WeightsError, match=r"has 1,000 numbers, and the network 8,\d+,\d+, which"):
         cells("YOLOv3Tiny", tmp_path / "short.weights")
     content = (tmp_path / "short.weights").read_bytes()
     (tmp_path / "cut.weights").write_bytes(content[:-2])

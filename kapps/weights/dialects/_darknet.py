@@ -11,6 +11,8 @@ from kapps.errors import WeightsError
 from kapps.weights._darknet import VALUES
 from kapps.weights.dialects._dialect import Dialect, Target
 
+ANSWER = "predictions"  # how layers end whose filters depend on the classes
+
 
 @dataclass(frozen=True)
 class Darknet(Dialect):
@@ -41,16 +43,13 @@ class Darknet(Dialect):
     ) -> dict[str, np.ndarray]:
         """The numbers of the file as the variables of the model.
 
+        Those of layers that answer may be of other classes, if all the rest fits.
+
         Raises:
             WeightsError: the file has more or fewer numbers than the network.
         """
         values = arrays[VALUES]
-        expected = sum(math.prod(s) for target in targets.values() for s in target.shapes.values())
-        if len(values) != expected:
-            raise WeightsError(
-                f"the Darknet file has {len(values):,} numbers, and the network {expected:,}; "
-                "check the application, and give classes= as it was trained"
-            )
+        more = self._more_outputs(len(values), targets)
         translated, at = {}, 0
         for layer in self._in_order(targets):
             norm = layer.removesuffix("_conv") + "_norm"
@@ -58,13 +57,27 @@ class Darknet(Dialect):
             if norm in targets:
                 leaves = ("beta", "gamma", "moving_mean", "moving_variance")
                 parts = [f"{norm}/{leaf}" for leaf in leaves]
-            kernel = targets[layer].shapes["kernel"]
+            *inputs, filters = targets[layer].shapes["kernel"]
+            kernel = (*inputs, filters + (more if layer.endswith(ANSWER) else 0))
             for part in parts:
                 translated[part], at = values[at : at + kernel[-1]], at + kernel[-1]
             size = math.prod(kernel)
             translated[f"{layer}/kernel"] = self._kernel_of(layer, values[at : at + size], kernel)
             at += size
         return translated
+
+    def _more_outputs(self, count: int, targets: Mapping[str, Target]) -> int:
+        """How many outputs more the layers that answer have in a file of `count` numbers."""
+        expected = sum(math.prod(s) for target in targets.values() for s in target.shapes.values())
+        last = [t.shapes["kernel"] for name, t in targets.items() if name.endswith(ANSWER)]
+        of_one = sum(math.prod(kernel[:-1]) + 1 for kernel in last)  # and its bias
+        more, rest = divmod(count - expected, of_one) if last else (0, count - expected)
+        if rest or any(kernel[-1] + more < 1 for kernel in last):
+            raise WeightsError(
+                f"the Darknet file has {count:,} numbers, and the network {expected:,}, which no "
+                "other number of classes explains; check the application"
+            )
+        return more
 
     def _in_order(self, targets: Mapping[str, Target]) -> list[str]:
         def place(layer: str) -> tuple:
