@@ -47,11 +47,13 @@ class Boxes:
 
     def output(self, model: Any, ends: list[dict], mode: str) -> dict:
         """What spec.json says of the outputs: each with its number in the file, and how the codes
-        of an int8 file become boxes.
+        of an int8 file become boxes. The kind "set" says that nothing is to be suppressed.
         """
         named = {end["name"]: {"index": i, **end} for i, end in enumerate(ends)}
         how = {"coded": coded(model)} if mode == "int8" else {}
-        return {"kind": BOXES, **named, **how}
+        rule = getattr(model.get_layer(BOXES), "suppression", None)
+        kind = "set" if rule is not None and rule.method == "none" else BOXES
+        return {"kind": kind, **named, **how}
 
     def write_beside(self, folder: Path, model: Any, spec: dict) -> None:
         if "coded" in spec["output"]:

@@ -50,7 +50,12 @@ def test_its_settings_go_together(path):
 ALWAYS = "lenet5_digits"  # the one of which a step is part of `make test`
 HERE = ("EfficientNetLite0", "SSDLite320EfficientNetLite0", "EfficientDetLite0", "DeepLabV3Plus",
         "LRASPPEfficientNetLite0")  # fmt: skip
-SIZES = {"SSD300VGG16": 300, "EfficientDetLite0": 128, "SSDLite320EfficientNetLite0": 128}
+SIZES = {
+    "SSD300VGG16": 300,
+    "EfficientDetLite0": 128,
+    "SSDLite320EfficientNetLite0": 128,
+    "RTDETRResNet50": 128,
+}
 
 
 def fake(annotation, folder):
