@@ -7,6 +7,7 @@ import pytest
 
 import kapps
 from kapps.applications import FAMILIES, ViTTiny16, facts
+from tests.miniatures import miniature
 from tests.parity import goldens
 
 PARAMETERS = {  # reference_models.tsv; all with 1000 classes
@@ -43,12 +44,11 @@ def small():
 
 
 def test_tokens_come_after_the_class_token():
-    tokens = ViTTiny16(weights=None, input_shape=(64, 48, 3), include_top=False)
+    app, arguments = miniature(ViTTiny16), {"weights": None, "input_shape": (64, 48, 3)}
+    tokens = app(**arguments, include_top=False)
     assert tokens.output_shape == (None, 1 + 4 * 3, 192)
     for pooling in ("avg", "max", "token"):
-        pooled = ViTTiny16(
-            weights=None, input_shape=(64, 48, 3), include_top=False, pooling=pooling
-        )
+        pooled = app(**arguments, include_top=False, pooling=pooling)
         pooled.set_weights(tokens.get_weights())
         x = np.random.default_rng(0).uniform(0, 255, (2, 64, 48, 3)).astype("float32")
         all_tokens = tokens.predict(x, verbose=0)

@@ -9,13 +9,13 @@ from PIL import Image
 from kapps import data
 from kapps.detection import answers
 from kapps.export import boxes, export, runners
-from tests.tasks.detectors import SIZE, learnt, network
+from tests.tasks.detectors import SIZE, finder, network
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(common):
     """A run of a detector that has learnt its squares."""
-    return learnt(network(), tmp_path_factory.mktemp("boxes"))
+    return finder(common)[0]
 
 
 @pytest.fixture(scope="module")

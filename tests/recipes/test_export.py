@@ -41,7 +41,7 @@ def kapps(*words, backend="tensorflow"):
     )
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("backend", ["jax", pytest.param("torch", marks=pytest.mark.sweep)])
 def test_from_other_backends(model, tmp_path, backend):
     out = tmp_path / "bundle"
     done = kapps(model, "--quantize", "int8", "--calibrate", "digits", "--out", out, "--json",

@@ -1,7 +1,11 @@
 """A detector of few layers, and photos of bright squares for it to find."""
 
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
+from filelock import FileLock
 
 from kapps import data, training
 from kapps.detection.anchors import CellAnchors
@@ -69,8 +73,8 @@ def photos(folder, count: int = 12):
     return f"voc:{folder}"
 
 
-def learnt(model: keras.Model, root, count: int = 12, **settings) -> Run:
-    """The run of a detector that has learnt its squares.
+def learnt(model: keras.Model, root: Path, count: int = 12, **settings) -> Run:
+    """The run of a detector that has learnt its squares; rows.json beside it has all epochs.
 
     Args:
         model: as `network` makes it. root: a folder. count: of photos, two thirds to learn from.
@@ -81,10 +85,25 @@ def learnt(model: keras.Model, root, count: int = 12, **settings) -> Run:
     uri = photos(root / "voc", count)
     one = {"annotation": "boxes", "size": SIZE, "batch_size": 4}
     seen = data.load(uri, training=True, augment="none", drop_remainder=True, **one)
+    judges = data.load(uri, split="val", **one)
     task, how = Detection(), {"epochs": 60, "learning_rate": 0.01, "seed": 1, **settings}
-    training.fit(model, seen, task=task, **how)
+    rows = training.fit(model, seen, judges, task=task, **how)
     spec = building.describe({}, seen.transform, 2, task, "detection")
     settings = train.Settings(data=uri, model="toy", out=str(root / "run"), validation=0.2)
     made = Run.create(root / "run", settings, "train", list(seen.class_names), spec)
     made.save_model(task.answering(model), "best")
+    (root / "rows.json").write_text(json.dumps(rows))
     return made
+
+
+def finder(common: Path) -> tuple[Run, list[dict]]:
+    """The run of a `network` that is trained once for all tests, and its epochs.
+
+    Args:
+        common: what the fixture gives.
+    """
+    root = common / "finder"
+    with FileLock(common / "finder.lock"):
+        if not root.exists():
+            learnt(network(), root, epochs=40)
+    return Run.open(root / "run"), json.loads((root / "rows.json").read_text())
