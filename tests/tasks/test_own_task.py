@@ -26,7 +26,9 @@ if where == "two" and backend == "tensorflow":
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 if where == "two" and backend == "torch":
     import torch
+    from tests import forks
     torch.cuda.device_count = lambda: 2
+    forks.instead_of_spawning()
 if where == "dies":
     from tests.training import dying
     dying.in_the_middle_of_an_epoch(1)
