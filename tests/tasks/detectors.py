@@ -86,7 +86,7 @@ def learnt(model: keras.Model, root: Path, count: int = 12, **settings) -> Run:
     one = {"annotation": "boxes", "size": SIZE, "batch_size": 4}
     seen = data.load(uri, training=True, augment="none", drop_remainder=True, **one)
     judges = data.load(uri, split="val", **one)
-    task, how = Detection(), {"epochs": 40, "learning_rate": 0.01, "seed": 1, **settings}
+    task, how = Detection(), {"epochs": 60, "learning_rate": 0.01, "seed": 1, **settings}
     rows = training.fit(model, seen, judges, task=task, **how)
     spec = building.describe({}, seen.transform, 2, task, "detection")
     settings = train.Settings(data=uri, model="toy", out=str(root / "run"), validation=0.2)
