@@ -23,7 +23,7 @@ commands behind each figure. Runs and data sets have short names below a folder 
 (`runs/results`); `data/sign_digits` is the Sign Language Digits Dataset (1,644 photos to train on,
 418 to judge by) and `data/cifar10_subset` a tenth of CIFAR-10. All judging is by pictures that no
 training saw; where a section says nothing else it is after the last epoch, so that none was chosen
-by them. The settings of LeNet-5 were changed once or twice after a look at its figures. The machine
+by them. The settings of LeNet-5 were changed three times after a look at its figures. The machine
 was shared: CPU seconds say more than seconds.
 """
 EXPERIMENTS = {
