@@ -110,7 +110,7 @@ def attention_maps(model: keras.Model, images) -> dict[str, np.ndarray]:
     """How much each token looks at each other one, in every attention layer of a model.
 
     Args:
-        model: functional, with `kapps.layers.Attention` layers.
+        model: functional, with `kapps.layers.Attention` or Keras's `MultiHeadAttention` layers.
         images: (batch, height, width, channels), as the model takes them.
 
     Returns:
@@ -120,16 +120,33 @@ def attention_maps(model: keras.Model, images) -> dict[str, np.ndarray]:
     Raises:
         ValueError: the model has no attention.
     """
-    layers = [layer for layer in model.layers if isinstance(layer, Attention)]
+    kinds = Attention, keras.layers.MultiHeadAttention
+    layers = [layer for layer in model.layers if isinstance(layer, kinds)]
     if not layers:
         raise ValueError(
             f"model {model.name!r} has no attention layers; expected a network of tokens, such as "
             "kapps.applications.ViTTiny16()"
         )
-    below = keras.Model(model.input, [layer.input for layer in layers])
-    inputs = below.predict_on_batch(np.asarray(images))
-    inputs = [inputs] if len(layers) == 1 else inputs  # Keras unpacks a list of one
-    return {
-        layer.name: ops.convert_to_numpy(layer.weights_of(ops.convert_to_tensor(x))).astype("f4")
-        for layer, x in zip(layers, inputs, strict=True)
-    }
+    read = [_read_by(layer) for layer in layers]
+    below = keras.Model(model.input, [tensor for tensors in read for tensor in tensors])
+    values = below.predict_on_batch(np.asarray(images))
+    values = iter([values] if len(below.outputs) == 1 else values)  # Keras unpacks a list of one
+    found = {}
+    for layer, tensors in zip(layers, read, strict=True):
+        inputs = [ops.convert_to_tensor(next(values)) for _ in tensors]
+        if isinstance(layer, Attention):
+            weights = layer.weights_of(*inputs)
+        else:
+            _, weights = layer(*inputs, return_attention_scores=True)
+        found[layer.name] = ops.convert_to_numpy(weights).astype("f4")
+    return found
+
+
+def _read_by(layer) -> list:
+    """What an attention layer takes: queries, and of Keras's own values and keys beside them."""
+    if isinstance(layer, Attention):
+        return [layer.input]
+    arguments = layer._inbound_nodes[0].arguments  # Keras has no public word for them
+    given = dict(zip(("query", "value", "key"), arguments.args, strict=False)) | arguments.kwargs
+    key = given.get("key")
+    return [given["query"], given["value"], given["value"] if key is None else key]

@@ -1,5 +1,6 @@
 """Rollout and masks of attention against their definitions."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -18,6 +19,24 @@ def test_rollout_is_the_product_of_half_attention():
         for layer in range(3):
             expected = (0.5 * maps[layer, image].mean(0) + 0.5 * np.eye(5)) @ expected
         np.testing.assert_allclose(found[image], expected, rtol=1e-5)
+
+
+def test_attention_of_keras_is_a_softmax_of_products():
+    """Vaswani et al., equation 1, of a network that is not of this package."""
+    image = keras.Input((6, 4, 2))
+    tokens = keras.layers.Reshape((24, 2))(image)
+    attend = keras.layers.MultiHeadAttention(2, key_dim=3, name="attend")
+    model = keras.Model(image, attend(tokens, tokens))
+    pixels = np.random.default_rng(0).normal(size=(2, 6, 4, 2)).astype("float32")
+    rows = pixels.reshape(2, 24, 2)
+    heads = [
+        np.einsum("btc,chd->bhtd", rows, keras.ops.convert_to_numpy(part.kernel))
+        + keras.ops.convert_to_numpy(part.bias)[None, :, None]
+        for part in (attend._query_dense, attend._key_dense)
+    ]
+    expected = np.exp(np.einsum("bhqd,bhkd->bhqk", *heads) / 3**0.5)
+    expected /= expected.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(attention_maps(model, pixels)["attend"], expected, atol=1e-5)
 
 
 def test_masks_keep_a_share_of_the_attention():
