@@ -13,6 +13,7 @@ from keras import ops
 from kapps.detection import assigning, losses, matching, sampling
 from kapps.detection.cell_objectives import YOLOv1, YOLOv2, YOLOv3, YOLOv4
 from kapps.detection.objective import Objective
+from kapps.detection.region_objectives import FasterRCNN
 from kapps.detection.set_objectives import DETR, RTDETR
 from kapps.detection.yolo_objectives import YOLOX, YOLOv8
 from kapps.errors import did_you_mean
@@ -121,6 +122,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "ssd": SSD,
     "retinanet": RetinaNet,
     "fcos": FCOS,
+    "faster_rcnn": FasterRCNN,
     "detr": DETR,
     "rt_detr": RTDETR,
     "yolov1": YOLOv1,

@@ -30,6 +30,17 @@ class Boxes:
         self.spec = spec
 
     def count(self, model: Any) -> int:
+        """How many classes there are.
+
+        Raises:
+            ExportError: a detector of two stages.
+        """
+        if any(layer.name == "regions" for layer in model.layers):
+            raise ExportError(
+                f"{model.name} has two stages, and looks again at as many regions as it finds: no "
+                "file for phones has operators for that; export a detector of one stage, such as "
+                "SSDLite320MobileNetV4ConvSmall, or keep the .keras file."
+            )
         return model.get_layer(SCORES).output.shape[-1]
 
     def to_convert(self, model: Any, mode: str) -> Any | None:

@@ -144,7 +144,7 @@ def _keras(name: str, path: Path, batch_size: int, weights, arguments, settings:
     spec = {**found.spec, "size": (height, width), "channels": channels}
     model, first = found.model, building.channels_first(found.model)
     task = tasks.of_spec(spec, **settings)
-    count = task.outputs(scoring.shape_of(model))
+    count = task.count(model)
     if count is None:
         raise ExportError(
             f"{name} has no head for {task.head}: its output is {model.output_shape}."

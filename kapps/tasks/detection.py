@@ -71,17 +71,17 @@ class Detection(Supervised):
 
     def answering(self, network: "keras.Model") -> "keras.Model":
         from kapps.layers import Network
+        from kapps.tasks import detector
 
-        outputs = {name: network.get_layer(name).output for name in OUTPUTS}
-        return Network(network.inputs, outputs, name=network.name)
+        return Network(network.inputs, detector.answers_of(network), name=network.name)
 
     def fresh(self, network: "keras.Model") -> Sequence["keras.Layer"]:
         return [layer for layer in network.layers if layer.name.startswith(NEW)]
 
     def trainee(self, network: "keras.Model") -> "keras.Model":
-        from kapps.tasks.detector import Detector
+        from kapps.tasks import two_stage
 
-        model = Detector(network, self.box_weight)
+        model = two_stage.trainee(network, self.box_weight)
         parts = (Metric(name, higher=False, share=False) for name in model.objective.parts)
         self.metrics = (*type(self).metrics, *parts)
         return model
@@ -93,6 +93,16 @@ class Detection(Supervised):
         if not isinstance(shape, dict) or set(OUTPUTS) - set(shape):
             return None
         return shape["scores"][-1] if len(shape["scores"]) == 3 else None
+
+    def count(self, model: "keras.Model") -> int | None:
+        """Of a network that suppresses itself too, whose answers do not say how many there are."""
+        from kapps.tasks import scoring
+
+        shape = scoring.shape_of(model)
+        if not isinstance(shape, dict) or "classes" not in shape:
+            return self.outputs(shape)
+        columns = model.get_layer("class_logits").output.shape[-1]
+        return columns - model.get_layer("boxes").class_offset
 
     def kind_of(self, model: "keras.Model") -> str:
         """ "background" where the first class is nothing, as in files of torchvision; "set" where
@@ -136,13 +146,14 @@ class Detection(Supervised):
             rows = model.predict_on_batch(np.pad(images, padding, "edge"))
             rows = {key: np.asarray(value)[:count] for key, value in rows.items()}
             losses.add(rows, truth)
-            found += self.answers({key: rows[key] for key in OUTPUTS}, self.kind_of(model))
+            said = {key: rows[key] for key in (*OUTPUTS, "classes") if key in rows}
+            found += self.answers(said, self.kind_of(model))
             pictures += count
             if advance:
                 advance(count)
         truths = self.truth(data, {"labels": range(pictures)})
         found = moved(found, truths)
-        classes = model.get_layer("scores").output.shape[-1]
+        classes = self.count(model)
         result = judging.judge(truths, found, classes)
         numbers = {**losses.means(), "map": result.map, "map50": result.map50}
         numbers["recall"] = result.recall

@@ -11,6 +11,7 @@ from kapps.errors import SettingsError
 from kapps.layers import Network, OptimalAssignment
 from kapps.tasks.trainee import Trainee
 
+ANSWERS = ("boxes", "scores", "classes", "masks", "heatmaps")
 BOXES = "boxes"  # the layer that knows how a detector learns
 
 
@@ -33,6 +34,12 @@ def objective_of(network: keras.Model) -> objectives.Objective:
     return objective
 
 
+def answers_of(network: keras.Model) -> dict:
+    """What a detector ends in: `boxes`, `scores` and, where it suppresses itself, `classes`."""
+    there = {layer.name for layer in network.layers}
+    return {name: network.get_layer(name).output for name in ANSWERS if name in there}
+
+
 def _raw(network: keras.Model, objective: objectives.Objective) -> dict:
     return {name: network.get_layer(name).output for name in objective.outputs}
 
@@ -40,7 +47,7 @@ def _raw(network: keras.Model, objective: objectives.Objective) -> dict:
 def with_raw_outputs(network: keras.Model) -> tuple[keras.Model, objectives.Objective]:
     """A model of all that a detector says, answers and raw outputs, and its objective."""
     objective = objective_of(network)
-    outputs = {name: network.get_layer(name).output for name in (BOXES, "scores")}
+    outputs = answers_of(network)
     return Network(network.inputs, {**outputs, **_raw(network, objective)}), objective
 
 
@@ -54,14 +61,26 @@ class Detector(Trainee):
 
     def __init__(self, network: keras.Model, box_weight: float = 1.0):
         self_objective = objective_of(network)
-        raw = Network(network.inputs, _raw(network, self_objective), name=network.name)
-        super().__init__(raw)
+        super().__init__(self.raw(network))
         self.objective, self.box_weight = self_objective, box_weight
         self.assignment = self_objective.assignment  # a layer, which may keep a step from XLA
         self.means = [keras.metrics.Mean(name=name) for name in self_objective.parts]
 
+    def raw(self, network: keras.Model) -> keras.Model:
+        """The network with the outputs that it learns by."""
+        outputs = _raw(network, objective_of(network))
+        return Network(network.inputs, outputs, name=network.name)
+
+    def parts(self, truth, said, training: bool) -> dict:  # noqa: ARG002
+        """The parts of the loss by their names.
+
+        Args:
+            truth: see `Objective.losses`. said: outputs of `raw`.
+        """
+        return self.objective.losses(said, truth)
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):  # noqa: ARG002
-        parts = self.objective.losses(y_pred, y)
+        parts = self.parts(y, y_pred, training)
         for mean in self.means:
             mean.update_state(parts[mean.name])
         total = weighted(parts, self.box_weight)

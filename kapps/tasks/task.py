@@ -192,6 +192,10 @@ class Supervised(Task):
         """
         return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None
 
+    def count(self, model: "keras.Model") -> int | None:
+        """How many classes or numbers a Keras model answers; None if it is none for the task."""
+        return self.outputs(scoring.shape_of(model))
+
     def kind_of(self, model: "keras.Model") -> str:
         """What the outputs of a Keras model are, in a word for `answers`."""
         return scoring.kind_of(model)

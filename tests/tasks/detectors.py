@@ -8,9 +8,17 @@ import numpy as np
 from filelock import FileLock
 
 from kapps import data, training
-from kapps.detection.anchors import CellAnchors
+from kapps.detection.anchors import CellAnchors, GridAnchors
 from kapps.detection.coders import DeltaCoder
-from kapps.layers import Blocks, detector_outputs
+from kapps.detection.proposals import Proposals
+from kapps.detection.rules import Suppression
+from kapps.layers import (
+    Blocks,
+    aligned,
+    detector_outputs,
+    region_detections,
+    region_proposals,
+)
 from kapps.runs import Run
 from kapps.tasks.detection import Detection
 from kapps.training import building
@@ -107,3 +115,41 @@ def finder(common: Path) -> tuple[Run, list[dict]]:
         if not root.exists():
             learnt(network(), root, epochs=40)
     return Run.open(root / "run"), json.loads((root / "rows.json").read_text())
+
+
+def two_stage_network(classes: int = 2) -> keras.Model:
+    """A detector of the same squares that looks at its best 12 regions again."""
+    nn, size = Blocks(data_format="channels_last"), (SIZE, SIZE)
+    image = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.Rescaling(1 / 255)(image)
+    for stage, filters in enumerate((8, 16, 32), 1):
+        x = keras.layers.Conv2D(
+            filters, 3, 2, padding="same", activation="relu", name=f"stage{stage}_conv"
+        )(x)
+    x = keras.layers.Conv2D(32, 3, padding="same", activation="relu", name="neck_conv")(x)
+    anchors = GridAnchors(((16.0,),), (1.0,), offset=0.5)
+    regions, grids = region_proposals(
+        nn,
+        [keras.layers.Conv2D(1, 1, name="head_region_objectness")(x)],
+        [keras.layers.Conv2D(4, 1, name="head_region_regression")(x)],
+        anchors=anchors,
+        coder=DeltaCoder(),
+        image_size=size,
+        rule=Proposals(12, 64),
+    )
+    y = aligned([x], regions, nn, 3, size, name="head_box_align")
+    y = keras.layers.Reshape((-1, 288), name="head_box_flatten")(y)
+    y = keras.layers.Dense(32, activation="relu", name="head_box_fc1")(y)
+    outputs = region_detections(
+        regions,
+        keras.layers.Dense(classes + 1, name="head_class_predictions")(y),
+        keras.layers.Dense(4 * (classes + 1), name="head_box_predictions")(y),
+        anchors=anchors,
+        coder=DeltaCoder(weights=(10.0, 10.0, 5.0, 5.0)),
+        grids=grids,
+        image_size=size,
+        objective={"name": "faster_rcnn", "region_high": 0.5, "regions_sampled": 16},
+        background="apart",
+        suppression=Suppression(0.05, 0.5, 10),
+    )
+    return keras.Model(image, outputs, name="toy_of_two_stages")

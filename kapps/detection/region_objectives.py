@@ -1,0 +1,126 @@
+"""What detectors of two stages learn by: which anchors are regions, and what is in each region."""
+
+import dataclasses
+from typing import Any
+
+from keras import ops
+
+from kapps.detection import losses, matching, sampling
+from kapps.detection.boxes import area
+from kapps.detection.coders import DeltaCoder
+from kapps.detection.objective import Objective
+
+BETA = 1 / 9  # of smooth L1: where its parabola ends, in the code that torchvision follows
+SOMEWHERE = (0.0, 0.0, 1.0, 1.0)  # in place of a region that is missing
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FasterRCNN(Objective):
+    """Cross entropy and smooth L1 for each stage (Ren et al., 2015, arXiv:1506.01497, section 3.1;
+    Girshick, 2015, arXiv:1504.08083, section 2.3). Numbers are torchvision's.
+
+    Attributes:
+        region_high, region_low: intersection over union from which on an anchor is a region, and
+            below which it is background; each truth also has the anchors that overlap it most.
+        anchors_sampled, regions_sampled: how many of each image count, by chance; at most half of
+            the anchors and a quarter of the regions have a truth.
+        iou: least intersection over union of a region and its truth; others are background.
+    """
+
+    region_high: float = 0.7
+    region_low: float = 0.3
+    anchors_sampled: int = 256
+    iou: float = 0.5
+    regions_sampled: int = 512
+    region_coder: Any = DeltaCoder()
+    outputs = ("objectness", "region_regression", "regions", "class_logits", "box_regression")
+    parts = ("class_loss", "box_loss", "objectness_loss", "region_loss")
+    stages = 2
+
+    def losses(self, raw, truth, seed=0):
+        """The parts of the loss, as of `Objective`; of both stages.
+
+        Args:
+            raw: "objectness" (batch, A, 1) and "region_regression" (batch, A, 4) of the anchors;
+                "regions" (batch, R, 4), and of them "class_logits" (batch, R, columns) and
+                "box_regression" (batch, R, columns, 4). A region without area does not count.
+            truth: as of `Objective`.
+            seed: of the samples, a `keras.random.SeedGenerator` or a whole number.
+        """
+        return {**self._second(raw, truth, seed), **self._first(raw, truth, seed)}
+
+    def sample(self, regions, truth, seed=0):
+        """The regions to learn from: (batch, R, 4) -> (batch, regions_sampled or R, 4).
+
+        In place of those that are missing there is 0.
+        """
+        positive, negative = self._sampled(self.match(regions, truth), seed)
+        chosen = ops.cast(ops.logical_or(positive, negative), "float32")
+        most = min(self.regions_sampled, regions.shape[1])
+        there, index = ops.top_k(chosen, most)
+        found = ops.take_along_axis(regions, ops.cast(index, "int32")[..., None], axis=1)
+        return ops.stop_gradient(ops.where(there[..., None] > 0, found, 0.0))
+
+    def match(self, regions, truth) -> matching.Matches:
+        """Which truth each region has; those without area are ignored."""
+        found = matching.match_by_iou(regions, truth["boxes"], truth["labels"], self.iou)
+        return found._replace(ignored=ops.logical_or(found.ignored, area(regions) <= 0))
+
+    def _sampled(self, found: matching.Matches, seed):
+        return sampling.balanced(found, self.regions_sampled, 0.25, seed)
+
+    def _first(self, raw, truth, seed) -> dict:
+        found = matching.match_by_iou(
+            self.anchors, truth["boxes"], truth["labels"], self.region_high, self.region_low, True
+        )
+        positive, negative = sampling.balanced(found, self.anchors_sampled, 0.5, seed)
+        counted = ops.logical_or(positive, negative)
+        count = ops.sum(ops.cast(counted, "float32"))
+        logits = raw["objectness"][..., 0]
+        wrong = losses.sigmoid_cross_entropy(logits, ops.cast(positive, "float32"))
+        codes = self.region_coder.encode(self._boxes(truth, found), self.anchors)
+        far = losses.smooth_l1(raw["region_regression"], ops.stop_gradient(codes), BETA)
+        return {
+            "objectness_loss": losses.total(wrong, counted, count),
+            "region_loss": losses.total(far, positive[..., None], count),
+        }
+
+    def _second(self, raw, truth, seed) -> dict:
+        regions = ops.stop_gradient(ops.cast(raw["regions"], "float32"))
+        found = self.match(regions, truth)
+        positive, negative = self._sampled(found, seed)
+        counted = ops.logical_or(positive, negative)
+        count = ops.sum(ops.cast(counted, "float32"))
+        labels = matching.gather(truth["labels"], found) + self.offset
+        columns = ops.cast(ops.where(found.positive, labels, 0), "int32")[..., None]
+        said = ops.log_softmax(raw["class_logits"], axis=-1)
+        wrong = -ops.take_along_axis(said, columns, axis=-1)[..., 0]
+        regions = ops.where(area(regions)[..., None] > 0, regions, ops.array(SOMEWHERE))
+        boxes = matching.gather(ops.cast(truth["boxes"], "float32"), found)
+        boxes = ops.where(found.positive[..., None], boxes, regions)
+        codes = ops.stop_gradient(self.coder.encode(boxes, regions))
+        own = ops.take_along_axis(raw["box_regression"], columns[..., None], axis=2)[:, :, 0]
+        far = losses.smooth_l1(own, codes, BETA)
+        return {
+            "class_loss": losses.total(wrong, counted, count),
+            "box_loss": losses.total(far, positive[..., None], count),
+        }
+
+
+def mask_loss(logits, labels, targets):
+    """The mean cross entropy of the masks of the regions' own classes: a scalar.
+
+    Source: Mask R-CNN (He et al., 2017, arXiv:1703.06870), section 3: other classes' masks do not
+    count, so that they need not compete.
+
+    Args:
+        logits: (batch, R, height, width, columns).
+        labels: (batch, R), columns of the logits; a region with 0 or less has no truth.
+        targets: (batch, R, height, width) in [0, 1], the part of the truth's mask in the region, as
+            `kapps.layers.RoIAlign` cuts it.
+    """
+    there = ops.cast(labels > 0, "float32")
+    column = ops.cast(ops.maximum(labels, 0), "int32")[..., None, None, None]
+    own = ops.take_along_axis(logits, column, axis=-1)[..., 0]
+    each = ops.mean(losses.sigmoid_cross_entropy(own, targets), axis=(-2, -1))
+    return losses.total(each, there)
