@@ -52,6 +52,7 @@ def objective():
             anchors=Anchors(anchors, np.ones(len(anchors), "float32"), (len(anchors),)),
             coder=DeltaCoder(weights=(10.0, 10.0, 5.0, 5.0)),
             class_offset=1,
+            image_size=(128, 128),
         )
     )
 
