@@ -1,4 +1,4 @@
-"""Mask R-CNN (He et al., 2017, arXiv:1703.06870): Faster R-CNN that also outlines what it finds.
+"""Mask R-CNN: Faster R-CNN that also outlines what it finds (He et al., 2017, arXiv:1703.06870).
 
 Also Keypoint R-CNN (section 5), which says where the joints of people are.
 """
