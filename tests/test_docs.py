@@ -142,3 +142,10 @@ def test_the_notebooks_are_their_pages():
         assert "pip install" in first["source"][0]
         code = ["".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code"]
         assert code == [b.code.strip() for b in pages.blocks(page) if b.language == "python"]
+
+
+def test_every_page_is_in_the_menu():
+    menu = (pages.ROOT / "mkdocs.yml").read_text("utf-8")
+    for page in PAGES:
+        if page.is_relative_to(pages.ROOT / "docs"):
+            assert page.relative_to(pages.ROOT / "docs").as_posix() in menu, f"mkdocs.yml: {page}"
