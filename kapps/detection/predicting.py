@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from kapps.detection.host import suppress_on_host
+from kapps.detection.pasting import joints
 
 
 def detections(
@@ -33,8 +34,9 @@ def detections(
     Returns:
         For each image {"boxes": float32 (n, 4), left, top, right, bottom in pixels of the input,
         "scores": float32 (n,) in [0, 1], "classes": int32 (n,)}, the surest first. Where class 0 is
-        the background, as in torchvision's files, it is never found. What else a detector of two
-        stages says of each detection, as "masks", is there too.
+        the background, as in torchvision's files, it is never found. Mask R-CNN also
+        gives "masks" (n, 28, 28), which `kapps.detection.pasting.paste_masks` puts into the image,
+        Keypoint R-CNN "keypoints" (n, 17, 3): x and y in pixels, and a logit.
 
     Raises:
         ValueError: `model` is no detector, the images are no batch, or a number is out of range or
@@ -83,4 +85,8 @@ def _finished(answers: dict, rule) -> list[dict[str, np.ndarray]]:
     answers = {key: np.asarray(value) for key, value in answers.items()}
     kept = (answers["classes"] >= 0) & (answers["scores"] > rule.threshold)
     rows = [np.flatnonzero(row)[: rule.max_detections] for row in kept]
-    return [{key: value[i][own] for key, value in answers.items()} for i, own in enumerate(rows)]
+    found = [{key: value[i][own] for key, value in answers.items()} for i, own in enumerate(rows)]
+    for one in found:
+        if "heatmaps" in one:
+            one["keypoints"] = joints(one.pop("heatmaps"), one["boxes"])
+    return found

@@ -118,3 +118,23 @@ def test_the_numbers_of_torchvision():
     }
     for name, count in counts.items():
         assert kapps.applications.facts(name)["params"] == count
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("name", ["MaskRCNN", "KeypointRCNNResNet50FPN"])
+def test_masks_and_joints_come_with_the_detections(name, photos):
+    app = kapps.applications.get(name)
+    body = {"backbone": "MobileNetV3Small"} if app.any_backbone else {}
+    model = app(weights=None, input_shape=SMALL, classes=2, regions=8, **body)
+    found = kapps.detections(model, photos[:1], threshold=0.2, max_detections=4)[0]
+    key, shape = {"masks": ("masks", (28, 28)), "heatmaps": ("keypoints", (17, 3))}[
+        list(model.output)[-1]
+    ]
+    count = len(found["scores"])
+    assert count and found[key].shape == (count, *shape)
+    assert set(found) == {"boxes", "scores", "classes", key}
+    if key == "keypoints":
+        x, y = found[key][..., 0], found[key][..., 1]
+        left, top, right, bottom = found["boxes"].T[:, :, None]
+        assert (x >= left).all() and (y >= top).all()
+        assert (x <= np.maximum(right, left + 1)).all() and (y <= np.maximum(bottom, top + 1)).all()
