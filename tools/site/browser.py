@@ -26,10 +26,10 @@ HARNESS = """<!doctype html><meta charset="utf-8"><body style="margin:0">
 const pages = %s, widths = %s, frame = document.getElementById("frame"), found = [];
 const shown = page => new Promise(done => { frame.onload = done; frame.src = page; });
 (async () => {
-  for (const page of pages) {
-    await shown(page);
-    for (const width of widths) for (const scheme of ["default", "slate"]) {
-      frame.style.width = width + "px";
+  for (const page of pages) for (const width of widths) {
+    frame.style.width = width + "px";
+    await shown(page);  // anew: a page that grows under one's eyes moves its parts about
+    for (const scheme of ["default", "slate"]) {
       const inner = frame.contentDocument;
       inner.body.setAttribute("data-md-color-scheme", scheme);
       const root = inner.documentElement, wide = Math.max(root.scrollWidth, inner.body.scrollWidth);
