@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -211,3 +212,17 @@ def _ahead(batches: Iterator) -> Iterator:
         following = next(batches, None)
         yield waiting
         waiting = following
+
+
+def seed_streams(seed: int) -> None:
+    """Begin the streams of random numbers that no variable of a model holds, for an epoch.
+
+    Dropout without a seed draws from torch's own stream, which a resumed process would begin anew.
+    TensorFlow's own stream is left alone: nothing of Keras draws from it, and to seed it throws
+    away all compiled functions, so that each epoch would begin with seconds of optimising graphs.
+    """
+    if keras.config.backend() == "tensorflow":
+        random.seed(seed)
+        np.random.seed(seed)  # functions of a user may draw from these
+    else:
+        keras.utils.set_random_seed(seed)

@@ -85,10 +85,9 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
         if batch == 0:
-            # Dropout without a seed draws from torch's own stream, which a resumed process would
-            # begin anew. Not at the begin of the epoch: making the data iterator draws too.
+            # Not at the begin of the epoch: making the data iterator draws too.
             seed = self.plan.seed * 1_000_003 + self.epoch + self.share.stream * 10_007
-            keras.utils.set_random_seed(seed % 2**32)
+            devices.seed_streams(seed % 2**32)
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.perf_counter()
