@@ -30,20 +30,20 @@ class Boxes:
         self.spec = spec
 
     def count(self, model: Any) -> int:
-        """How many classes there are.
+        if _two_stages(model):  # which answers classes of a number that it does not say
+            return (
+                model.get_layer("class_logits").output.shape[-1]
+                - model.get_layer(BOXES).class_offset
+            )
+        return model.get_layer(SCORES).output.shape[-1]
 
-        Raises:
-            ExportError: a detector of two stages.
-        """
-        if any(layer.name == "regions" for layer in model.layers):
+    def to_convert(self, model: Any, mode: str) -> Any | None:
+        if _two_stages(model):
             raise ExportError(
                 f"{model.name} has two stages, and looks again at as many regions as it finds: no "
                 "file for phones has operators for that; export a detector of one stage, such as "
                 "SSDLite320MobileNetV4ConvSmall, or keep the .keras file."
             )
-        return model.get_layer(SCORES).output.shape[-1]
-
-    def to_convert(self, model: Any, mode: str) -> Any | None:
         if mode != "int8":
             return None
         from kapps.layers import Network
@@ -107,6 +107,10 @@ class Boxes:
             *numbers,
             metric="map50",
         )
+
+
+def _two_stages(model: Any) -> bool:
+    return any(layer.name == "regions" for layer in model.layers)
 
 
 def _map50(truths: judging.Truths, found: list[dict], classes: int) -> float:

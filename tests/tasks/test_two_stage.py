@@ -52,6 +52,7 @@ def test_it_is_judged_as_it_answers(voc):
     task, val = Detection(threshold=0.0), load(voc, "val")
     network = task.answering(two_stage_network())
     assert set(network.output) == {"boxes", "scores", "classes"} and task.count(network) == 2
+    assert answers.of({"annotation": "boxes"}).count(network) == 2
     numbers, show = task.examine(network, Pictures(val))
     assert set(PARTS) < set(numbers) and np.isfinite(list(numbers.values())).all()
     assert show(["one", "two"])
@@ -59,7 +60,7 @@ def test_it_is_judged_as_it_answers(voc):
 
 def test_what_cannot_be_is_one_sentence():
     with pytest.raises(ExportError, match="toy_of_two_stages has two stages"):
-        answers.of({"annotation": "boxes"}).count(two_stage_network())
+        answers.of({"annotation": "boxes"}).to_convert(two_stage_network(), "float32")
     from kapps.applications import MaskRCNN
 
     small = {"weights": None, "backbone": "MobileNetV3Small", "input_shape": (64, 64, 3)}
