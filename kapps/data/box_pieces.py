@@ -35,24 +35,24 @@ def choose(
     if choice == 0 or not len(boxes):
         return 0, 0, width, height
     least = overlaps[choice - 1] if choice <= len(overlaps) else 0.0
-    for _ in range(TRIES):
-        across, down = rng.uniform(*SIDES, 2)
-        ratio = across * width / (down * height)
-        if not 1 / RATIO <= ratio <= RATIO:
-            continue
-        left, top = rng.uniform(0, 1 - across), rng.uniform(0, 1 - down)
-        piece = np.array([left, top, left + across, top + down])
-        if _overlap(piece, boxes).max() >= least:
-            sides = (math.ceil(across * width), math.ceil(down * height))
-            start = (math.floor(left * width), math.floor(top * height))
-            wide, tall = min(sides[0], width - start[0]), min(sides[1], height - start[1])
-            return start[0], start[1], max(1, wide), max(1, tall)
-    return 0, 0, width, height
+    sides = rng.uniform(*SIDES, (TRIES, 2))
+    start = rng.uniform(0, 1, (TRIES, 2)) * (1 - sides)
+    ratio = sides[:, 0] * width / (sides[:, 1] * height)
+    pieces = np.concatenate([start, start + sides], 1)
+    fits = (ratio >= 1 / RATIO) & (ratio <= RATIO) & (_overlaps(pieces, boxes).max(1) >= least)
+    if not fits.any():
+        return 0, 0, width, height
+    left, top, right, bottom = pieces[fits.argmax()]
+    first = math.floor(left * width), math.floor(top * height)
+    wide = min(math.ceil((right - left) * width), width - first[0])
+    tall = min(math.ceil((bottom - top) * height), height - first[1])
+    return *first, max(1, wide), max(1, tall)
 
 
-def _overlap(piece: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Intersection over union of a piece (4,) with each of the boxes (N, 4)."""
-    sides = np.minimum(piece[2:], boxes[:, 2:]) - np.maximum(piece[:2], boxes[:, :2])
-    shared = np.clip(sides, 0, None).prod(axis=1)
-    area = (piece[2:] - piece[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+def _overlaps(pieces: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Intersection over union of each of the pieces (M, 4) with each of the boxes (N, 4)."""
+    pieces = pieces[:, None]
+    sides = np.minimum(pieces[..., 2:], boxes[:, 2:]) - np.maximum(pieces[..., :2], boxes[:, :2])
+    shared = np.clip(sides, 0, None).prod(-1)
+    area = (pieces[..., 2:] - pieces[..., :2]).prod(-1) + (boxes[:, 2:] - boxes[:, :2]).prod(-1)
     return shared / np.maximum(area - shared, 1e-12)

@@ -259,7 +259,7 @@ class Reader:
         """Pixels and, where they move, annotations of a picture: for each look."""
         item = item() if item else self._item(index)
         moves, ready = self.form.moves, isinstance(self._decoded, np.ndarray)
-        marks = self._marks_of(index, item) if moves else None
+        marks = self._marks_of(index) if moves else None
         results, first = [], (item, marks)
         for number, look in enumerate(self.looks):
             rng = None
@@ -291,16 +291,15 @@ class Reader:
         for other in rng.integers(len(self.source), size=PHOTOS - 1):
             with contextlib.suppress(*UNREADABLE):  # it is listed when its own turn comes
                 one = images.read(self._item(int(other)))
-                photos.append((one, self._marks_of(int(other), one)))
+                photos.append((one, self._marks_of(int(other))))
                 if not self.form.hold([known for _, known in photos]):
                     photos.pop()
         return photos
 
-    def _marks_of(self, index: int, item: Any) -> Any:
+    def _marks_of(self, index: int) -> Any:
         if self._marks is not None:
             return self._marks[index]
-        size = images.size_of(images.peek(item))
-        return self.form.prepare(self.source.labels[index], size)
+        return self.form.prepare(self.source.labels[index], tuple(self.sizes[index]))
 
     def _note(self, indices: np.ndarray, results: Sequence[Any]) -> None:
         known = {name for name, _ in self.skipped}
