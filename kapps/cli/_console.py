@@ -145,7 +145,9 @@ def job_help(cls: type, run: typing.Callable, prog: str, whole: bool = False) ->
     for title, rows in groups.items():
         lines += ["", f"{title}:"]
         for left, right in rows:
-            first, *more = textwrap.wrap(right, HELP_WIDTH - width - 4) or [""]
+            # What is to be typed, such as copy-paste, stays in one line.
+            wrapped = textwrap.wrap(right, HELP_WIDTH - width - 4, break_on_hyphens=False)
+            first, *more = wrapped or [""]
             if len(left) > width:
                 lines.append(f"  {left}")
                 left = ""
