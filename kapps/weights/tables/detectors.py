@@ -57,7 +57,6 @@ ROWS = (  # application, file, digits, size, preprocessing, box mAP, arguments, 
     ("FCOSResNet50FPN", "fcos_resnet50_fpn_coco", "99b0c9b7", 800, "torch", 0.392, (), None),
 )
 PAPER = "COCO 2017 validation, photos of their own shape, shorter side 800, as in the paper"
-SA1B = "trained on SA-1B"
 AUTHORS = "COCO 2017 validation, as the authors state it"
 DETRS = (  # depth, output stride, end of the name, box mAP: table 1 of the paper
     (50, 32, "50", 0.42),
@@ -80,7 +79,7 @@ def rows() -> Iterator[Checkpoint]:
         )
     for size in ("Base", "Large", "Huge"):
         name = f"facebook/sam-vit-{size.lower()}"
-        yield _on_the_hub(f"SAM{size}", name, 1024, "torch", 1, None, SA1B, tag="sa1b")
+        yield _on_the_hub(f"SAM{size}", name, 1024, "torch", 1, tag="sa1b")
     for depth, box_map in RT_DETRS:
         name = f"PekingU/rtdetr_r{depth}vd"
         yield _on_the_hub(f"RTDETRResNet{depth}", name, 640, "unit", 80, box_map, AUTHORS)
@@ -92,8 +91,8 @@ def _on_the_hub(
     size: int,
     preprocessing: str,
     classes: int,
-    box_map: float | None,
-    protocol: str,
+    box_map: float | None = None,
+    protocol: str | None = None,
     arguments: tuple = (),
     tag: str = "coco",
 ) -> Checkpoint:
