@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +65,7 @@ class _Child:
 
     def __enter__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="kapps-")
-        self._process, self._jobs = None, 0
+        self._process, self._jobs, self._turn = None, 0, threading.Lock()
         return self
 
     def __exit__(self, *error):
@@ -72,7 +73,11 @@ class _Child:
         self._folder.cleanup()
 
     def convert(self, job: dict, timeout: float) -> dict:
-        """See `run`."""
+        """See `run`; threads take turns."""
+        with self._turn:
+            return self._convert(job, timeout)
+
+    def _convert(self, job: dict, timeout: float) -> dict:
         self._jobs += 1
         folder = Path(self._folder.name)
         path, result = folder / f"job{self._jobs}.json", folder / f"result{self._jobs}.json"

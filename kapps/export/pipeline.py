@@ -1,9 +1,12 @@
 """`export`: convert, check, verify, and only then put a bundle under its name."""
 
+import contextlib
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,16 +99,18 @@ def export(
     judged = _judged(source, requests[0], calibrate, data)
     with tempfile.TemporaryDirectory(prefix="kapps-") as temporary, child.kept():
         jobs = _jobs(source, requests, pixels, Path(temporary))
-        say(f"asking Keras about {len(judged)} images")
-        expected = source.predict(judged.pixels)
         bundles, errors = [], []
-        for request, job in zip(requests, jobs, strict=True):
-            try:
-                bundles.append(_convert_and_verify(source, request, job, judged, expected))
-            except ExportError as error:
-                if single:
-                    raise
-                errors.append(f"{request.quantize}: {error}")
+        with _converting(requests, jobs) as conversions:
+            say(f"asking Keras about {len(judged)} images")
+            expected = source.predict(judged.pixels)
+            for request, job, converted in zip(requests, jobs, conversions, strict=True):
+                try:
+                    facts = converted.result()
+                    bundles.append(_verified(source, request, job, facts, judged, expected))
+                except ExportError as error:
+                    if single:
+                        raise
+                    errors.append(f"{request.quantize}: {error}")
     if errors:
         made = ", ".join(str(bundle.path) for bundle in bundles) or "nothing"
         raise ExportError(f"{' '.join(errors)} Exported: {made}.")
@@ -168,14 +173,29 @@ def _jobs(source, requests: list[Request], pixels: np.ndarray | None, folder: Pa
     return jobs
 
 
-def _convert_and_verify(
-    source, request: Request, job: dict, judged, expected: np.ndarray
+@contextlib.contextmanager
+def _converting(requests: list[Request], jobs: list[dict]) -> Iterator[list[Future]]:
+    """What the child says of each job, in turn; meanwhile this process judges the one before."""
+    from kapps.export import child
+
+    def convert(request: Request, job: dict) -> dict:
+        request.say(f"converting to {request.format} {request.quantize} on TensorFlow")
+        return child.run(job)
+
+    pool = ThreadPoolExecutor(max_workers=1)
+    try:
+        yield list(map(partial(pool.submit, convert), requests, jobs))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _verified(
+    source, request: Request, job: dict, facts: dict, judged, expected: np.ndarray
 ) -> Bundle:
-    from kapps.export import bundle, child, failure, images, verify
+    """The bundle of a file that was made, if it passes."""
+    from kapps.export import bundle, failure, images, verify
     from kapps.files import atomic_folder
 
-    request.say(f"converting to {request.format} {request.quantize} on TensorFlow")
-    facts = child.run(job)
     made = Path(job["out"])
     resize = bundle.resize_rule(images.transform_of(source))
     content = None
