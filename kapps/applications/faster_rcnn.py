@@ -5,7 +5,9 @@ The first stage says of many anchors whether there is anything at all; the secon
 of them, the regions, says which class each is and moves its edges.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 from keras import layers
@@ -56,6 +58,7 @@ class Regions:
         image_size: (height, width) of the input.
         anchors, grids: of the first stage.
         columns, background: of the class logits, see `kapps.layers.DecodeBoxes`.
+        improved: see `propose`.
     """
 
     maps: list
@@ -65,45 +68,17 @@ class Regions:
     grids: list
     columns: int
     background: str
+    improved: bool
 
 
-def faster_rcnn(
-    maps,
-    nn: Blocks,
-    *,
-    classes: int,
-    published: int,
-    background: bool | None,
-    image_size: tuple[int, int],
-    anchor_sizes: tuple[float, ...],
-    regions: int,
-    lowest: int = 2,
-    crowded: bool = False,
-    proposals: Proposals = PROPOSALS,
-    improved: bool = False,
-):
-    """Regions, their classes and boxes.
+def two_stages(second: Callable) -> Callable:
+    """A head: `propose`, which says what it takes, and then `second(regions, nn)`."""
 
-    Args:
-        lowest: level of the first map. crowded: whether each map has anchors of all sizes.
-        improved: whether the pyramid and the second stage are normalised and the heads deeper
-            (Li et al., 2021, arXiv:2111.11429).
-    """
-    found = propose(
-        maps,
-        nn,
-        classes=classes,
-        published=published,
-        background=background,
-        image_size=image_size,
-        anchor_sizes=anchor_sizes,
-        regions=regions,
-        lowest=lowest,
-        crowded=crowded,
-        proposals=proposals,
-        improved=improved,
-    )
-    return detect(found, nn, improved=improved)
+    @wraps(propose)
+    def head(maps, nn: Blocks, **told):
+        return second(propose(maps, nn, **told), nn)
+
+    return head
 
 
 def propose(
@@ -121,7 +96,13 @@ def propose(
     proposals: Proposals = PROPOSALS,
     improved: bool = False,
 ) -> Regions:
-    """The pyramid and the first stage, whose convolutions all maps share; see `faster_rcnn`."""
+    """The pyramid and the first stage, whose convolutions all maps share.
+
+    Args:
+        lowest: level of the first map. crowded: whether each map has anchors of all sizes.
+        improved: whether the pyramid and the second stage are normalised and the heads deeper
+            (Li et al., 2021, arXiv:2111.11429).
+    """
     counted = how_background_counts(background, classes, published)
     pyramid = feature_pyramid(dict(enumerate(maps, lowest)), nn, normed=improved, name="neck")
     levels = list(add_pooled_level(pyramid, nn, name="neck").values())
@@ -148,7 +129,7 @@ def propose(
     )
     columns = classes + (counted == "apart")
     # The pooled level has anchors, and no regions.
-    return Regions(levels[:-1], found, image_size, anchors, grids, columns, counted)
+    return Regions(levels[:-1], found, image_size, anchors, grids, columns, counted, improved)
 
 
 def predicting(nn: Blocks) -> Blocks:
@@ -156,11 +137,11 @@ def predicting(nn: Blocks) -> Blocks:
     return replace(nn, kernel_initializer="normal_0.01")
 
 
-def detect(found: Regions, nn: Blocks, *, improved: bool = False) -> dict:
+def detect(found: Regions, nn: Blocks) -> dict:
     """The second stage: two layers for each region, or four convolutions and one."""
     x = aligned(found.maps, found.regions, nn, CELLS, found.image_size, name="head_box_align")
     channels = nn.channels(found.maps[0])
-    if improved:
+    if found.improved:
         x = TogetherRegions(name="head_box_together")(x)
         for i in range(1, 5):
             x = nn.conv_norm_act(x, channels, 3, name=f"head_box_block{i}")
@@ -168,7 +149,7 @@ def detect(found: Regions, nn: Blocks, *, improved: bool = False) -> dict:
     if nn.axis == 1:
         x = layers.Permute((1, 3, 4, 2), name="head_box_to_last")(x)
     x = layers.Reshape((-1, CELLS * CELLS * channels), name="head_box_flatten")(x)
-    for i in range(1, 3 - improved):
+    for i in range(1, 3 - found.improved):
         x = nn.act(nn.dense(x, UNITS, name=f"head_box_fc{i}"), name=f"head_box_fc{i}_act")
     last = predicting(nn)
     return region_detections(
@@ -183,6 +164,9 @@ def detect(found: Regions, nn: Blocks, *, improved: bool = False) -> dict:
         background=found.background,
         suppression=SUPPRESSION,
     )
+
+
+faster_rcnn = two_stages(detect)
 
 
 def application(

@@ -10,7 +10,7 @@ from kapps.applications.faster_rcnn import (
     application,
     detect,
     on_resnet,
-    propose,
+    two_stages,
 )
 from kapps.layers import (
     ApartRegions,
@@ -28,32 +28,10 @@ JOINT_FILTERS = (512,) * 8  # section 5
 JOINTS = 17  # of a person: COCO's
 
 
-def mask_rcnn(
-    maps,
-    nn: Blocks,
-    *,
-    classes: int,
-    published: int,
-    background: bool | None,
-    image_size: tuple[int, int],
-    anchor_sizes: tuple[float, ...],
-    regions: int,
-    improved: bool = False,
-):
+def outline(found: Regions, nn: Blocks) -> dict:
     """What Faster R-CNN finds, and a mask of 28 x 28 for each."""
-    found = propose(
-        maps,
-        nn,
-        classes=classes,
-        published=published,
-        background=background,
-        image_size=image_size,
-        anchor_sizes=anchor_sizes,
-        regions=regions,
-        improved=improved,
-    )
-    outputs = detect(found, nn, improved=improved)
-    x = _looked_at(found, outputs["boxes"], nn, FILTERS, normed=improved, name="head_mask")
+    outputs = detect(found, nn)
+    x = _looked_at(found, outputs["boxes"], nn, FILTERS, normed=found.improved, name="head_mask")
     x = nn.act(conv_transpose(x, nn, 256, 2, name="head_mask_upsample"), name="head_mask_act")
     x = nn.conv(x, found.columns, name="head_mask_predictions")
     logits = _apart(x, outputs["boxes"], nn, name="mask_logits")
@@ -61,28 +39,8 @@ def mask_rcnn(
     return {**outputs, "masks": masks}
 
 
-def keypoint_rcnn(
-    maps,
-    nn: Blocks,
-    *,
-    classes: int,
-    published: int,
-    background: bool | None,
-    image_size: tuple[int, int],
-    anchor_sizes: tuple[float, ...],
-    regions: int,
-):
+def joints(found: Regions, nn: Blocks) -> dict:
     """What Faster R-CNN finds, and logits of 56 x 56 places for each of 17 joints."""
-    found = propose(
-        maps,
-        nn,
-        classes=classes,
-        published=published,
-        background=background,
-        image_size=image_size,
-        anchor_sizes=anchor_sizes,
-        regions=regions,
-    )
     outputs = detect(found, nn)
     x = _looked_at(found, outputs["boxes"], nn, JOINT_FILTERS, name="head_joint")
     x = conv_transpose(x, nn, JOINTS, 4, name="head_joint_heatmaps")
@@ -109,6 +67,7 @@ def _apart(x, boxes, nn: Blocks, *, name: str):
     return ApartRegions(dtype="float32", name=name)([x, boxes])
 
 
+mask_rcnn, keypoint_rcnn = two_stages(outline), two_stages(joints)
 MaskRCNN = application("MaskRCNN", head=mask_rcnn, any_backbone=True)
 MaskRCNNResNet50FPN = on_resnet("MaskRCNNResNet50FPN", "maskrcnn_resnet50_fpn", mask_rcnn)
 MaskRCNNResNet50FPNV2 = on_resnet(

@@ -13,8 +13,7 @@ SMALL = (64, 64, 3)
 BACKEND = keras.backend.backend()
 # Mask R-CNN is Faster R-CNN and more.
 HERE = "maskrcnn_resnet50_fpn" if BACKEND == "tensorflow" else "fasterrcnn_resnet50_fpn"
-# JAX compiles the whole network for each of them.
-small = pytest.mark.skipif(BACKEND == "jax", reason="as of the network that equals torchvision's")
+small = pytest.mark.skipif(BACKEND == "jax", reason="JAX compiles a whole network for each")
 
 
 def late(name: str) -> list:

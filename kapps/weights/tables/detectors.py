@@ -3,14 +3,14 @@ the Hugging Face hub DETR's with 91, whose class 0 is never there, and RT-DETR's
 R-CNN finds people alone. And SAM's, trained on SA-1B.
 
 Accuracies are those that their publishers state (mean average precision of boxes over overlaps from
-0.5 to 0.95, on the validation pictures). The end of a file's name is the start of its SHA-256.
+0.5 to 0.95, on the validation pictures).
 """
 
 from collections.abc import Iterator
 
 from kapps.weights.checkpoint import Checkpoint
+from kapps.weights.tables._torchvision import row
 
-BASE = "https://download.pytorch.org/models/"
 PROTOCOL = "COCO 2017 validation, as torchvision states it"
 ROWS = (  # application, file, digits, size, preprocessing, box mAP, arguments, dialect
     (
@@ -120,21 +120,11 @@ def _on_the_hub(
 
 def _torchvision() -> Iterator[Checkpoint]:
     for application, file, digits, size, preprocessing, box_map, arguments, dialect in ROWS:
-        yield Checkpoint(
-            application=application,
-            tag="coco",
-            url=f"{BASE}{file}-{digits}.pth",
-            hash=f"sha256-prefix:{digits}",
-            format="pth",
-            dialect=dialect,
-            flavor="torch",
-            include_top=True,
+        yield row(
+            *(application, file, digits),
             input_size=size,
             preprocessing=preprocessing,
-            crop_pct=1.0,
-            interpolation="bilinear",
-            licence="BSD-3-Clause",
-            source="torchvision",
+            dialect=dialect,
             classes=2 if application.startswith("Keypoint") else 91,
             arguments=arguments,
             protocol=PROTOCOL,

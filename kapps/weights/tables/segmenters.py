@@ -1,14 +1,13 @@
 """torchvision's segmenters: trained on COCO 2017, on the 20 classes that VOC has too.
 
-Class 0 is background. Accuracies are those that torchvision states; the end of a file's name is the
-start of its SHA-256.
+Class 0 is background. Accuracies are those that torchvision states.
 """
 
 from collections.abc import Iterator
 
 from kapps.weights.checkpoint import Checkpoint
+from kapps.weights.tables._torchvision import row
 
-BASE = "https://download.pytorch.org/models/"
 PROTOCOL = "COCO 2017 validation with VOC's labels, shorter side 520, as torchvision states it"
 ROWS = (  # application, file, digits, mean IoU
     ("FCNResNet50", "fcn_resnet50_coco", "1167a1af", 0.605),
@@ -23,21 +22,9 @@ ROWS = (  # application, file, digits, mean IoU
 def rows() -> Iterator[Checkpoint]:
     """A row of the catalog for each file."""
     for application, file, digits, miou in ROWS:
-        yield Checkpoint(
-            application=application,
-            tag="coco",
-            url=f"{BASE}{file}-{digits}.pth",
-            hash=f"sha256-prefix:{digits}",
-            format="pth",
-            dialect=None,
-            flavor="torch",
-            include_top=True,
+        yield row(
+            *(application, file, digits),
             input_size=520,
-            preprocessing="torch",
-            crop_pct=1.0,
-            interpolation="bilinear",
-            licence="BSD-3-Clause",
-            source="torchvision",
             classes=21,
             protocol=PROTOCOL,
             metrics=(("mIoU", miou),),
