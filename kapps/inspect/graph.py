@@ -46,7 +46,10 @@ def boxes(model: "keras.Model") -> list[Box]:
     """
     from keras import Layer
 
-    by_depth = getattr(model, "_nodes_by_depth", None)  # Keras has no public word for the graph
+    from kapps.inspect import running
+
+    # Keras has no public word for the graph.
+    by_depth = getattr(running.inner(model), "_nodes_by_depth", None)
     if not by_depth:
         raise ValueError(
             f"model {model.name!r} is a {type(model).__name__} without a graph of layers; give a "

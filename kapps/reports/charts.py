@@ -71,7 +71,7 @@ def line_chart(
     epochs = max((len(line) for line in series.values()), default=1)
     y = Axis(low, high, step, height - BOTTOM, TOP, percent)
     x = Axis(1, max(epochs, 2), max(1, math.ceil(epochs / 8)), LEFT, width - RIGHT)
-    parts = [*_title(title), *_grid(y, width), *_numbers(x, range(1, epochs + 1, x.step), height)]
+    parts = [*heading(title), *grid(y, width), *_numbers(x, range(1, epochs + 1, x.step), height)]
     for epoch, name in (marks or {}).items():
         at = x.place(epoch - 0.5)
         parts.append(
@@ -82,7 +82,7 @@ def line_chart(
         points = [(i, v) for i, v in enumerate(line, 1) if math.isfinite(v)]
         tips = [f"{name}, epoch {i}: {v:.4f}" for i, v in points]
         parts += _line(number, points, tips, x, y)
-    return _svg(width, height, title, parts + _names(series if named else (), width))
+    return svg(width, height, title, parts + _names(series if named else (), width))
 
 
 def curve(
@@ -120,14 +120,14 @@ def curve(
         y = Axis(0.0, 1.0, 0.2, height - bottom, TOP, percent=True)
         x = Axis(0.0, 1.0, 0.2, *across, percent=True)
     else:
-        low, high, step = _around(min(ys), max(ys))
+        low, high, step = around(min(ys), max(ys))
         y = Axis(low, high, step, height - bottom, TOP)
         x = (
             _logarithmic(min(xs), max(xs), across)
             if log
-            else Axis(*_around(min(xs), max(xs)), *across)
+            else Axis(*around(min(xs), max(xs)), *across)
         )
-    parts = [*_title(title), *_grid(y, width), *_numbers(x, x.ticks(), height - 16)]
+    parts = [*heading(title), *grid(y, width), *_numbers(x, x.ticks(), height - 16)]
     middle = (LEFT + width - RIGHT) / 2
     parts.append(
         f'<text class="tick" text-anchor="middle" x="{middle:.1f}" y="{height - 6}">'
@@ -149,14 +149,15 @@ def curve(
         tips = [f"{name}: {axes[0]} {x.text(a)}, {axes[1]} {y.text(b)}" for a, b in finite]
         parts += _line(number, finite, tips, x, y, dots_only=dots)
     names = lines if len(lines) > 1 else {}
-    return _svg(width, height, title, parts + _names(names, width))
+    return svg(width, height, title, parts + _names(names, width))
 
 
-def _title(title: str) -> list[str]:
+def heading(title: str) -> list[str]:
+    """The title above a chart."""
     return [f'<text class="chart-title" x="{LEFT}" y="16">{html.escape(title)}</text>']
 
 
-def _grid(y: Axis, width: int) -> list[str]:
+def grid(y: Axis, width: int) -> list[str]:
     """Lines across at the ticks of y, with their numbers."""
     return [
         f'<line class="grid" x1="{LEFT}" x2="{width - RIGHT}" y1="{y.place(tick):.1f}" '
@@ -245,10 +246,11 @@ def confusion(matrix: np.ndarray, labels: Sequence[str], *, size: int = 400) -> 
                     f'<text class="cell{strong}" text-anchor="middle" x="{x + cell / 2:.1f}" '
                     f'y="{y + cell / 2 + 4:.1f}">{matrix[i, j]}</text>'
                 )
-    return _svg(size, int(top + cell * count + 4), "confusion matrix", parts)
+    return svg(size, int(top + cell * count + 4), "confusion matrix", parts)
 
 
-def _svg(width: int, height: int, title: str, parts: list[str]) -> str:
+def svg(width: int, height: int, title: str, parts: list[str]) -> str:
+    """A picture of its parts, with a name for those who cannot see it."""
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(title)}">'
         + "".join(parts)
@@ -262,7 +264,7 @@ def _scale(low: float, high: float, percent: bool) -> tuple[float, float, float]
     return _rounded(low, high)
 
 
-def _around(low: float, high: float) -> tuple[float, float, float]:
+def around(low: float, high: float) -> tuple[float, float, float]:
     """Round limits around the values; and the distance of grid lines."""
     return _rounded(low, high if high > low else low + max(abs(low), 1e-6))
 

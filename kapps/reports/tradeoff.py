@@ -34,7 +34,7 @@ def chart(title: str, points: Mapping[str, tuple[float, float]], cost: str, gain
     """
     best = front(points)
     xs, ys = zip(*points.values(), strict=True)
-    low, high, step = charts._around(min(ys), max(ys))
+    low, high, step = charts.around(min(ys), max(ys))
     y = charts.Axis(low, high, step, HEIGHT - charts.BOTTOM - 16, charts.TOP, percent=True)
     span = max(xs) / min(xs)
     x = charts.Axis(
@@ -45,7 +45,7 @@ def chart(title: str, points: Mapping[str, tuple[float, float]], cost: str, gain
         WIDTH - 20,
         log=True,
     )
-    parts = [*charts._title(title), *charts._grid(y, WIDTH)]
+    parts = [*charts.heading(title), *charts.grid(y, WIDTH)]
     parts += [
         f'<text class="tick" text-anchor="middle" x="{x.place(value):.1f}" '
         f'y="{HEIGHT - charts.BOTTOM}">{_short(value)}</text>'
@@ -67,7 +67,7 @@ def chart(title: str, points: Mapping[str, tuple[float, float]], cost: str, gain
             f"<title>{html.escape(tip)}</title></circle>"
         )
         parts.append(_name(name, px, py, taken))
-    return charts._svg(WIDTH, HEIGHT, title, parts)
+    return charts.svg(WIDTH, HEIGHT, title, parts)
 
 
 def _name(name: str, px: float, py: float, taken: list) -> str:

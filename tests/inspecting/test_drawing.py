@@ -58,6 +58,14 @@ def test_blocks_without_names_are_found_by_their_shape():
     assert branches.text == "1x1 Conv, 3x3 MaxPooling, Concatenate"
 
 
+def test_a_sequential_model_is_a_graph():
+    """As a file holds it, too: what it is made of lies inside of it."""
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten(name="flat")])
+    assert [box.name for box in graph.boxes(model)][-1] == "flat"
+    with pytest.raises(ValueError, match="without a graph of layers"):
+        graph.boxes(keras.Sequential([keras.layers.Flatten()]))
+
+
 def test_a_name_that_would_feed_itself_is_not_folded():
     rows = [Box("a", "Conv2D", "a"), Box("block1_x", "Conv2D", "x", "", ("a",))]
     rows += [Box("b", "Conv2D", "b", "", ("block1_x",))]
