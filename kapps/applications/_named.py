@@ -110,6 +110,29 @@ def refuse_random(app: "Application", alone: bool = False) -> None:
         )
 
 
+def published(app: "Application", body: bool = False) -> tuple[str, Any]:
+    """Whose weights `app` has by default: the network's name, and what its `weights` names.
+
+    Args:
+        app: an application.
+        body: whether one without weights gets those of the network below it, as in fine-tuning.
+
+    Returns:
+        (name, row of the catalog, file or address), or (name, None) for random weights.
+    """
+    from kapps.applications import _dense_graph, _loading
+
+    a = {name: parameter.default for name, parameter in app.__signature__.parameters.items()}
+    base = below(app)
+    if base is not None:
+        tag = a["backbone_weights"] or (app.backbone_tag if body else None)
+        app, a = app.resolved(a)
+        if a["weights"] is None and tag is not None:
+            flavor = _dense_graph.backbone_flavor(app, a)
+            return published(base.bind(weights=tag, flavor=flavor, **app.backbone_arguments))
+    return app.name, None if a["weights"] is None else _loading.find_checkpoint(app, a)
+
+
 def build_classifier(app: "Application"):
     """The model of `app`, whose classifier must be that of its weights.
 

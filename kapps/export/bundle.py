@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kapps.errors import ExportError, MissingFileError
-from kapps.export import flatbuffer, litert, masks, texts
+from kapps.export import card, flatbuffer, litert, masks, texts
 
 GRADLE = "com.google.ai.edge.litert:litert:1.4.2"  # the Interpreter API, Android 5 and later
 POD = "TensorFlowLiteSwift"
@@ -238,6 +238,8 @@ def write(
         about = runtime_sentence(spec["min_runtime"]), pod_line(spec["packages"]["ios"])
     page = texts.readme(spec, report, *about)
     (folder / "README.md").write_text(page, encoding="utf-8")
+    told = card.card(source, spec, report, folder)
+    (folder / "model_card.md").write_text(told, encoding="utf-8")
 
 
 def golden(source, image: np.ndarray, runner, expected: np.ndarray) -> dict:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kapps.errors import ExportError, MissingFileError
+from kapps.export import origins
 
 LIBRARIES = ("keras", "timm", "torchvision")  # whose names applications are also known by
 SUFFIXES = (".keras", ".h5", ".tflite", ".onnx", ".pb", ".pth", ".safetensors")
@@ -39,6 +40,8 @@ class Source:
     origin: str
     file: Path | None = None
     val: str | None = None
+    began: origins.Weights | None = None
+    training: origins.Training | None = None
 
     @property
     def channels_first(self) -> bool:
@@ -179,7 +182,9 @@ def _from_path(
     said = [f"{name}={value}" for name, value in (arguments or {}).items()]
     said.append("its default weights" if weights is None else f"the weights {weights}")
     origin = f"the application {text} with {', '.join(said)}"
-    return _from_model(_named.build_classifier(app), text, origin)
+    source = _from_model(_named.build_classifier(app), text, origin)
+    source.began = origins.of_application(text, weights, arguments)
+    return source
 
 
 def _from_run(run) -> Source:
@@ -189,6 +194,7 @@ def _from_run(run) -> Source:
     source.spec = {**source.spec, **run.spec}
     source.labels, source.file = list(run.labels), run.best
     source.class_names = tuple(source.labels)
+    source.began, source.training = origins.of_run(run), origins.training_of(run)
     if settings.get("data"):
         source.data = (settings["data"], settings.get("validation", 0.2))
         source.val = settings.get("val")

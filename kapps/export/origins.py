@@ -1,0 +1,117 @@
+"""Whose weights an export holds, and how they were trained: what its model card tells of them."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kapps.errors import KappsError
+
+CHAIN = 8  # runs that began with one another are followed so far back
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """The weights that a model has, or that its training began with.
+
+    Attributes:
+        network: name of the application whose weights they are, or None.
+        name: their tag, file or address; None for random ones.
+        licence: SPDX name, "not stated", or None where nothing is known.
+        publisher, url: who published them, and where; None where nothing is known.
+        accuracy: (name, share in [0, 1]) that the publisher states.
+        protocol: how that was measured, and by whom; None where nothing is known.
+    """
+
+    network: str | None
+    name: str | None = None
+    licence: str | None = None
+    publisher: str | None = None
+    url: str | None = None
+    accuracy: tuple[tuple[str, float], ...] = ()
+    protocol: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A training by kapps, as its run folder tells of it.
+
+    Attributes:
+        settings: resolved settings.
+        job: "train" or "finetune".
+        best: the row of metrics.json whose weights were exported.
+        metrics: the names of its metrics, without "val_", the one that ranks epochs first.
+        epochs: how many there are rows of.
+        versions: of the packages that trained.
+        backend: of Keras.
+    """
+
+    settings: dict
+    job: str
+    best: dict
+    metrics: tuple[str, ...]
+    epochs: int
+    versions: dict[str, str]
+    backend: str
+
+
+def training_of(run) -> Training:
+    """What a `kapps.runs.Run` that has finished an epoch tells."""
+    environment, metrics = run.environment, run.metrics
+    return Training(
+        settings=run.settings,
+        job=environment["job"],
+        best=metrics["best"],
+        metrics=tuple(metric["name"] for metric in metrics["metrics"]),
+        epochs=len(metrics["history"]),
+        versions=environment["versions"],
+        backend=environment["backend"],
+    )
+
+
+def of_application(
+    name: str, weights: str | None, arguments: Mapping[str, Any] | None, *, body: bool = False
+) -> Weights:
+    """The weights of an application, as the catalog knows them.
+
+    Args:
+        name: of the application.
+        weights: tag or file; None for its own.
+        arguments: of the application.
+        body: whether a detector without weights has those of its backbone, as in fine-tuning.
+    """
+    from kapps.applications import _named
+
+    network, row = _named.published(_named.bound(name, weights, arguments), body)
+    if row is None or not hasattr(row, "licence"):  # random weights, or a file of somebody's
+        return Weights(network, None if row is None else str(row))
+    stated = {"top-1 accuracy": row.top1, "top-5 accuracy": row.top5, **dict(row.metrics)}
+    return Weights(
+        network,
+        row.tag,
+        row.licence,
+        row.source,
+        row.url,
+        tuple((name, share) for name, share in stated.items() if share is not None),
+        row.protocol,
+    )
+
+
+def of_run(run, steps: int = CHAIN) -> Weights | None:
+    """The weights that a run began with; None where that cannot be found out any more."""
+    from kapps.applications import _named
+    from kapps.runs import SETTINGS, Run
+
+    settings = run.settings
+    if run.environment["job"] == "train":
+        return Weights(settings["model"])
+    given = Path(settings["model"])
+    if (given / SETTINGS).is_file() and steps:
+        return of_run(Run.open(given), steps - 1)
+    if given.exists():
+        return None
+    arguments = _named.arguments_of(tuple(settings.get("arguments", ())))
+    try:
+        return of_application(settings["model"], settings.get("weights"), arguments, body=True)
+    except (KappsError, ValueError):  # a file or run that is gone, a tag that is no longer known
+        return None
