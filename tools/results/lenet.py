@@ -31,16 +31,31 @@ def _digits(place: Place, fold: int) -> dict:
     return {"accuracy": place.history(run)[-1]["val_accuracy"], **cost}
 
 
-def _fashion(place: Place, seed: int) -> dict:
-    """60,000 pictures of clothes to train on, 10,000 to judge by."""
+def clothes(part: str) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures and labels of Fashion-MNIST.
+
+    Args:
+        part: "train", of 60,000, or "t10k", the 10,000 to test with.
+
+    Returns:
+        uint8 of shapes (N, 28, 28) and (N,), labels 0 to 9.
+
+    Raises:
+        FileNotFoundError: Debian's package is not installed, and `FASHION_MNIST` says nothing else.
+    """
 
     def read(name: str, skip: int) -> np.ndarray:
         with gzip.open(FASHION / f"{name}.gz") as file:
             return np.frombuffer(file.read(), "uint8", offset=skip)
 
+    images = read(f"{part}-images-idx3-ubyte", 16).reshape(-1, 28, 28)
+    return images, read(f"{part}-labels-idx1-ubyte", 8)
+
+
+def _fashion(place: Place, seed: int) -> dict:
+    """60,000 pictures of clothes to train on, 10,000 to judge by."""
     for part, name in (("train", "train"), ("t10k", "test")):
-        images = read(f"{part}-images-idx3-ubyte", 16).reshape(-1, 28, 28)
-        labels = read(f"{part}-labels-idx1-ubyte", 8)
+        images, labels = clothes(part)
         np.savez(place.data / f"fashion_{name}.npz", images=images, labels=labels)
     words = ("data=npz:data/fashion_train.npz", "validation=0", f"seed={seed}")
     run = f"lenet5_fashion_mnist/{seed}"
