@@ -43,11 +43,13 @@ def backbone(
     basic_blocks: bool = False,
     groups: int = 1,
     width: int = 64,
+    drop_path: float,
 ):
     x = residual_stem(x, nn)
     x = nn.max_pool(x, 3, strides=2, name="stem_pool")
     wide = partial(bottleneck, groups=groups, width=width, strides_on=strides_on)
-    return residual_stages(x, nn, depths, basic if basic_blocks else wide)
+    branch = basic if basic_blocks else wide
+    return residual_stages(x, nn, depths, branch, drop_path=drop_path)
 
 
 def _application(

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import pytest
 
 import kapps
@@ -100,3 +101,17 @@ def test_pyramid(app, expansion):
 
 def test_modules_of_keras():
     assert resnet50.ResNet50 is ResNet50
+
+
+def test_stochastic_depth_changes_no_weight():
+    """Recipes A1 and A2 of Wightman et al. (2021), table 2, have it; the paper's network not."""
+    plain, deep = (
+        ResNet18(weights=None, input_shape=(32, 32, 3), drop_path=rate) for rate in (None, 0.07)
+    )
+    names = {layer.name: layer for layer in deep.layers}
+    dropped = [n for n, layer in names.items() if isinstance(layer, keras.layers.Dropout)]
+    assert {layer.name for layer in plain.layers} == names.keys() - dropped
+    assert {v.path: v.shape for v in plain.weights} == {v.path: v.shape for v in deep.weights}
+    # 8 blocks, of which the first is never dropped.
+    rates = [pytest.approx(0.07 * i / 7) for i in range(1, 8)]
+    assert [names[n].rate for n in dropped] == rates
