@@ -54,6 +54,12 @@ EXTRAS = {
         "optuna>=5.0",  # searches settings: samplers, pruners, a journal to resume from
         "scikit-learn>=1.9.1",  # with which Optuna says what mattered
     ],
+    "text": [
+        # The text towers of CLIP and BERT, which turn names into what YOLO-World and Grounding DINO
+        # look for. Once for a vocabulary: a network keeps what they said, and runs without them.
+        "transformers>=5.24",
+        "torch>=2.13",  # what transformers computes in, whatever backend the detector has
+    ],
     "hub": ["huggingface_hub>=2.4"],  # weights on the Hugging Face hub, most of timm's
     "dev": [
         "pytest>=9.2",  # runs the tests

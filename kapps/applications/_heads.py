@@ -4,7 +4,7 @@ import keras
 
 from kapps.applications import _registry
 from kapps.applications._graph import classifier
-from kapps.layers import Blocks, Network, spec_of
+from kapps.layers import Blocks, Network, Normalize, spec_of
 from kapps.weights.port import CLASSIFIER
 
 
@@ -33,8 +33,8 @@ def replace_head(
     """
     if classes < 1:
         raise ValueError(f"classes={classes!r}: expected a whole number of at least 1")
-    if (app := _dense(model)) is not None:
-        return _rebuilt(app, model, classes)
+    if (app := dense_of(model)) is not None:
+        return rebuilt(app, model, classes)
     if not hasattr(model, "operations") or len(model.outputs) != 1:
         raise ValueError(
             f"model {model.name!r} is not a functional model with one output; build it with "
@@ -56,7 +56,7 @@ def replace_head(
     return Network(model.inputs, x, name=model.name)
 
 
-def _dense(model: keras.Model):
+def dense_of(model: keras.Model):
     """The detector or segmenter that a model is, or None."""
     from kapps.applications._dense import DenseApplication
 
@@ -70,7 +70,7 @@ def _dense(model: keras.Model):
     return app if isinstance(app, DenseApplication) else None
 
 
-def _rebuilt(app, model: keras.Model, classes: int) -> keras.Model:
+def rebuilt(app, model: keras.Model, classes: int) -> keras.Model:
     """The same network for other classes, with the weights of all layers that still fit."""
     spec = spec_of(model)
     result = app(
@@ -87,4 +87,7 @@ def _rebuilt(app, model: keras.Model, classes: int) -> keras.Model:
         shapes = [weight.shape for weight in layer.weights]
         if before is not None and shapes == [weight.shape for weight in before.weights]:
             layer.set_weights(before.get_weights())
+    if len(spec.get("labels", ())) == classes:  # of a vocabulary, which came along
+        normalization = next(x for x in result.layers if isinstance(x, Normalize))
+        normalization.spec = {**normalization.spec, "labels": spec["labels"]}
     return result

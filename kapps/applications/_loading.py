@@ -11,7 +11,7 @@ import numpy as np
 
 from kapps.applications import _graph
 from kapps.errors import MissingFileError, WeightsError
-from kapps.layers import PREPROCESSING, SCells
+from kapps.layers import PREPROCESSING, VOCABULARY, SCells
 from kapps.weights import _hub as hub
 from kapps.weights import catalog, dialects, port
 
@@ -141,13 +141,20 @@ def _adapters(model: keras.Model) -> dict[str, Callable[[np.ndarray], np.ndarray
 def _new_layers(
     arrays: Mapping[str, np.ndarray], layers: Mapping[str, dialects.Target]
 ) -> list[str]:
-    """Classifiers of other classes, and heads on the side where the file has none of them.
+    """Classifiers of other classes, other names to look for, and heads on the side where the file
+    has none of them.
 
     With a classifier goes what only leads to it (`BRANCH`), where its width is another too.
     """
     no_side = not any(map(dialects.SIDE.match, arrays))
 
     def is_new(name, layer):
+        if name == VOCABULARY:  # filled later, see `kapps.set_vocabulary`
+            given = (arrays.get(f"{name}/{key}") for key in layer.shapes)
+            return any(
+                array is None or array.shape != shape
+                for array, shape in zip(given, layer.shapes.values(), strict=True)
+            )
         kernel = arrays.get(f"{name}/kernel")
         if name.endswith(port.CLASSIFIER):
             return kernel is None or kernel.shape[-1] != layer.shapes["kernel"][-1]

@@ -7,7 +7,6 @@ package.
 """
 
 import math
-from functools import partial
 
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications._dense import DenseApplication
@@ -64,29 +63,35 @@ def yolov8(maps, nn: Blocks, *, classes: int, image_size: tuple[int, int], depth
     )
 
 
-def detect(pyramid: dict, nn: Blocks, *, classes: int, image_size: tuple[int, int]):
-    """The head of YOLOv8 and YOLOv5u: two branches that share nothing, on each map its own.
+def detect(pyramid: dict, nn: Blocks, *, classes: int, image_size: tuple[int, int], compare=None):
+    """The head of YOLOv8, YOLOv5u and YOLO-World: two branches that share nothing, on each map.
 
     Args:
         pyramid: level -> map, finest first.
+        compare: `function(x, name) -> map of logits` in place of the last convolution for classes.
     """
     finest = nn.channels(next(iter(pyramid.values())))
-    widths = {"class": max(finest, min(classes, 100)), "box": max(16, finest // 4, 4 * BINS)}
+    filters = min(classes, 100) if compare is None else COCO  # names may be any number
+    widths = {"class": max(finest, filters), "box": max(16, finest // 4, 4 * BINS)}
 
-    def branch(level, stride, *, kind, outputs, last, bias):
+    def branch(level, stride, *, kind, last):
         x, name = pyramid[level], f"head_{kind}{level}"
         for step in (1, 2):
             x = nn.conv_norm_act(x, widths[kind], 3, name=f"{name}_block{step}")
-        return nn.conv(x, outputs, bias=bias(stride), name=f"{name}_{last}")
+        return last(x, stride, name)
 
-    rare = partial(class_bias, classes)
+    def predictions(x, stride, name):
+        if compare is not None:
+            return compare(x, name)
+        return nn.conv(x, classes, bias=class_bias(classes, stride), name=f"{name}_predictions")
+
+    def regression(x, _, name):
+        return nn.conv(x, 4 * BINS, bias=2.0, name=f"{name}_regression")
+
     levels = list(zip(pyramid, STRIDES, strict=True))
-    kinds = {
-        "class": {"outputs": classes, "last": "predictions", "bias": rare},
-        "box": {"outputs": 4 * BINS, "last": "regression", "bias": lambda _: 2.0},
-    }
     class_maps, box_maps = (
-        [branch(*level, kind=kind, **how) for level in levels] for kind, how in kinds.items()
+        [branch(*level, kind=kind, last=last) for level in levels]
+        for kind, last in (("class", predictions), ("box", regression))
     )
     return detector_outputs(
         nn,
@@ -108,11 +113,14 @@ def class_bias(classes: int, stride: int) -> float:
     return math.log(5 / classes / (640 / stride) ** 2)
 
 
-def application(name: str, head, body, variant: tuple, **fields) -> DenseApplication:
+def application(
+    name: str, head, body, variant: tuple, known_as: str = "", **fields
+) -> DenseApplication:
     """A row: `head` on `body` (depth, width, most filters), a backbone of its own.
 
     Args:
         variant: depth, width and most filters.
+        known_as: what Ultralytics calls it, where that is not its name in small letters.
     """
     depth, width, most = variant
     return DenseApplication(
@@ -139,7 +147,7 @@ def application(name: str, head, body, variant: tuple, **fields) -> DenseApplica
         classes=COCO,
         resize="border",
         fill=GREY,
-        references=(reference(f"ultralytics/{name.lower()}", "torch"),),
+        references=(reference(f"ultralytics/{known_as or name.lower()}", "torch"),),
         **fields,
     )
 

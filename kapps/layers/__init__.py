@@ -44,6 +44,8 @@ from kapps.layers.necks import (
     add_downsampled_levels,
     add_pooled_level,
     add_strided_levels,
+    concatenated_down,
+    concatenated_up,
     feature_pyramid,
     path_aggregation,
     path_concatenation,
@@ -88,6 +90,7 @@ from kapps.layers.searched import searched_network
 from kapps.layers.separable import separable_norm_act
 from kapps.layers.sine_positions import SinePositions
 from kapps.layers.suppression import NonMaxSuppression
+from kapps.layers.text_guides import MaxSigmoidGate, MaxTokens, NameLogits
 from kapps.layers.token_windows import MergePatches
 from kapps.layers.tokens import TokensToMap
 from kapps.layers.transposed import conv_transpose, conv_transpose_norm_act
@@ -104,9 +107,11 @@ from kapps.layers.two_stage import (
 )
 from kapps.layers.units import Units
 from kapps.layers.unpooling import MaxPoolingWithSwitches2D, MaxUnpooling2D
+from kapps.layers.vocabulary import VOCABULARY, Vocabulary
 
 __all__ = [
     "PREPROCESSING",
+    "VOCABULARY",
     "AdaptiveAveragePooling2D",
     "ApartRegions",
     "AroundPlaces",
@@ -147,11 +152,14 @@ __all__ = [
     "MapToPatches",
     "MaskOrNone",
     "MaskProducts",
+    "MaxSigmoidGate",
+    "MaxTokens",
     "MaxPoolingWithSwitches2D",
     "MaxUnpooling2D",
     "MergePatches",
     "MixedPooling2D",
     "MultiQueryAttention",
+    "NameLogits",
     "NearestResize",
     "Network",
     "NonMaxSuppression",
@@ -179,6 +187,7 @@ __all__ = [
     "TokenRows",
     "TokensToMap",
     "Units",
+    "Vocabulary",
     "WeightedSum",
     "adaptive_avg_pool",
     "aligned",
@@ -194,6 +203,8 @@ __all__ = [
     "c3",
     "ceil_max_pool",
     "class_map",
+    "concatenated_down",
+    "concatenated_up",
     "conv_transpose",
     "conv_transpose_norm_act",
     "dark_bottleneck",

@@ -41,11 +41,16 @@ def c3(
     return nn.conv_norm_act(both, filters, name=f"{name}_merge")
 
 
-def c2f(x, nn: Blocks, filters: int, depth: int = 1, *, shortcut=False, expand=0.5, name: str):
+def c2f(
+    x, nn: Blocks, filters: int, depth: int = 1, *, shortcut=False, expand=0.5, last=None, name: str
+):
     """YOLOv8's block: what each bottleneck says is kept, and all is mixed by a 1x1 convolution.
 
     Source: the models of YOLOv8 (Ultralytics, 2023), after ELAN (Wang et al., 2022,
     arXiv:2207.02696, figure 2c).
+
+    Args:
+        last: `function(x, name=...)` of what the last bottleneck says, which is kept too.
     """
     inner = int(filters * expand)
     x = nn.conv_norm_act(x, 2 * inner, name=f"{name}_split")
@@ -64,6 +69,8 @@ def c2f(x, nn: Blocks, filters: int, depth: int = 1, *, shortcut=False, expand=0
                 name=f"{name}_block{index}",
             )
         )
+    if last is not None:
+        parts.append(last(parts[-1], name=name))
     x = nn.concat(parts, name=f"{name}_concat")
     return nn.conv_norm_act(x, filters, name=f"{name}_merge")
 

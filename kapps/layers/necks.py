@@ -107,16 +107,36 @@ def path_concatenation(
             convolution whose output is what meets it on the way up.
         nn, name: as of `feature_pyramid`.
     """
+    filters = {level: nn.channels(x) for level, x in maps.items()}
+    met = concatenated_down(maps, nn, block, reduced=reduced, name=name)
+    return concatenated_up(met, filters, nn, block, name=name)
+
+
+def concatenated_down(
+    maps: dict, nn: Blocks, block, *, reduced: bool = False, name: str = "pan"
+) -> dict:
+    """The first half of `path_concatenation`: what each level gives to the way up."""
     levels = sorted(maps)
-    filters = {level: nn.channels(maps[level]) for level in levels}
     x, met = maps[levels[-1]], {}
     for level, above in zip(levels[-2::-1], levels[:0:-1], strict=True):
+        filters = nn.channels(maps[level])
         if reduced:
-            x = nn.conv_norm_act(x, filters[level], name=f"{name}_reduce{above}")
+            x = nn.conv_norm_act(x, filters, name=f"{name}_reduce{above}")
         met[above] = x
         x = upsample_to(x, maps[level], nn, name=f"{name}_upsample{level}")
         x = nn.concat([x, maps[level]], name=f"{name}_concat{level}")
-        x = block(x, filters[level], name=f"{name}_top_down{level}")
+        x = block(x, filters, name=f"{name}_top_down{level}")
+    return {**met, levels[0]: x}
+
+
+def concatenated_up(met: dict, filters: dict, nn: Blocks, block, *, name: str = "pan") -> dict:
+    """The second half of `path_concatenation`.
+
+    Args:
+        met: of `concatenated_down`. filters: level -> channels of the map that there will be.
+    """
+    levels = sorted(met)
+    x = met[levels[0]]
     found = {levels[0]: x}
     for below, level in zip(levels[:-1], levels[1:], strict=True):
         x = nn.conv_norm_act(x, filters[below], 3, 2, name=f"{name}_down{level}")

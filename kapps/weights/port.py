@@ -109,7 +109,7 @@ def assign(
         raise WeightsError(_mismatch(source, model.name, problems))
 
     for name, array in values.items():
-        variables[name].assign(np.ascontiguousarray(array))
+        variables[name].assign(np.asarray(array, order="C"))
     changed = {name for name, _ in adapted}
     loaded = tuple(name for name in values if name not in changed)
     head = arrays.get(f"{CLASSIFIER}/kernel")
