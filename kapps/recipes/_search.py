@@ -87,7 +87,7 @@ def plan(settings: Settings) -> Plan:
         KappsError, ValueError: the settings of the job do not fit together, or nothing judges.
     """
     from kapps import tasks
-    from kapps.training.options import resolve
+    from kapps.training.resolving import resolve
 
     job = JOBS[settings.job]
     given = read_yaml(settings.base) if settings.base else {}

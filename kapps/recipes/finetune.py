@@ -6,6 +6,7 @@ First the classifier alone: the frozen network below it sees every image once, a
 what it said. Then the network, from the top downwards, with BatchNorm in inference mode.
 """
 
+import contextlib
 import dataclasses
 import sys
 import time
@@ -14,8 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from kapps.cli.settings import main, setting
-from kapps.errors import SettingsError
-from kapps.training.options import Options, resolve
+from kapps.training.options import Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,7 @@ def run(settings: Settings, callbacks: Sequence = ()) -> dict:
     """
     from kapps import runs
     from kapps.training import launching
+    from kapps.training.resolving import resolve
 
     settings = _checked(resolve(runs.as_begun(settings), least_epochs=0))
     return launching.launch(_finetune, settings, callbacks)
@@ -93,133 +94,71 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
     import keras
 
     from kapps import runs, tasks
-    from kapps.training import (
-        adapters,
-        building,
-        devices,
-        engine,
-        freezing,
-        job,
-        lora,
-        pictures,
-        rehearsal,
-        replicas,
-        resizing,
-    )
-    from kapps.training.progress import say
+    from kapps.recipes import _head
+    from kapps.recipes._networks import Networks
+    from kapps.training import building, devices, job, pictures, replicas
 
     began = time.perf_counter()
     share = replicas.share()
-    if settings.epochs_head and share.count > 1 and keras.config.backend() != "torch":
-        raise SettingsError(
-            f"epochs_head={settings.epochs_head} trains the classifier in the first process alone, "
-            "which goes with several hosts on torch only; use epochs_head=0 or --backend torch."
-        )
     run = runs.resumable(settings, "finetune")
     task = tasks.make(settings)
-    with devices.precision(settings.precision):
+    share_out = settings.distribute, settings.batch_size, settings.accumulate
+    distributed = partial(devices.distributed, *share_out, settings.model_parallel)
+    apart = _head.apart(settings, task, share)
+
+    def read() -> building.Pretrained:
+        keras.utils.set_random_seed(settings.seed)  # for the Dropout layers of a file
+        return building.pretrained(settings.model, settings.weights, settings.arguments)
+
+    with devices.precision(settings.precision), contextlib.ExitStack() as scope:
         # Around the reading of a file too: its variables must lie where the model trains.
-        share_out = settings.distribute, settings.batch_size, settings.accumulate
-        with devices.distributed(*share_out, settings.model_parallel) as count:
-            keras.utils.set_random_seed(settings.seed)  # for the Dropout layers of a file
-            source = building.pretrained(settings.model, settings.weights, settings.arguments)
-            size = settings.size or source.size
-            judged, spec, channels = settings.test_size or size, source.spec, source.channels
-            splits = pictures.Splits(settings, spec, size, channels, share, task, judged)
-            train, validation = splits.train(), splits.validation()
-            names = train.class_names
-            task.see(train.labels, names)
-            keras.utils.set_random_seed(settings.seed)
-            model = _network(settings, task, source.build(size, len(names), task.activation))
-            whole, renew = model, None
-            if judged != size:
-                other = source.build(judged, len(names), task.activation)
-                whole = _network(settings, task, other)
-                renew = partial(resizing.take_over, whole, model)
-                renew()  # that it fits shows here
-            twin = task.answering(whole)
-            fresh = task.fresh(model)
-            # A wrong word shows before hours of work.
-            freezing.unfreeze(model, settings.unfreeze, fresh=fresh)
-            seen = train.transform.replace(size=judged)
-            spec = building.describe(spec, seen, len(names), task, settings.task)
-            building.carry(whole, spec)
-            if run is None:
-                run = job.begin(settings, "finetune", names, spec)
-            say(
-                f"{settings.model} on {keras.config.backend()}, {count} device(s), {size}x{size} "
-                f"pixels; {train.images} images to train on, "
-                f"{validation.images if validation else 0} to judge by, "
-                f"{len(names)} {task.counted}"
-            )
-            if validation:
-                say(f"validating on {splits.judged_by} ({validation.images} images)")
-            for text in splits.warnings(train, validation):
-                say(text)
-            with job.continuable(run, "finetune"):
-                history, seconds = [], None
-                if share.leads:  # the others get its weights when they join it
-                    own = count // share.count  # devices of this process
-                    history, seconds = _head(settings, run, task, model, splits, own, callbacks)
-                    if seconds is not None:
-                        job.save(run, twin, renew)
-                share.wait()
-                first = building.channels_first(model)
-                for stage, unfreeze, epochs in _phases(settings, task, model):
-                    if settings.lora:
-                        frozen = lora.adapt(model, settings.lora)
-                    elif settings.adapter:
-                        frozen = adapters.unfreeze(model, settings.adapter_kind)
-                    else:
-                        frozen = freezing.unfreeze(model, unfreeze, settings.train_norms, fresh)
-                    say(f"training the network: {frozen}")
-                    batches = pictures.Pictures(train, first)
-                    plan = job.plan(settings, stage, epochs=epochs)
-                    plan = rehearsal.rehearsed(settings, run, plan, model, batches, task, share)
-                    history = engine.fit(
-                        model,
-                        batches,
-                        validation and pictures.Pictures(validation, first),
-                        plan,
-                        task=task,
-                        run=run,
-                        history=history,
-                        twin=twin,
-                        share=share,
-                        callbacks=callbacks,
-                        pictures=validation and validation.pictures,
-                        renew=renew,
-                    )
+        count = scope.enter_context(distributed())
+        if apart:  # what does not fit has been said
+            scope.close()
+        source = read()
+        size = settings.size or source.size
+        judged = settings.test_size or size
+        shape = size, source.channels
+        splits = pictures.Splits(settings, source.spec, *shape, share, task, judged)
+        train, validation = splits.train(), splits.validation()
+        names = train.class_names
+        task.see(train.labels, names)
+        networks = Networks(settings, task, source, size, judged, len(names))
+        phases = list(networks.phases())
+        seen = train.transform.replace(size=judged)
+        spec = building.describe(source.spec, seen, len(names), task, settings.task)
+        building.carry(networks.whole, spec)
+        if run is None:
+            run = job.begin(settings, "finetune", names, spec)
+        everywhere = run, task, share, splits, validation
+        training = job.Job(settings, *everywhere, networks.whole, callbacks)
+        training.announce(
+            f"{settings.model} on {keras.config.backend()}, {count} device(s), {size}x{size} "
+            "pixels",
+            train,
+        )
+        with job.continuable(run, "finetune"):
+            history, seconds = [], None
+            begun = any(job.has_begun(run, stage.name) for stages, *_ in phases for stage in stages)
+            if settings.epochs_head and not begun and share.leads:
+                own = 1 if apart else count // share.count  # devices of this process
+                history, seconds = _head.train(training, networks.model, own)
+            if apart and share.leads:
+                _head.hand_over(run, networks.model)
+            share.wait()  # torch gives the others the leader's weights when they join it
+            if apart:
+                scope.enter_context(distributed())
+                networks = Networks(settings, task, read(), size, judged, len(names))
+                building.carry(networks.whole, spec)
+                _head.take(run, networks.model)
+                training = dataclasses.replace(training, whole=networks.whole)
+            for stages, unfreeze, epochs in phases:
+                first, build = stages[0], partial(networks.thawed, unfreeze=unfreeze)
+                model = networks.thawed(first.size, unfreeze, loud=True)
+                if (first.size, first.strength) != (size, 1):
+                    train = splits.at(first.size, first.strength).train()
+                history = training.fit(stages, model, train, history, build, epochs=epochs)
     return job.finish(run, history, task.metrics, began, seconds_features=seconds)
-
-
-def _network(settings: Settings, task, model):
-    """What the task and the settings make of a pretrained network."""
-    from kapps.training import adapters
-
-    model = task.complete(model)
-    if settings.adapter:
-        return adapters.insert(model, settings.adapter, settings.adapter_kind)
-    return model
-
-
-def _phases(settings: Settings, task, model) -> list[tuple[str, str, int]]:
-    """(name, what trains, epochs) of the trainings of the network, one after the other.
-
-    What trains may be "none", and so the new layers alone, where no head phase trains them.
-
-    With `gradual` it thaws from the top: first the last stage, some epochs later the one below it
-    too, and so on (Howard and Ruder, 2018, arXiv:1801.06146, section 3.3).
-    """
-    from kapps.training import freezing
-
-    phases = []
-    if settings.gradual:
-        *above, _ = freezing.stages_above(model, settings.unfreeze)
-        phases = [(f"gradual_{name}", name, settings.gradual) for name in above]
-    if settings.epochs and (settings.unfreeze != "none" or not task.on_features):
-        phases.append(("finetune", settings.unfreeze, settings.epochs))
-    return phases
 
 
 def _checked(settings: Settings) -> Settings:
@@ -257,6 +196,18 @@ def _checked(settings: Settings) -> Settings:
             f"epochs_head={settings.epochs_head} with epochs={settings.epochs} and "
             f"unfreeze={settings.unfreeze} trains nothing; use epochs_head of 1 or more."
         )
+    for name, off in (("sizes", ()), ("progressive", None)):
+        value = getattr(settings, name)
+        if value != off and nothing_below:
+            raise ValueError(
+                f"{name}={_text(value)} is for the training of the network, and there is none with "
+                f"epochs={settings.epochs} and unfreeze={settings.unfreeze}; drop it."
+            )
+        if value != off and settings.lora:
+            raise ValueError(
+                f"{name}={_text(value)} gives each size a network, and lora={settings.lora} is "
+                "learnt by one; drop one of them."
+            )
     for name in ("find_lr", "profile"):
         if getattr(settings, name) and nothing_below and not settings.gradual:
             raise ValueError(
@@ -266,68 +217,8 @@ def _checked(settings: Settings) -> Settings:
     return settings
 
 
-def _network_has_begun(settings: Settings, run, task, model) -> bool:
-    from kapps.training import job
-
-    return any(job.has_begun(run, stage) for stage, *_ in _phases(settings, task, model))
-
-
-def _head(
-    settings: Settings, run, task, model, splits, count: int, callbacks: Sequence
-) -> tuple[list[dict], float | None]:
-    """Phase one, on `count` devices; returns its rows and the seconds of the frozen network."""
-    from kapps.training import building, features, freezing, job, pictures
-    from kapps.training.progress import say
-
-    if not settings.epochs_head or _network_has_begun(settings, run, task, model):
-        return [], None
-    if not task.on_features:
-        say(f"task {settings.task} trains the whole network from the start: no head phase")
-        return [], None
-    say(f"training the classifier on cached features: {freezing.unfreeze(model, 'none')}")
-    began = time.perf_counter()
-    backbone = features.backbone_of(model)
-    first = building.channels_first(model)
-
-    def extract(dataset, part: str):
-        key = {"part": part, "names": dataset.names, "classes": list(dataset.class_names)}
-        key["data"] = settings.val if settings.val and part == "judge by" else settings.data
-        return features.extract(
-            backbone,
-            pictures.Pictures(dataset, first),
-            dataset.batch_size,
-            dataset.images,
-            folder=run.backup / "features",
-            key={**key, "transform": dataset.transform.to_dict()},
-            text=f"features of the images to {part}",
-        )
-
-    train_features = extract(splits.plain(), "train on")
-    validation = dataclasses.replace(splits, test_size=None).validation()
-    judge_features = validation and extract(validation, "judge by")
-    seconds = round(time.perf_counter() - began, 2)
-    history = features.train_head(
-        model,
-        train_features,
-        judge_features,
-        job.plan(
-            settings,
-            "head",
-            epochs=settings.epochs_head,
-            learning_rate=settings.learning_rate_head,
-            warmup_epochs=min(settings.warmup_epochs, settings.epochs_head / 4),
-            accumulate=1,
-            **job.HEAD,
-        ),
-        settings.batch_size_head,
-        task=task,
-        run=run,
-        devices=count,
-        balance=settings.balance,
-        callbacks=callbacks,
-        pictures=validation and validation.pictures,
-    )
-    return history, seconds
+def _text(value) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 if __name__ == "__main__":

@@ -119,8 +119,8 @@ def _at_size(name: str, model, size: int):
     if trained is None or named.is_path(trained):
         height, width, _ = _image_shape(model)
         raise SettingsError(
-            f"size={size} does not fit {name}, which takes {height}x{width} pixels; drop size and "
-            "test_size, or give the run of an application."
+            f"size={size} does not fit {name}, which takes {height}x{width} pixels; drop size, "
+            "sizes, progressive and test_size, or give the run of an application."
         )
     arguments = named.arguments_of(tuple(settings.get("arguments", ())))
     app, classes = named.bound(trained, None, arguments), model.output_shape[-1]

@@ -2,13 +2,20 @@
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import keras
 
 from kapps import runs
+from kapps.data import Dataset
 from kapps.errors import RunError
 from kapps.reports import run_page
-from kapps.training import engine, replicas
+from kapps.tasks import Task
+from kapps.training import building, engine, pictures, rehearsal, replicas, resizing
+from kapps.training.options import Options
 from kapps.training.progress import say
 
 # The course of a head's learning rate is its own: epochs of the network's say nothing about it.
@@ -54,21 +61,119 @@ def begin(options, job: str, labels: list[str], spec: dict) -> runs.Run:
     return run
 
 
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What the stages of a training have in common.
+
+    Attributes:
+        options: the settings, resolved.
+        run: where it is recorded.
+        task: what is learnt.
+        share: of every batch, that this process trains on.
+        splits: the parts of the data.
+        validation: the pictures to judge by; None for none.
+        whole: the network that is judged and saved; it takes over what another one learns.
+        callbacks: the user's.
+    """
+
+    options: Options
+    run: runs.Run
+    task: Task
+    share: replicas.Share
+    splits: pictures.Splits
+    validation: Dataset | None
+    whole: keras.Model
+    callbacks: Sequence
+
+    def announce(self, network: str, train: Dataset) -> None:
+        """Say what trains by what, and what is wrong with the pictures."""
+        judged = self.validation.images if self.validation else 0
+        say(
+            f"{network}; {train.images} images to train on, {judged} to judge by, "
+            f"{len(train.class_names)} {self.task.counted}"
+        )
+        if self.validation:
+            say(f"validating on {self.splits.judged_by} ({judged} images)")
+        for text in self.splits.warnings(train, self.validation):
+            say(text)
+
+    def fit(
+        self,
+        stages: Sequence[resizing.Stage],
+        model: keras.Model,
+        train: Dataset,
+        history: list[dict],
+        build: Callable[[int], keras.Model],
+        **changes,
+    ) -> list[dict]:
+        """Train a network through stages of one course of the learning rate.
+
+        Args:
+            stages: one, or one for each size of pictures.
+            model: of the first stage.
+            train: the pictures of the first stage.
+            history: the rows before.
+            build: makes the network of a later stage, for pictures of a size.
+            **changes: of the plan, see `plan`.
+
+        Returns:
+            The history: the given rows and one for each epoch.
+        """
+        # The last stage with a backup goes on; what was before it is done.
+        done = [i for i, stage in enumerate(stages) if has_begun(self.run, stage.name)]
+        pairs = list(zip([None, *stages], stages, strict=False))
+        for before, stage in pairs[max(done, default=0) :]:
+            if before:
+                model = build(stage.size)
+                train = self.splits.at(stage.size, stage.strength).train()
+            resizing.weaken(model, stage.strength)
+            history = self._fit(model, train, history, stage.plan(before) | changes)
+            if before and self.options.sizes and self.share.leads:  # there may be hundreds
+                (self.run.backup / f"{before.name}.npz").unlink(missing_ok=True)
+        return history
+
+    def _fit(self, model, train: Dataset, history: list[dict], changes: dict) -> list[dict]:
+        first = building.channels_first(model)
+        batches = pictures.Pictures(train, first)
+        how = plan(self.options, **changes)
+        how = rehearsal.rehearsed(
+            self.options, self.run, how, model, batches, self.task, self.share
+        )
+        return engine.fit(
+            model,
+            batches,
+            self.validation and pictures.Pictures(self.validation, first),
+            how,
+            task=self.task,
+            run=self.run,
+            history=history,
+            twin=self.twin,
+            share=self.share,
+            callbacks=self.callbacks,
+            pictures=self.validation and self.validation.pictures,
+            renew=self._renewing(model),
+        )
+
+    def save(self, model: keras.Model) -> None:
+        """Write what `model` has learnt outside of `engine.fit`, as `best` and `last`."""
+        if renew := self._renewing(model):
+            renew()
+        self.run.save_model(self.twin, "last")
+        self.run.save_model(self.twin, "best")
+
+    def _renewing(self, model) -> Callable[[], None] | None:
+        """What gives `whole` the weights of `model`; None where it is the same."""
+        return None if model is self.whole else partial(resizing.take_over, self.whole, model)
+
+    @functools.cached_property
+    def twin(self) -> keras.Model:
+        """What is judged and saved: `whole`, as it answers."""
+        return self.task.answering(self.whole)
+
+
 def has_begun(run: runs.Run, stage: str) -> bool:
     """Whether an epoch of `stage` is backed up."""
     return (run.backup / f"{stage}.npz").exists()
-
-
-def save(run: runs.Run, twin, renew: Callable[[], None] | None = None) -> None:
-    """Write what a stage outside of `engine.fit` has left, as `best` and `last`.
-
-    Args:
-        twin, renew: see `engine.fit`.
-    """
-    if renew:
-        renew()
-    run.save_model(twin, "last")
-    run.save_model(twin, "best")
 
 
 @contextlib.contextmanager

@@ -1,15 +1,12 @@
 """The settings that `kapps train` and `kapps finetune` share."""
 
-import dataclasses
 from dataclasses import dataclass
 
 from kapps.cli.settings import setting
-from kapps.errors import SettingsError
-from kapps.training import norms, optimization, schedules
-from kapps.training.optimization import DEFAULTS, OPTIMIZERS
+from kapps.training import schedules
+from kapps.training.optimization import OPTIMIZERS
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-VALIDATION = 0.2  # share of the data, where nothing else is there to judge by
 JIT_COMPILE = ("auto", "true", "false")
 
 
@@ -52,6 +49,22 @@ class Options:
     repeats: int = setting(
         1, "times that a picture is in a batch, augmented anew", group="data", advanced=True
     )
+    progressive: int | None = setting(
+        None, "size to begin with, which grows to size in stages", group="data", advanced=True
+    )
+    progressive_stages: int = setting(
+        4, "of progressive, equally long", group="data", advanced=True
+    )
+    progressive_strength: float = setting(
+        0.33, "share of augmentation and Dropout in the first stage", group="data", advanced=True
+    )
+    sizes: tuple[int, ...] = setting(
+        (),
+        "of pictures to train on, such as 256,288,320: another one by chance every size_epochs",
+        group="data",
+        advanced=True,
+    )
+    size_epochs: int = setting(1, "that a size of sizes stays", group="data", advanced=True)
 
     task: str = setting(
         "auto",
@@ -253,101 +266,3 @@ class Options:
     watch: bool = setting(
         False, "measure gradients, weights and dead units, warn and write them too", group="run"
     )
-
-
-def resolve(options: Options, least_epochs: int = 1) -> Options:
-    """The same with every "by default" replaced by what it means, and the ranges checked.
-
-    Raises:
-        ValueError: a number out of range; the sentence names it.
-    """
-    if options.val is not None and options.validation:
-        raise ValueError(
-            f"validation={options.validation} sets images of {options.data} aside and "
-            f"val={options.val} judges by others; drop one of them."
-        )
-    from kapps import tasks  # which knows Keras, and --help does without
-    from kapps.data import Order
-
-    changes = {}
-    own = tasks.of_model(options.model) if hasattr(options, "model") else tasks.DEFAULT
-    if options.task == tasks.AUTO:
-        options = dataclasses.replace(options, task=own)
-    kind = tasks.find(options.task)
-    if kind.head != own:
-        raise SettingsError(
-            f"task={options.task} trains networks for {kind.head}, and {options.model} is one for "
-            f"{own}; drop task, or use another model."
-        )
-    if options.epochs is None:
-        options = dataclasses.replace(options, epochs=kind.epochs)
-    has = kind.settings()
-    if options.mix is not None and not kind.mixes:
-        raise SettingsError(f"mix={options.mix!r} does not go with task={options.task}; drop it.")
-    for field in dataclasses.fields(options):
-        name, value = field.name, getattr(options, field.name)
-        general = ("task", "task_arguments")
-        is_task = field.metadata.get("group") == "task" and name not in general
-        if is_task and name not in has and value != field.default:
-            its = ", ".join(has) or "none of its own"
-            raise SettingsError(
-                f"{name}={value!r} is no setting of task={options.task}, which has {its}; drop it."
-            )
-    if options.validation is None:
-        changes["validation"] = 0.0 if options.val is not None else VALIDATION
-    elif not 0 <= options.validation < 1:
-        raise ValueError(f"validation={options.validation} is out of range; use 0 up to below 1.")
-    if not 0 <= options.label_smoothing < 1:
-        raise ValueError(
-            f"label_smoothing={options.label_smoothing} is out of range; use 0 up to below 1."
-        )
-    if options.epochs < least_epochs:
-        raise ValueError(f"epochs={options.epochs} is out of range; use {least_epochs} or more.")
-    for name in ("batch_size", "size", "test_size", "patience", "learning_rate"):
-        value = getattr(options, name)
-        if value is not None and not value > 0:
-            raise ValueError(f"{name}={value} is out of range; use more than 0.")
-    Order(options.balance, options.repeats)
-    if options.recalibrate < 0:
-        raise ValueError(f"recalibrate={options.recalibrate} is out of range; use 0 or more.")
-    _check_devices(options)
-    if options.seed < 0:
-        raise ValueError(f"seed={options.seed} is out of range; use 0 or more.")
-    if options.epochs and options.warmup_epochs >= options.epochs:
-        raise ValueError(
-            f"warmup_epochs={options.warmup_epochs} leaves nothing of epochs={options.epochs}; "
-            "lower warmup_epochs."
-        )
-    peak, decay = DEFAULTS[options.optimizer]
-    if options.learning_rate is None and not options.find_lr:
-        changes["learning_rate"] = peak
-    if options.weight_decay is None:
-        changes["weight_decay"] = decay
-    if options.augment == "auto":
-        # A mirrored 2 is no digit.
-        changes["augment"] = "digits" if options.data == "digits" else "default"
-    options = dataclasses.replace(options, **changes)
-    optimization.check(options)
-    schedules.check(options)
-    norms.check(options.norm_momentum)
-    if options.schedule == "plateau" and options.val is None and not options.validation:
-        raise ValueError(
-            "schedule=plateau looks at images to judge by and validation=0 leaves none; drop one."
-        )
-    return options
-
-
-def _check_devices(options: Options) -> None:
-    """Raise ValueError where the settings of devices and hosts do not fit together."""
-    if options.model_parallel < 1:
-        raise ValueError(
-            f"model_parallel={options.model_parallel} is out of range; use 1 (whole) or more."
-        )
-    for name, off in (("hosts", None), ("host_index", None), ("model_parallel", 1)):
-        value = getattr(options, name)
-        if value != off and not options.distribute:
-            raise ValueError(f"{name}={value} has no effect without distribute; add --distribute.")
-    if options.host_index is not None and options.hosts is None:
-        raise ValueError(
-            f"host_index={options.host_index} is the place in a list of hosts; add --hosts."
-        )

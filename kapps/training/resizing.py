@@ -42,6 +42,22 @@ class Stage:
         return {"stage": self.name, "begin": self.begin, "end": self.end, "after": after}
 
 
+def planned(options, size: int, name: str) -> list[Stage]:
+    """The stages of a training: one, or by `progressive` or `sizes` one for each size.
+
+    Args:
+        options: `kapps.training.options.Options`, resolved.
+        size: height and width of the pictures, where they stay as large.
+        name: of the stage, where there is one.
+    """
+    if options.sizes:
+        return drawn(options.sizes, options.size_epochs, options.epochs, options.seed)
+    if options.progressive is None:
+        return [Stage(name, size, 0, options.epochs, 1.0)]
+    how = options.progressive_stages, options.epochs, options.progressive_strength
+    return stages(options.progressive, size, *how)
+
+
 def stages(first: int, last: int, count: int, epochs: int, strength: float) -> list[Stage]:
     """The stages of progressive learning, equally long (Tan and Le, 2021, arXiv:2104.00298).
 
@@ -152,7 +168,8 @@ def fitter(model: keras.Model) -> Callable[[np.ndarray, tuple], np.ndarray]:
         if shape not in ways:
             raise SettingsError(
                 f"{model.name} has weights of shape {shape} at one size of pictures and of "
-                f"{array.shape} at another: it fits one size only; drop progressive and test_size."
+                f"{array.shape} at another: it fits one size only; drop progressive, sizes and "
+                "test_size."
             )
         found = np.asarray(ways[shape](array), array.dtype)
         return np.maximum(found, 0) if array.min(initial=0) >= 0 else found

@@ -34,12 +34,12 @@ def test_its_settings_go_together(path):
     """As far as that can be told without the data: ranges, task, model and its arguments."""
     from kapps.applications import _named
     from kapps.data import augment
-    from kapps.training import optimization, options, schedules
+    from kapps.training import optimization, resolving, schedules
 
     words = next(line for line in path.read_text("utf-8").splitlines() if "--config" in line)
     _, job, *words = words.strip("# ").split()
     settings = parse({"train": train, "finetune": finetune}[job].Settings, words)
-    settings = options.resolve(settings, least_epochs=0 if job == "finetune" else 1)
+    settings = resolving.resolve(settings, least_epochs=0 if job == "finetune" else 1)
     app = _named.bound(settings.model, None, _named.arguments_of(settings.arguments))
     assert app.spec.size >= 28
     augment.policy(settings.augment)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import types
 
@@ -7,7 +8,7 @@ import pytest
 from kapps import runs
 from kapps.errors import KappsError
 from kapps.recipes import finetune
-from kapps.training import features
+from kapps.training import features, resizing
 
 pytestmark = pytest.mark.contract
 
@@ -219,6 +220,9 @@ def test_a_published_network_learns_photos_from_its_features(settings, tmp_path)
         ({"epochs": -1}, "epochs=-1"),
         ({"data": "folder:nowhere"}, "nowhere"),
         ({"epochs": 0, "epochs_head": 0}, "epochs_head"),
+        ({"sizes": (32, 48)}, "32x32 pixels; drop size, sizes"),
+        ({"sizes": (32, 48), "epochs": 0}, "sizes=32,48 is for the training of the network"),
+        ({"sizes": (32, 48), "lora": 4}, "lora=4 is learnt by one; drop one of them"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -241,7 +245,7 @@ def test_judged_and_saved_at_another_size_than_trained(settings, tmp_path):
 
     from kapps import tasks
     from kapps.layers.preprocessing import PREPROCESSING, normalize
-    from kapps.training import options, pictures
+    from kapps.training import pictures, resolving
 
     keras.utils.set_random_seed(0)
     spec = {"application": "Tiny", "size": 32, "crop_pct": 1.0, "interpolation": "bilinear"}
@@ -256,7 +260,7 @@ def test_judged_and_saved_at_another_size_than_trained(settings, tmp_path):
     run = runs.Run.open(how.out)
     assert run.spec["size"] == 48
     task = tasks.of_spec(run.spec)
-    splits = pictures.Splits(options.resolve(how), run.spec, 48, 3, task=task)
+    splits = pictures.Splits(resolving.resolve(how), run.spec, 48, 3, task=task)
     judged = task.judge(run.load_model("last"), pictures.Pictures(splits.validation()))
     last = run.metrics["history"][-1]
     assert last["stage"] == "finetune"
@@ -264,8 +268,9 @@ def test_judged_and_saved_at_another_size_than_trained(settings, tmp_path):
     assert judged["accuracy"] == last["val_accuracy"]
 
 
-def test_a_run_of_an_application_is_tuned_at_another_size(tmp_path, monkeypatch):
-    """As FixRes does it: the classifier learns by larger pictures, with what is below it."""
+@pytest.fixture
+def of_small_pictures(tmp_path, monkeypatch):
+    """A run of an application at 32 pixels, and the settings of its data."""
     from kapps.applications import _named, resnet_cifar
     from kapps.recipes import train
 
@@ -277,6 +282,34 @@ def test_a_run_of_an_application_is_tuned_at_another_size(tmp_path, monkeypatch)
     train.run(
         train.Settings(model="ResNet8", size=32, epochs=1, out=str(tmp_path / "small"), **how)
     )
+    return how
+
+
+@pytest.mark.sweep
+def test_sizes_change_by_chance_after_the_head_and_a_killed_run_goes_on(
+    of_small_pictures, tmp_path
+):
+    how = finetune.Settings(
+        model=str(tmp_path / "small"), size=32, sizes=(32, 48), epochs_head=1, epochs=4, seed=3,
+        warmup_epochs=0.0, test_size=48, out=str(tmp_path / "sizes"), **of_small_pictures,
+    )  # fmt: skip
+    result = finetune.run(how)
+    run, stages = runs.Run.open(how.out), resizing.drawn((32, 48), 1, 4, 3)
+    assert {stage.size for stage in stages} == {32, 48}
+    names = [stage.name for stage in stages for _ in range(stage.begin, stage.end)]
+    rows = run.metrics["history"]
+    assert [row["stage"] for row in rows] == ["head", *names]
+    # One cosine over all sizes: half of the peak after two of four epochs.
+    rates = [row["learning_rate"] for row in rows[1:]]
+    assert (rates[1], rates[3]) == pytest.approx((5e-4, 0), abs=1e-9)
+    assert run.load_model("last").input_shape == (None, 48, 48, 3)
+    again = finetune.run(dataclasses.replace(how, resume=True))
+    assert again["best"]["loss"] == result["best"]["loss"]
+
+
+def test_a_run_of_an_application_is_tuned_at_another_size(of_small_pictures, tmp_path):
+    """As FixRes does it: the classifier learns by larger pictures, with what is below it."""
+    how = of_small_pictures
     finetune.run(
         finetune.Settings(
             model=str(tmp_path / "small"), size=48, epochs_head=1, epochs=0, unfreeze="none",

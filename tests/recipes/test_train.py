@@ -11,7 +11,7 @@ from kapps.applications import _named, resnet_cifar
 from kapps.cli.settings import from_yaml, main
 from kapps.errors import KappsError
 from kapps.recipes import train
-from kapps.training import options, pictures
+from kapps.training import pictures, resolving
 
 
 def settings(tmp_path, **changes) -> train.Settings:
@@ -131,7 +131,7 @@ def test_pictures_grow_and_the_model_is_for_larger_ones(tmp_path, monkeypatch):
     assert model.input_shape == (None, 64, 64, 3)
     assert run.spec["size"] == 64 and layers.spec_of(model)["size"] == 64
     task = tasks.of_spec(run.spec)
-    splits = pictures.Splits(options.resolve(how), run.spec, 64, 3, task=task)
+    splits = pictures.Splits(resolving.resolve(how), run.spec, 64, 3, task=task)
     judged = task.judge(model, pictures.Pictures(splits.validation()))
     assert judged["loss"] == pytest.approx(rows[1]["val_loss"], rel=1e-4)
     (run.backup / "size48.npz").unlink()

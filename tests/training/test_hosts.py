@@ -30,13 +30,13 @@ def ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-def pair(words: list[str], **environment: str) -> list[tuple[int, str, str]]:
+def pair(words: list[str], job: str = "train", **environment: str) -> list[tuple[int, str, str]]:
     """Exit status, stdout and stderr of two hosts that train together."""
     addresses = ",".join(f"127.0.0.1:{port}" for port in ports(2))
     both = ["--distribute", "--hosts", addresses, "--host-index"]
     # No thread pools of the size of the machine for each.
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    argv = ["-m", "tests.training.together", *words, *both]
+    argv = ["-m", "tests.training.together", job, *words, *both]
     processes = [forks.Child([*argv, str(index)], environment) for index in range(2)]
     ended = [process.wait() for process in processes]
     return [(one.returncode, one.stdout, one.stderr) for one in ended]
@@ -68,6 +68,35 @@ def test_two_hosts_train_as_one_process_also_after_one_was_lost(digits, tmp_path
     np.testing.assert_allclose(rows(tmp_path / "two"), rows(tmp_path / "one"), rtol=1e-4)
     for name in ("best.keras", "last.keras", "metrics.csv"):
         assert (tmp_path / "two" / name).exists()
+
+
+@pytest.mark.contract
+@pytest.mark.skipif(BACKEND == "torch", reason="the same as its devices, in test_devices.py")
+def test_two_hosts_teach_a_network_new_classes_as_one_process(digits, tmp_path):
+    """The first trains the classifier alone, and both go on with it."""
+    import keras
+
+    from kapps.cli.settings import parse
+    from kapps.recipes import finetune
+
+    keras.utils.set_random_seed(0)
+    image = keras.Input((16, 16, 1))
+    x = keras.layers.Conv2D(4, 3, strides=2, activation="relu", name="stage1_conv")(image)
+    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    model = keras.Model(image, keras.layers.Dense(3, "softmax", name="predictions")(x))
+    model.save(tmp_path / "network.keras")
+
+    def words(out: str) -> list[str]:
+        given = settings(digits, tmp_path / out, f"model={tmp_path / 'network.keras'}")
+        return [*(word for word in given if word != "model=LeNet5"), "epochs_head=2"]
+
+    leader, other = pair(words("two"), "finetune", FORK="yes")
+    assert leader[0] == other[0] == 0, leader[2] + other[2]
+    assert "training the classifier" in leader[2] and "classifier" not in other[2]
+    finetune.run(parse(finetune.Settings, words("one")))
+    found = rows(tmp_path / "two")
+    assert len(found) == 5
+    np.testing.assert_allclose(found, rows(tmp_path / "one"), rtol=1e-4)
 
 
 @pytest.mark.contract
