@@ -1,10 +1,12 @@
 """Reference outputs of Ultralytics' and Megvii's detectors for deterministic checkpoints.
 
     REFERENCE/bin/python -m tools.make_yolo_goldens yolov8n yolov5n --head-scale 12
+    REFERENCE/bin/python -m tools.make_yolo_goldens yolov8s-world yolov8s-worldv2 --head-scale 12
     REFERENCE/bin/python -m tools.make_yolo_goldens yolox_nano --megvii FOLDER --head-scale 0.004
 
 REFERENCE is an environment of its own with torch and ultralytics, whose configurations it builds:
-yolov5n.yaml has the head of v8 there, its golden is yolov5nu. For each there will be NAME.npz in
+yolov5n.yaml has the head of v8 there, its golden is yolov5nu. What YOLO-World looks for is one more
+tensor of its checkpoint, so that no text is encoded. For each there will be NAME.npz in
 tests/parity/golden_dense, as `tools.make_dense_goldens` writes them. Detections are those of
 Ultralytics' suppression, which sees boxes that stick out of the input. FOLDER is the source package
 of `pip download yolox --no-deps --no-build-isolation`, unpacked; only its models are used.
@@ -25,8 +27,9 @@ from tools.make_dense_goldens import FOLDER, FOUND, ROWS, _declare_operators
 
 SIZE = 96
 LAST = re.compile(  # that --head-scale scales
-    r"model\.2[24]\.cv[23]\.\d\.2\.weight|head\.(cls|reg|obj)_preds\.\d\.weight"
+    r"model\.2[234]\.cv[23]\.\d\.2\.weight|head\.(cls|reg|obj)_preds\.\d\.weight"
 )
+SCALES = {"txt_feats": 7}  # so that they have a length of about 1, as those of an encoder
 BINS = "dfl.conv.weight"  # 0, 1, ..., 15, which nothing trains
 
 
@@ -37,12 +40,12 @@ def write(name: str, norm_scale: float, head_scale: float, megvii: Path | None) 
     network = _of_megvii(name, megvii) if megvii else _of_ultralytics(name)
     model, tensors = network.model.eval().double(), []
     with torch.no_grad():
-        for tensor, value in model.state_dict().items():
+        for tensor, value in {**model.state_dict(), **network.more}.items():
             if tensor.endswith(("num_batches_tracked", BINS)):
                 continue
             array = fill(tensor, value.shape, GOLDEN_SALT, norm_scale)
-            scale = head_scale if LAST.fullmatch(tensor) else 1
-            value.copy_(torch.from_numpy(array * scale))
+            scale = head_scale if LAST.fullmatch(tensor) else SCALES.get(tensor, 1)
+            value.copy_(torch.from_numpy(np.asarray(array * scale)))
             tensors.append([tensor, list(value.shape)])
         images = np.concatenate([golden_input(SIZE, 0), golden_input(SIZE, 1)]).astype("float64")
         rows = network.answers(images.transpose(0, 3, 1, 2).copy())
@@ -54,6 +57,7 @@ def write(name: str, norm_scale: float, head_scale: float, megvii: Path | None) 
         "salt": GOLDEN_SALT,
         "norm_scale": norm_scale,
         "head_scale": head_scale,
+        "scales": {tensor: scale for tensor, scale in SCALES.items() if tensor in network.more},
         "mean": [0.0] * 3,
         "std": [network.std] * 3,
         "parameters": sum(p.numel() for n, p in model.named_parameters() if not n.endswith(BINS)),
@@ -67,9 +71,10 @@ def write(name: str, norm_scale: float, head_scale: float, megvii: Path | None) 
 
 def _of_ultralytics(name: str) -> SimpleNamespace:
     import torch
-    from ultralytics.nn.tasks import DetectionModel
+    from ultralytics.nn.tasks import DetectionModel, WorldModel
 
-    model = DetectionModel(f"{name}.yaml", verbose=False)
+    world = "-world" in name
+    model = (WorldModel if world else DetectionModel)(f"{name}.yaml", verbose=False)
     reference = name if name.startswith("yolov8") else f"{name}u"
 
     def answers(images):
@@ -87,6 +92,7 @@ def _of_ultralytics(name: str) -> SimpleNamespace:
         reference=f"ultralytics/{reference}",
         std=255.0,
         overlap=0.7,
+        more={"txt_feats": model.txt_feats} if world else {},
     )
 
 
@@ -130,7 +136,7 @@ def _of_megvii(name: str, folder: Path) -> SimpleNamespace:
         }
 
     return SimpleNamespace(
-        model=model, answers=answers, reference=f"megvii/{name}", std=1.0, overlap=0.45
+        model=model, answers=answers, reference=f"megvii/{name}", std=1.0, overlap=0.45, more={}
     )
 
 

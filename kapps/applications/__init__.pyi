@@ -435,6 +435,15 @@ from kapps.applications.yolov8 import YOLOv8M as YOLOv8M
 from kapps.applications.yolov8 import YOLOv8L as YOLOv8L
 from kapps.applications.yolov8 import YOLOv8X as YOLOv8X
 from kapps.applications.yolov8 import YOLOv8 as YOLOv8
+from kapps.applications import yolo_world as yolo_world
+from kapps.applications.yolo_world import YOLOWorldS as YOLOWorldS
+from kapps.applications.yolo_world import YOLOWorldM as YOLOWorldM
+from kapps.applications.yolo_world import YOLOWorldL as YOLOWorldL
+from kapps.applications.yolo_world import YOLOWorldX as YOLOWorldX
+from kapps.applications.yolo_world import YOLOWorldV2S as YOLOWorldV2S
+from kapps.applications.yolo_world import YOLOWorldV2M as YOLOWorldV2M
+from kapps.applications.yolo_world import YOLOWorldV2L as YOLOWorldV2L
+from kapps.applications.yolo_world import YOLOWorldV2X as YOLOWorldV2X
 from kapps.applications import detr as detr
 from kapps.applications.detr import DETRResNet50 as DETRResNet50
 from kapps.applications.detr import DETRResNet101 as DETRResNet101

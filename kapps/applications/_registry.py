@@ -179,6 +179,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "yolov5": tuple(f"YOLOv5{size}U" for size in "NSMLX"),
     "yolox": tuple(f"YOLOX{size}" for size in ("Nano", "Tiny", *"SMLX")),
     "yolov8": (*(f"YOLOv8{size}" for size in "NSMLX"), "YOLOv8"),
+    "yolo_world": tuple(f"YOLOWorld{version}{size}" for version in ("", "V2") for size in "SMLX"),
     "detr": ("DETRResNet50", "DETRResNet101"),
     "rt_detr": tuple(f"RTDETRResNet{depth}" for depth in (18, 34, 50, 101)),
     "fcn": ("FCNResNet50", "FCNResNet101"),
@@ -194,7 +195,8 @@ FAMILIES = {  # module -> applications, in the order of the documentation
 TASKS = {  # what an application answers -> the families that do not classify
     "detection": (
         *("ssd", "retinanet", "fcos", "faster_rcnn", "mask_rcnn", "efficientdet"),
-        *(*(f"yolov{number}" for number in (1, 2, 3, 4, 5, 8)), "yolox", "detr", "rt_detr"),
+        *(*(f"yolov{number}" for number in (1, 2, 3, 4, 5, 8)), "yolox", "yolo_world"),
+        *("detr", "rt_detr"),
     ),
     "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),
     "prompting": ("segment_anything",),

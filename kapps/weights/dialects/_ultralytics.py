@@ -1,4 +1,4 @@
-"""What YOLOv5u and YOLOv8 share of their names: modules are numbered as in the model's YAML."""
+"""What YOLOv5u, v8 and World share of their names: modules are numbered as in the model's YAML."""
 
 import numpy as np
 
@@ -13,13 +13,16 @@ def units(*rows: tuple[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((m + ending, layer + suffix) for m, layer in rows for ending, suffix in UNIT)
 
 
-def ultralytics(blocks, convolutions: dict[int, str], pyramid: int, head: int) -> Dialect:
+def ultralytics(
+    blocks, convolutions: dict[int, str], pyramid: int, head: int, last: str = "predictions"
+) -> Dialect:
     """The dialect of a network.
 
     Args:
         blocks: (number, layer, names of its convolutions cv1, cv2, ...) of each block.
         convolutions: number -> layer.
         pyramid, head: the numbers of the pooling and of the head.
+        last: what we call the last convolution for classes.
     """
     own = [(rf"model\.{number}", layer) for number, layer in convolutions.items()]
     for number, layer, names in blocks:
@@ -29,17 +32,17 @@ def ultralytics(blocks, convolutions: dict[int, str], pyramid: int, head: int) -
         (rf"model\.{pyramid}\.cv1", "stage4_pyramid_reduce"),
         (rf"model\.{pyramid}\.cv2", "stage4_pyramid_merge"),
     ]
-    last = []
-    for branch, kind, layer in (("cv2", "box", "regression"), ("cv3", "class", "predictions")):
+    ends = []
+    for branch, kind, layer in (("cv2", "box", "regression"), ("cv3", "class", last)):
         own.append(
             (rf"model\.{head}\.{branch}\.(\d)\.([01])", f"head_{kind}{{0:+3}}_block{{1:+1}}")
         )
-        last.append((rf"model\.{head}\.{branch}\.(\d)\.2", f"head_{kind}{{0:+3}}_{layer}"))
+        ends.append((rf"model\.{head}\.{branch}\.(\d)\.2", f"head_{kind}{{0:+3}}_{layer}"))
     bins = rf"model\.{head}\.dfl\.conv\.weight"
     return Dialect(
         "ultralytics",
         "torch",
-        rows=(*units(*own), *last),
+        rows=(*units(*own), *ends),
         ignore=(bins,),  # 0, 1, ..., 15, which `Distances` counts itself
         check=_whole_numbers,
     )
