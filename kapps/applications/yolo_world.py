@@ -75,7 +75,7 @@ def guided_by(names, nn: Blocks, depth: float):
         filters = nn.channels(x)
         guide = nn.dense(names, filters, name=f"{name}_guide")
         values = nn.conv_norm_act(x, filters, 3, activation=False, name=f"{name}_value")
-        gate = MaxSigmoidGate(filters // HEAD, nn.data_format, name=f"{name}_gate")
+        gate = MaxSigmoidGate(max(1, filters // HEAD), nn.data_format, name=f"{name}_gate")
         return gate([values, x, guide])
 
     def block(x, filters, *, name):

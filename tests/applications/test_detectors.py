@@ -13,8 +13,8 @@ from tests.parity import dense
 SMALL = (64, 64, 3)
 BACKEND = keras.backend.backend()
 ON_ALL = ("ssdlite320_mobilenet_v3_large", "retinanet_resnet50_fpn_v2", "yolov8n")
-# What yolov8n and rtdetr_r18vd are made of.
-LATE = ("yolov5nu", "yolox_nano", "rtdetr_r50vd")
+# What yolov8n, yolov8s-world and rtdetr_r18vd are made of.
+LATE = ("yolov5nu", "yolox_nano", "yolov8s-worldv2", "rtdetr_r50vd")
 
 
 def answer(model, x):
