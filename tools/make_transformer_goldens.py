@@ -78,7 +78,7 @@ NETWORKS = {
 }
 
 
-def filled(model, norm_scale: float, scales: dict[str, float]) -> list:
+def filled(model, norm_scale: float, scales: dict[str, float], names=OLDER) -> list:
     """Give a model its deterministic values; the names and shapes of its checkpoint."""
     import torch
 
@@ -86,7 +86,7 @@ def filled(model, norm_scale: float, scales: dict[str, float]) -> list:
     for tensor, value in model.state_dict().items():
         if tensor.endswith("num_batches_tracked"):
             continue
-        for pattern, older in OLDER:
+        for pattern, older in names:
             tensor = re.sub(pattern, older, tensor)
         array = fill(tensor, value.shape, GOLDEN_SALT, norm_scale)
         for pattern, scale in scales.items():

@@ -452,6 +452,9 @@ from kapps.applications.rt_detr import RTDETRResNet18 as RTDETRResNet18
 from kapps.applications.rt_detr import RTDETRResNet34 as RTDETRResNet34
 from kapps.applications.rt_detr import RTDETRResNet50 as RTDETRResNet50
 from kapps.applications.rt_detr import RTDETRResNet101 as RTDETRResNet101
+from kapps.applications import grounding_dino as grounding_dino
+from kapps.applications.grounding_dino import GroundingDINOSwinT as GroundingDINOSwinT
+from kapps.applications.grounding_dino import GroundingDINOSwinB as GroundingDINOSwinB
 from kapps.applications import fcn as fcn
 from kapps.applications.fcn import FCNResNet50 as FCNResNet50
 from kapps.applications.fcn import FCNResNet101 as FCNResNet101

@@ -50,6 +50,7 @@ ARGUMENTS = {  # what the arguments of families mean, for their documentation
     "filters": "of its own convolutions",
     "norm": "whether its own convolutions are normalised, which the paper's are not",
     "separable": "whether its 3x3 convolutions are depthwise separable",
+    "tokens": "for how many tokens of text there is room; as many as `classes` need are quicker",
     "multimask": "whether it answers with three masks, as prompts may mean several things, or one",
     "output_stride": "of the backbone's last map: what later stages would halve, they dilate",
 }

@@ -182,6 +182,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "yolo_world": tuple(f"YOLOWorld{version}{size}" for version in ("", "V2") for size in "SMLX"),
     "detr": ("DETRResNet50", "DETRResNet101"),
     "rt_detr": tuple(f"RTDETRResNet{depth}" for depth in (18, 34, 50, 101)),
+    "grounding_dino": ("GroundingDINOSwinT", "GroundingDINOSwinB"),
     "fcn": ("FCNResNet50", "FCNResNet101"),
     "unet": ("UNet",),
     "segnet": ("SegNet",),
@@ -196,7 +197,7 @@ TASKS = {  # what an application answers -> the families that do not classify
     "detection": (
         *("ssd", "retinanet", "fcos", "faster_rcnn", "mask_rcnn", "efficientdet"),
         *(*(f"yolov{number}" for number in (1, 2, 3, 4, 5, 8)), "yolox", "yolo_world"),
-        *("detr", "rt_detr"),
+        *("detr", "rt_detr", "grounding_dino"),
     ),
     "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),
     "prompting": ("segment_anything",),

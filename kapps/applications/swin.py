@@ -18,26 +18,48 @@ VARIANTS = {  # channels of the first stage, blocks and heads of the four: table
 }
 
 
-def windows_of(grid, window: int, block: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def windows_of(
+    grid, window: int, block: int, whole: bool = False
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The window and the shift of a block: every second one is shifted by half a window.
 
-    A side that one window covers is not cut, nor shifted.
+    A side that one window covers is not cut, nor shifted, but where windows are `whole`.
     """
+    if whole:
+        return (window, window), (window // 2 if block % 2 == 0 else 0,) * 2
     sizes = tuple(min(side, window) for side in grid)
     shifts = tuple(window // 2 if block % 2 == 0 and side > window else 0 for side in grid)
     return sizes, shifts
 
 
-def shifted_attention(x, nn: Blocks, grid, window, shift, num_heads: int, *, name: str):
+def shifted_attention(
+    x, nn: Blocks, grid, window, shift, num_heads: int, pad_first: bool = False, *, name: str
+):
     """Attention within windows: figure 2."""
     core = partial(
         RelativePositionAttention, height=window[0], width=window[1], grid=grid, shift=shift
     )
     attention = partial(nn.attention, num_heads=num_heads, core=core)
-    return nn.windowed(x, grid, window, shift, attention, name=name)
+    return nn.windowed(x, grid, window, shift, attention, pad_first, name=name)
 
 
-def backbone(x, nn: Blocks, *, channels: int, depths, heads, window: int, drop_path: float):
+def backbone(
+    x,
+    nn: Blocks,
+    *,
+    channels: int,
+    depths,
+    heads,
+    window: int,
+    drop_path: float,
+    whole_windows: bool = False,
+):
+    """Four stages of windows.
+
+    Args:
+        whole_windows: the order of the authors' code for detectors, which pads a grid to whole
+            windows before it shifts them, also one that is smaller than a window.
+    """
     grid = nn.grid(x, 4)
     x = nn.patch_embed(x, channels, 4, name="stem")
     x = nn.layer_norm(x, 1e-5, name="stem_norm")
@@ -51,12 +73,12 @@ def backbone(x, nn: Blocks, *, channels: int, depths, heads, window: int, drop_p
             x = nn.dense(x, width, use_bias=False, name=f"{name}_project")
             grid = tuple(-(-side // 2) for side in grid)
         for block in range(1, depth + 1):
-            sizes, shift = windows_of(grid, window, block)
+            sizes, shift = windows_of(grid, window, block, whole_windows)
             x = nn.transformer_block(
                 x,
                 partial(
                     shifted_attention, nn=nn, grid=grid, window=sizes, shift=shift,
-                    num_heads=num_heads,
+                    num_heads=num_heads, pad_first=whole_windows,
                 ),
                 partial(nn.mlp, units=4 * width),
                 drop_path=next(rates),

@@ -14,7 +14,7 @@ from kapps.detection import assigning, losses, matching, sampling
 from kapps.detection.cell_objectives import YOLOv1, YOLOv2, YOLOv3, YOLOv4
 from kapps.detection.objective import Objective
 from kapps.detection.region_objectives import FasterRCNN
-from kapps.detection.set_objectives import DETR, RTDETR
+from kapps.detection.set_objectives import DETR, RTDETR, FocalSet
 from kapps.detection.yolo_objectives import YOLOX, YOLOv8
 from kapps.errors import did_you_mean
 
@@ -125,6 +125,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "faster_rcnn": FasterRCNN,
     "detr": DETR,
     "rt_detr": RTDETR,
+    "focal_set": FocalSet,
     "yolov1": YOLOv1,
     "yolov2": YOLOv2,
     "yolov3": YOLOv3,

@@ -100,18 +100,18 @@ class DETR(SetObjective):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RTDETR(SetObjective):
-    """Varifocal loss of classes, whose targets say how well the boxes fit (Zhao et al., 2023,
-    arXiv:2304.08069, section 4.3); without denoising queries.
+class FocalSet(SetObjective):
+    """Focal loss of each class on its own (Deformable DETR, Zhu et al., 2020, arXiv:2010.04159,
+    section 4.2).
 
     Attributes:
-        alpha, gamma: of the varifocal loss.
-        cost_alpha, cost_gamma: of the focal loss whose difference between yes and no is the cost of
-            a class (Deformable DETR, Zhu et al., 2020, arXiv:2010.04159).
+        alpha, gamma: of the focal loss.
+        cost_alpha, cost_gamma: of the one whose difference between yes and no is the cost of a
+            class in the matching.
     """
 
     cost: float = 2.0
-    alpha: float = 0.75
+    alpha: float = 0.25
     gamma: float = 2.0
     cost_alpha: float = 0.25
     cost_gamma: float = 2.0
@@ -121,6 +121,22 @@ class RTDETR(SetObjective):
         yes = self.cost_alpha * (1 - p) ** self.cost_gamma * -ops.log(p + 1e-8)
         no = (1 - self.cost_alpha) * p**self.cost_gamma * -ops.log(1 - p + 1e-8)
         return yes - no
+
+    def _class_loss(self, logits, labels, found, fit, count, blocks):  # noqa: ARG002
+        hot = matching.targets(labels, logits.shape[-1], found)
+        return ops.sum(losses.sigmoid_focal(logits, hot, self.alpha, self.gamma)) / count
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RTDETR(FocalSet):
+    """Varifocal loss of classes, whose targets say how well the boxes fit (Zhao et al., 2023,
+    arXiv:2304.08069, section 4.3); without denoising queries.
+
+    Attributes:
+        alpha, gamma: of the varifocal loss.
+    """
+
+    alpha: float = 0.75
 
     def _class_loss(self, logits, labels, found, fit, count, blocks):  # noqa: ARG002
         hot = matching.targets(labels, logits.shape[-1], found)

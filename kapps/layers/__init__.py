@@ -60,6 +60,7 @@ from kapps.layers.normalization import (
     instance_norm,
 )
 from kapps.layers.patches import MapToPatches, PatchesToMap
+from kapps.layers.phrases import PhraseLogits, PhraseVocabulary, TokenLogits
 from kapps.layers.pooling import ceil_max_pool
 from kapps.layers.preprocessing import PREPROCESSING, Normalize, Preprocessing, normalize, spec_of
 from kapps.layers.prompts import (
@@ -88,7 +89,7 @@ from kapps.layers.rotary import RotaryAttention
 from kapps.layers.scaling import drop_path_rates, make_divisible
 from kapps.layers.searched import searched_network
 from kapps.layers.separable import separable_norm_act
-from kapps.layers.sine_positions import SinePositions
+from kapps.layers.sine_positions import CoordinateSines, MapPlaces, SinePositions
 from kapps.layers.suppression import NonMaxSuppression
 from kapps.layers.text_guides import MaxSigmoidGate, MaxTokens, NameLogits
 from kapps.layers.token_windows import MergePatches
@@ -130,6 +131,7 @@ __all__ = [
     "ClassScores",
     "ClearEdges",
     "Conv2D",
+    "CoordinateSines",
     "CosineAttention",
     "CrossAttention",
     "DecodeBoxes",
@@ -149,6 +151,7 @@ __all__ = [
     "LayerScale",
     "LinearAttention",
     "LocalResponseNormalization",
+    "MapPlaces",
     "MapToPatches",
     "MaskOrNone",
     "MaskProducts",
@@ -166,6 +169,8 @@ __all__ = [
     "Normalize",
     "OptimalAssignment",
     "PatchesToMap",
+    "PhraseLogits",
+    "PhraseVocabulary",
     "PixelShares",
     "Preprocessing",
     "PromptTokens",
@@ -184,6 +189,7 @@ __all__ = [
     "SurestPlaces",
     "TakePlaces",
     "TogetherRegions",
+    "TokenLogits",
     "TokenRows",
     "TokensToMap",
     "Units",

@@ -21,7 +21,8 @@ class CrossAttention(keras.layers.Layer):
     Args:
         num_heads: into which the channels are divided.
 
-    Inputs: queries (batch, Q, channels), keys and values (batch, tokens, channels) each.
+    Inputs: queries (batch, Q, channels), keys and values (batch, tokens, channels) each; and, where
+        not every query may look at every key, what is added to the products, (1, Q or 1, tokens).
     Output: (batch, Q, channels).
     """
 
@@ -30,13 +31,14 @@ class CrossAttention(keras.layers.Layer):
         self.num_heads = num_heads
 
     def call(self, inputs):
-        query, key, value = map(self._heads, inputs)
+        query, key, value = map(self._heads, inputs[:3])
+        bias = ops.cast(inputs[3][:, None], query.dtype) if len(inputs) > 3 else None
         scale = query.shape[-1] ** -0.5
         kernel = kernels.find("attention")
         if kernel is not None:
-            outputs = kernel(query, key, value, scale, None)
+            outputs = kernel(query, key, value, scale, bias)
         else:
-            outputs = ops.matmul(softmax(query, key, scale), value)
+            outputs = ops.matmul(softmax(query, key, scale, bias), value)
         outputs = ops.transpose(outputs, (0, 2, 1, 3))
         return ops.reshape(outputs, (-1, ops.shape(inputs[0])[1], inputs[0].shape[-1]))
 
@@ -47,7 +49,7 @@ class CrossAttention(keras.layers.Layer):
 
     def macs(self) -> int:
         """Multiply-accumulates of the two products for one image."""
-        query, key, _ = self.input
+        query, key, *_ = self.input
         return 2 * (query.shape[1] or 1) * (key.shape[1] or 1) * query.shape[-1]
 
     def compute_output_shape(self, input_shape):

@@ -32,7 +32,8 @@ class DeformableAttention(keras.layers.Layer):
         how much each point weighs as logits (batch, Q, heads * maps * points), a softmax over the
         points of a head; and where the queries are, in shares of the image, (batch, Q, 4) boxes as
         middle and size, half of which over `points` is the unit of a step, or (batch, Q, 2) middles
-        alone, whose unit is a pixel of the map.
+        alone, whose unit is a pixel of the map. Without the last one the queries are the places
+        of the maps themselves.
     Output: (batch, Q, channels).
     """
 
@@ -43,7 +44,8 @@ class DeformableAttention(keras.layers.Layer):
 
     def call(self, inputs):
         values = ops.cast(inputs[0], self.compute_dtype)
-        steps, weights, places = (ops.cast(x, "float32") for x in inputs[1:])
+        steps, weights, *places = (ops.cast(x, "float32") for x in inputs[1:])
+        places = places[0] if places else ops.convert_to_tensor(self._middles())
         queries, channels = ops.shape(steps)[1], values.shape[-1]
         heads, maps, points = self.num_heads, len(self.grids), self.points
         steps = ops.reshape(steps, (-1, queries, heads, maps, points, 2))
@@ -65,6 +67,14 @@ class DeformableAttention(keras.layers.Layer):
         found = ops.matmul(ops.cast(shares, seen.dtype), seen)
         found = ops.reshape(found, (-1, heads, queries, channels // heads))
         return ops.reshape(ops.transpose(found, (0, 2, 1, 3)), (-1, queries, channels))
+
+    def _middles(self) -> np.ndarray:
+        """Where the pixels of all maps are, in shares of the image: float32 (1, places, 2)."""
+        grids = [np.mgrid[:rows, :columns] for rows, columns in self.grids]
+        middles = [
+            np.stack([(x + 0.5) / x.shape[1], (y + 0.5) / x.shape[0]], axis=-1) for y, x in grids
+        ]
+        return np.concatenate([one.reshape(-1, 2) for one in middles])[None].astype("float32")
 
     def _points(self, steps, places):
         """Where to look, in shares of the image: (batch, Q, heads, maps, points, 2)."""
@@ -150,7 +160,7 @@ def deformable_attention(
 
     Args:
         query: (batch, Q, channels), which knows where it is. memory: (batch, places, channels).
-        places, points, grids: as of `DeformableAttention`.
+        places, points, grids: as of `DeformableAttention`; None where the queries are the places.
     """
     heads = {"num_heads": num_heads, "points": points}
     count = num_heads * len(grids) * points
@@ -159,7 +169,7 @@ def deformable_attention(
     rays = Rays(maps=len(grids), **heads)
     steps = keras.layers.Dense(2 * count, bias_initializer=rays, name=f"{name}_steps", **zeros)
     weights = keras.layers.Dense(count, name=f"{name}_weights", **zeros)
-    x = DeformableAttention(**heads, grids=grids, name=name)(
-        [value, steps(query), weights(query), places]
-    )
+    said = [value, steps(query), weights(query)]
+    said += [] if places is None else [places]
+    x = DeformableAttention(**heads, grids=grids, name=name)(said)
     return nn.dense(x, query.shape[-1], name=f"{name}_project")

@@ -35,16 +35,18 @@ class _Windowed(keras.layers.Layer):
 
     Args:
         grid: rows and columns of the tokens. window: of a window. shift: rows and columns by which
-            the grid is turned, so that what leaves at the top comes back at the bottom. Then it is
-            padded with zeros at its end to whole windows and cut: in timm's order; torchvision pads
-            before it turns, which is the same where nothing is padded.
+            the grid is turned, so that what leaves at the top comes back at the bottom.
+        pad_first: whether the grid is padded, with zeros at its end to whole windows, before it is
+            turned, as torchvision and Swin's detectors do, or after it, as timm does; it is the
+            same where nothing is padded.
     """
 
     regroups = True  # rows are windows on one side and images on the other
 
-    def __init__(self, grid, window, shift=(0, 0), **kwargs):
+    def __init__(self, grid, window, shift=(0, 0), pad_first=False, **kwargs):
         super().__init__(**kwargs)
         self.grid, self.window, self.shift = tuple(grid), tuple(window), tuple(shift)
+        self.pad_first = pad_first
         self._sides = tuple(map(padded, self.grid, self.window))
 
     @property
@@ -60,6 +62,7 @@ class _Windowed(keras.layers.Layer):
             "grid": self.grid,
             "window": self.window,
             "shift": self.shift,
+            "pad_first": self.pad_first,
         }
 
 
@@ -71,9 +74,10 @@ class Windows(_Windowed):
         channels = inputs.shape[-1]
         (height, width), (rows, columns) = self.grid, self._sides
         x = ops.reshape(inputs, (-1, height, width, channels))
-        x = _turned(x, *self.shift)
+        x = x if self.pad_first else _turned(x, *self.shift)
         if (rows, columns) != self.grid:
             x = ops.pad(x, ((0, 0), (0, rows - height), (0, columns - width), (0, 0)))
+        x = _turned(x, *self.shift) if self.pad_first else x
         # Four axes are enough, and all that some delegates of a phone take.
         (_, along), (high, wide) = self._windows, self.window
         x = ops.reshape(x, (-1, high, along, wide * channels))
@@ -98,7 +102,12 @@ class Unwindows(_Windowed):
         x = ops.transpose(x, (0, 2, 1, 3))
         x = ops.reshape(x, (-1, *self._sides, channels))
         height, width = self.grid
-        x = _turned(x[:, :height, :width], *(-by for by in self.shift))
+        back = [-by for by in self.shift]
+        x = (
+            _turned(x, *back)[:, :height, :width]
+            if self.pad_first
+            else (_turned(x[:, :height, :width], *back))
+        )
         return ops.reshape(x, (-1, height * width, channels))
 
     def compute_output_shape(self, input_shape):

@@ -64,11 +64,11 @@ class TokenBlocks:
         """The layer `name`: "token" takes the first `count`, "avg" and "max" go over patches."""
         return TokenPooling(mode, prefix, count, name=name)(x)
 
-    def windowed(self, x, grid, window, shift, attention, *, name):
+    def windowed(self, x, grid, window, shift, attention, pad_first=False, *, name):
         """`attention(x, name=name)` within the windows of a grid of tokens; see `Windows`."""
-        x = Windows(grid, window, shift, name=f"{name}_windows")(x)
+        x = Windows(grid, window, shift, pad_first, name=f"{name}_windows")(x)
         x = attention(x, name=name)
-        return Unwindows(grid, window, shift, name=f"{name}_unwindows")(x)
+        return Unwindows(grid, window, shift, pad_first, name=f"{name}_unwindows")(x)
 
     def scale(self, x, factor, *, name):
         """The layer `name`: a product with one fixed number."""
@@ -101,17 +101,19 @@ class TokenBlocks:
         x = core(num_heads, name=name)(x)
         return self.dense(x, channels, name=f"{name}_project")
 
-    def cross_attention(self, query, key, value, num_heads, channels=None, *, name):
+    def cross_attention(self, query, key, value, num_heads, channels=None, mask=None, *, name):
         """Tokens look at others: `<name>_query`, `_key`, `_value`, `name`, `<name>_project`.
 
         Args:
             query, key, value: (batch, tokens, ...); places are added to the first two alone, so
                 that a token's own place is not in what the others see of it.
             channels: within; those of the query where None.
+            mask: what is added to the products, see `CrossAttention`.
         """
         inside = channels or query.shape[-1]
         parts = {"query": query, "key": key, "value": value}
         parts = [self.dense(x, inside, name=f"{name}_{part}") for part, x in parts.items()]
+        parts += [] if mask is None else [mask]
         x = CrossAttention(num_heads, name=name)(parts)
         return self.dense(x, query.shape[-1], name=f"{name}_project")
 

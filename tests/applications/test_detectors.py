@@ -12,9 +12,15 @@ from tests.parity import dense
 
 SMALL = (64, 64, 3)
 BACKEND = keras.backend.backend()
-ON_ALL = ("ssdlite320_mobilenet_v3_large", "retinanet_resnet50_fpn_v2", "yolov8n")
-# What yolov8n, yolov8s-world and rtdetr_r18vd are made of.
-LATE = ("yolov5nu", "yolox_nano", "yolov8s-worldv2", "rtdetr_r50vd")
+ON_ALL = (
+    *("ssdlite320_mobilenet_v3_large", "retinanet_resnet50_fpn_v2", "yolov8n"),
+    "grounding-dino-small",
+)
+# What yolov8n, yolov8s-world, rtdetr_r18vd and grounding-dino-small are made of.
+LATE = (
+    *("yolov5nu", "yolox_nano", "yolov8s-worldv2", "rtdetr_r50vd"),
+    *("grounding-dino-tiny", "grounding-dino-base"),
+)
 
 
 def answer(model, x):

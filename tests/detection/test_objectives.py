@@ -2,9 +2,10 @@
 
 The numbers: `compute_loss` of `SSD`, of the two heads of RetinaNet and of `FCOS`, for the anchors,
 outputs and truths below; `ForObjectDetectionLoss` and `RTDetrForObjectDetectionLoss` with
-`auxiliary_loss`, where the encoder is the first of RT-DETR's three blocks, of transformers 5.24;
-`v8DetectionLoss` of Ultralytics 8.4.190, divided by the batch; `YOLOXHead.get_losses` of
-yolox 0.3, with the later rule for which cells are near a thing: 1.5 strides from its middle.
+`auxiliary_loss`, where the encoder is the first of RT-DETR's three blocks, of transformers 5.24,
+and its `GroundingDinoForObjectDetectionLoss` for phrases of one token; `v8DetectionLoss` of
+Ultralytics 8.4.190, divided by the batch; `YOLOXHead.get_losses` of yolox 0.3, with the later rule
+for which cells are near a thing: 1.5 strides from its middle.
 """
 
 import dataclasses
@@ -38,6 +39,7 @@ RT_DETR = {
     "box_loss": 8.937307834625244,
     "giou_loss": 4.968936324119568,
 }
+FOCAL_SET = {**RT_DETR, "class_loss": 10.842592716217041}
 YOLOV8 = {
     "class_loss": 275.9258117675781,
     "box_loss": 2.9207303524017334,
@@ -118,7 +120,8 @@ def test_fcos():
 
 
 @pytest.mark.parametrize(
-    ("name", "columns", "losses"), [("detr", 5, DETR), ("rt_detr", 4, RT_DETR)]
+    ("name", "columns", "losses"),
+    [("detr", 5, DETR), ("rt_detr", 4, RT_DETR), ("focal_set", 4, FOCAL_SET)],
 )
 def test_sets_of_three_blocks(name, columns, losses):
     rng = np.random.default_rng(0)

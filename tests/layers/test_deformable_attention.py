@@ -65,6 +65,18 @@ def test_it_is_the_sum_of_the_paper(places):
     np.testing.assert_allclose(ops.convert_to_numpy(got), by_definition(places), atol=1e-5)
 
 
+def test_queries_that_are_the_places_of_the_maps_need_not_say_where_they_are():
+    steps, logits = (np.tile(x[:, :1], (1, 19, 1)) for x in (STEPS, LOGITS))
+    middles = [
+        [((x + 0.5) / columns, (y + 0.5) / rows) for y in range(rows) for x in range(columns)]
+        for rows, columns in GRIDS
+    ]
+    middles = np.tile(np.float32(middles[0] + middles[1]), (2, 1, 1))
+    layer = DeformableAttention(HEADS, POINTS, GRIDS)
+    parts = [ops.convert_to_tensor(x) for x in (VALUES, steps, logits, middles)]
+    np.testing.assert_allclose(layer(parts[:3]), layer(parts), atol=1e-6)
+
+
 def test_in_a_model_it_begins_with_rays_and_is_saved(tmp_path):
     memory, queries, places = keras.Input((19, WIDTH)), keras.Input((4, WIDTH)), keras.Input((4, 4))
     nn = Blocks(data_format="channels_last")

@@ -1,5 +1,6 @@
 """Goldens of detectors: which there are, and how far a model is from one."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 import kapps
 from kapps.applications import _dense_graph, _loading
-from kapps.layers import Network, NonMaxSuppression
+from kapps.layers import VOCABULARY, Network, NonMaxSuppression
 from kapps.weights import dialects, port
 from tests.parity.fill import fill, golden_input
 
@@ -21,6 +22,7 @@ LAST = re.compile(  # what --head-scale of the tools scales
     r"|roi_heads\.\w+_predictor\.(cls_score|bbox_pred|mask_fcn_logits|kps_score_lowres)\.weight"
 )
 RAW = ("class_logits", "box_regression", "centerness", "objectness")
+STOP = 1012  # the token of a full stop
 STAGES = ("objectness", "region_regression", "regions", "class_logits", "box_regression")
 
 
@@ -47,20 +49,43 @@ def read(name: str) -> tuple[dict, dict[str, np.ndarray]]:
     return json.loads(str(answers.pop("facts"))), answers
 
 
+def application(facts: dict):
+    """The application of a golden, which may be a small one of its family."""
+    app = kapps.find_application(facts["reference"])
+    if config := facts.get("config"):
+        app = dataclasses.replace(app, config={**app.config, **config}, min_size=1)
+    if backbone := facts.get("backbone"):
+        body = kapps.applications.get(app.backbone)
+        body = dataclasses.replace(body, config={**body.config, **backbone})
+        app = dataclasses.replace(app, backbone=None, plain=body)
+    return app
+
+
 def loaded(name: str, **arguments) -> keras.Model:
     """Our network with the golden's checkpoint, which must have a place for each parameter."""
-    facts, _ = read(name)
-    app = kapps.find_application(facts["reference"])
+    facts, answers = read(name)
+    app = application(facts)
     shape = (facts["size"], facts["size"], 3)
-    model = app(weights=None, input_shape=shape, **arguments)
+    model = app(weights=None, input_shape=shape, **facts.get("arguments", {}), **arguments)
     arrays = arrays_of(facts)
     targets = _loading.targets_of(model)
     body = _dense_graph.body_of(app).family
     dialect = dialects.detect(app.family, list(arrays), set(targets), name, body)
-    port.assign(model, dialect.translate(arrays, targets), source=name)
+    if ids := facts.get("ids"):
+        set_tokens(model, ids, answers["states"])
+    arrays = dialect.translate(arrays, targets)
+    port.assign(model, arrays, source=name, new_layers=[VOCABULARY])
     trained = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     assert trained == facts["parameters"], (trained, facts["parameters"])
     return model
+
+
+def set_tokens(model, ids: list[int], states: np.ndarray) -> None:
+    """Let a network look for the phrases of a golden, each of which ends in a full stop."""
+    stops = [0, *(i for i, token in enumerate(ids) if token == STOP)]
+    said = np.split(states, np.array(stops) + 1)
+    layer = model.get_layer(VOCABULARY)
+    layer.set_weights(layer.values([f"phrase {i}" for i in range(len(said) - 2)], said))
 
 
 def detector_errors(name: str) -> dict[str, float]:
@@ -72,10 +97,16 @@ def detector_errors(name: str) -> dict[str, float]:
     parts = [key for key in RAW if key in expected]
     outputs = {key: model.get_layer(key).output for key in parts}
     ends = model.output
+    tokens = expected.pop("states", None)
+    if tokens is not None:
+        outputs["token_logits"] = model.get_layer("head_tokens").output
     whole = Network(model.inputs, {**outputs, **ends, "found": suppressed(model)})
     images = np.concatenate([golden_input(facts["size"], i) for i in (0, 1)])
     ours = whole.predict(images, verbose=0, batch_size=1)
     found = ours.pop("found")
+    if tokens is not None:  # of the last block, and of tokens that there are
+        queries = ours["scores"].shape[1]
+        ours["token_logits"] = ours["token_logits"][:, -queries:, : len(tokens)]
     count = expected["found_classes"].shape[1]
     got = {key: value[:, :: facts["step"]] for key, value in ours.items()}
     got |= {f"found_{key}": found[key][:, :count] for key in ("boxes", "scores", "classes")}

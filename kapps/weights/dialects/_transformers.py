@@ -31,6 +31,14 @@ QUERY_VALUE_BIASES = (
 )
 
 
+DEFORMABLE = (  # of an attention to points of maps, as the library transformers calls its parts
+    ("sampling_offsets", "steps"),
+    ("attention_weights", "weights"),
+    ("value_proj", "value"),
+    ("output_proj", "project"),
+)
+
+
 def split_gates(arrays):
     """The gates of SwiGLU, which some files keep in one tensor with what they multiply."""
     split = {}

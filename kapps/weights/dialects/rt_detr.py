@@ -1,7 +1,7 @@
 """RT-DETR as transformers names it: in its files, and as its newer versions say in memory."""
 
 from kapps.weights.dialects._dialect import Dialect
-from kapps.weights.dialects._transformers import decoder_rows
+from kapps.weights.dialects._transformers import DEFORMABLE, decoder_rows
 
 PARTS = (("convolution", "conv"), ("normalization", "norm"))
 SHORT = (("conv", "conv"), ("norm", "norm"))
@@ -39,12 +39,6 @@ def _neck() -> tuple[tuple[str, str], ...]:
     )
 
 
-CROSS = (
-    ("sampling_offsets", "steps"),
-    ("attention_weights", "weights"),
-    ("value_proj", "value"),
-    ("output_proj", "project"),
-)
 TRANSFORMERS = Dialect(
     "transformers",
     "torch",
@@ -75,7 +69,7 @@ TRANSFORMERS = Dialect(
                 rf"model\.decoder\.layers\.(\d)\.encoder_attn\.{theirs}",
                 f"head_block{{0:+1}}_cross_{ours}",
             )
-            for theirs, ours in CROSS
+            for theirs, ours in DEFORMABLE
         ),
         *decoder_rows(r"model\.decoder\.layers\.(\d)", "head", "self"),
         (r"(?:model\.decoder\.)?class_embed\.(\d)", "head_block{0:+1}_class_predictions"),

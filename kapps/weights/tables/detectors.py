@@ -1,6 +1,6 @@
 """Detectors trained on COCO 2017: torchvision's with 91 classes, whose class 0 is background; from
 the Hugging Face hub DETR's with 91, whose class 0 is never there, and RT-DETR's with 80. Keypoint
-R-CNN finds people alone. And SAM's, trained on SA-1B.
+R-CNN finds people alone. SAM's are trained on SA-1B, Grounding DINO's on many sets with texts.
 
 Accuracies are those that their publishers state (mean average precision of boxes over overlaps from
 0.5 to 0.95, on the validation pictures).
@@ -66,6 +66,16 @@ DETRS = (  # depth, output stride, end of the name, box mAP: table 1 of the pape
 )
 RT_DETRS = ((18, 0.465), (34, 0.489), (50, 0.531), (101, 0.543))  # depth, box mAP
 
+GROUNDING_DINOS = (  # Swin, end of the name, box mAP: the authors' table of checkpoints
+    ("T", "tiny", 0.484, "COCO 2017 validation, never trained on, as the authors state it"),
+    (
+        "B",
+        "base",
+        0.567,
+        "COCO 2017 validation, trained on its other part, as the authors state it",
+    ),
+)
+
 
 def rows() -> Iterator[Checkpoint]:
     """A row of the catalog for each file."""
@@ -83,6 +93,10 @@ def rows() -> Iterator[Checkpoint]:
     for depth, box_map in RT_DETRS:
         name = f"PekingU/rtdetr_r{depth}vd"
         yield _on_the_hub(f"RTDETRResNet{depth}", name, 640, "unit", 80, box_map, AUTHORS)
+    for size, end, box_map, protocol in GROUNDING_DINOS:
+        name = f"IDEA-Research/grounding-dino-{end}"
+        numbers = 800, "torch", 80, box_map, protocol
+        yield _on_the_hub(f"GroundingDINOSwin{size}", name, *numbers, tag="grounding")
 
 
 def _on_the_hub(
