@@ -128,6 +128,7 @@ class DenseApplication(Called):
         classes: of its own head.
         resize, crop_pct, interpolation: how a photo becomes the input, as of `kapps.data.Transform`
             with `resize` as its crop_mode.
+        annotation: of the pictures that it learns from, where that is not the one of its task.
         fill: with resize="border" the colour around the photo in 0..255; None for the mean.
         defaults: what `bind` changed of the signature.
     """
@@ -154,6 +155,7 @@ class DenseApplication(Called):
     min_size: int = 32
     channels: int = 3
     classes: int = 91
+    annotation: str | None = None
     resize: str = "squash"
     crop_pct: float = 1.0
     interpolation: str = "bilinear"

@@ -214,4 +214,5 @@ def _say(app: "DenseApplication", a: dict[str, Any], model: keras.Model, image) 
         "mean": list(mean),
         "std": list(std),
         **({"fill": list(app.fill)} if app.fill else {}),
+        **({"annotation": app.annotation} if app.annotation else {}),
     }

@@ -34,7 +34,6 @@ from kapps.layers import (
 
 # Section 3.1.3 and torchvision: overlaps and samples of the two stages.
 OBJECTIVE = {
-    "name": "faster_rcnn",
     "region_high": 0.7,
     "region_low": 0.3,
     "anchors_sampled": 256,
@@ -137,8 +136,12 @@ def predicting(nn: Blocks) -> Blocks:
     return replace(nn, kernel_initializer="normal_0.01")
 
 
-def detect(found: Regions, nn: Blocks) -> dict:
-    """The second stage: two layers for each region, or four convolutions and one."""
+def detect(found: Regions, nn: Blocks, objective: str = "faster_rcnn") -> dict:
+    """The second stage: two layers for each region, or four convolutions and one.
+
+    Args:
+        objective: by which it learns, of `kapps.detection.objectives`.
+    """
     x = aligned(found.maps, found.regions, nn, CELLS, found.image_size, name="head_box_align")
     channels = nn.channels(found.maps[0])
     if found.improved:
@@ -160,7 +163,7 @@ def detect(found: Regions, nn: Blocks) -> dict:
         coder=BOX_CODER,
         grids=found.grids,
         image_size=found.image_size,
-        objective=OBJECTIVE,
+        objective={**OBJECTIVE, "name": objective},
         background=found.background,
         suppression=SUPPRESSION,
     )

@@ -30,22 +30,34 @@ JOINTS = 17  # of a person: COCO's
 
 def outline(found: Regions, nn: Blocks) -> dict:
     """What Faster R-CNN finds, and a mask of 28 x 28 for each."""
-    outputs = detect(found, nn)
-    x = _looked_at(found, outputs["boxes"], nn, FILTERS, normed=found.improved, name="head_mask")
-    x = nn.act(conv_transpose(x, nn, 256, 2, name="head_mask_upsample"), name="head_mask_act")
-    x = nn.conv(x, found.columns, name="head_mask_predictions")
-    logits = _apart(x, outputs["boxes"], nn, name="mask_logits")
-    masks = ClassMasks(found.background, name="masks")([logits, outputs["classes"]])
-    return {**outputs, "masks": masks}
+    outputs = detect(found, nn, "mask_rcnn")
+    return {**outputs, "masks": masks_of(outputs, found, nn)}
 
 
 def joints(found: Regions, nn: Blocks) -> dict:
     """What Faster R-CNN finds, and logits of 56 x 56 places for each of 17 joints."""
-    outputs = detect(found, nn)
-    x = _looked_at(found, outputs["boxes"], nn, JOINT_FILTERS, name="head_joint")
+    outputs = detect(found, nn, "keypoint_rcnn")
+    return {**outputs, "heatmaps": heatmaps_of(outputs, found, nn)}
+
+
+def masks_of(outputs: dict, found: Regions, nn: Blocks, filters: tuple[int, ...] = FILTERS):
+    """The layer `masks`: one of each detection, and before it `mask_logits` of all classes."""
+    x = _looked_at(found, outputs["boxes"], nn, filters, normed=found.improved, name="head_mask")
+    x = conv_transpose(x, nn, filters[-1], 2, name="head_mask_upsample")
+    x = nn.act(x, name="head_mask_act")
+    x = nn.conv(x, found.columns, name="head_mask_predictions")
+    logits = _apart(x, outputs["boxes"], nn, name="mask_logits")
+    return ClassMasks(found.background, name="masks")([logits, outputs["classes"]])
+
+
+def heatmaps_of(
+    outputs: dict, found: Regions, nn: Blocks, filters: tuple[int, ...] = JOINT_FILTERS
+):
+    """The layer `heatmaps` of each detection."""
+    x = _looked_at(found, outputs["boxes"], nn, filters, name="head_joint")
     x = conv_transpose(x, nn, JOINTS, 4, name="head_joint_heatmaps")
     x = BilinearResizeTo((4 * CELLS,) * 2, data_format=nn.data_format, name="head_joint_resize")(x)
-    return {**outputs, "heatmaps": _apart(x, outputs["boxes"], nn, name="heatmaps")}
+    return _apart(x, outputs["boxes"], nn, name="heatmaps")
 
 
 def _looked_at(found: Regions, boxes, nn: Blocks, filters, *, normed=False, name: str):
@@ -68,13 +80,18 @@ def _apart(x, boxes, nn: Blocks, *, name: str):
 
 
 mask_rcnn, keypoint_rcnn = two_stages(outline), two_stages(joints)
-MaskRCNN = application("MaskRCNN", head=mask_rcnn, any_backbone=True)
-MaskRCNNResNet50FPN = on_resnet("MaskRCNNResNet50FPN", "maskrcnn_resnet50_fpn", mask_rcnn)
+LEARNS = {"annotation": "objects"}
+MaskRCNN = application("MaskRCNN", head=mask_rcnn, any_backbone=True, **LEARNS)
+MaskRCNNResNet50FPN = on_resnet("MaskRCNNResNet50FPN", "maskrcnn_resnet50_fpn", mask_rcnn, **LEARNS)
 MaskRCNNResNet50FPNV2 = on_resnet(
-    "MaskRCNNResNet50FPNV2", "maskrcnn_resnet50_fpn_v2", mask_rcnn, config={"improved": True}
+    "MaskRCNNResNet50FPNV2",
+    "maskrcnn_resnet50_fpn_v2",
+    mask_rcnn,
+    config={"improved": True},
+    **LEARNS,
 )
 KeypointRCNNResNet50FPN = on_resnet(
-    "KeypointRCNNResNet50FPN", "keypointrcnn_resnet50_fpn", keypoint_rcnn, classes=2
+    "KeypointRCNNResNet50FPN", "keypointrcnn_resnet50_fpn", keypoint_rcnn, classes=2, **LEARNS
 )
 
 __all__ = [

@@ -41,6 +41,7 @@ MADE: dict[tuple[str, str], Callable[[Collection], Collection]] = {  # (known, a
     ("class", "labels"): labels.to_labels,
     ("class", "values"): labels.to_values,
     ("boxes", "labels"): boxes.to_labels,
+    ("boxes", "objects"): boxes.to_objects,
 }
 KNOWN_BY = {  # what data sets of each annotation are, for messages
     "class": "one class a picture",

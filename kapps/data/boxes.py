@@ -136,6 +136,19 @@ def to_labels(found: Collection) -> Collection:
     return dataclasses.replace(found, parts=parts, annotation="labels")
 
 
+def to_objects(found: Collection) -> Collection:
+    """The same photos with `annotation="objects"`, of whose things nobody knows more than boxes."""
+    parts = {}
+    for name, part in found.parts.items():
+        labels = np.empty(len(part), object)
+        for i, marks in enumerate(part.labels):
+            count = len(marks.labels)
+            shapes = Shapes(((),) * count, np.zeros((count, 0, 3)))
+            labels[i] = dataclasses.replace(marks, shapes=shapes)
+        parts[name] = dataclasses.replace(part, labels=labels)
+    return dataclasses.replace(found, parts=parts, annotation="objects")
+
+
 def by_name(folder: Path, files: Iterable[Path]) -> tuple[dict[str, Path], Skipped]:
     """Files by their path in a folder without the suffix; of two that share it the first counts."""
     found: dict[str, Path] = {}

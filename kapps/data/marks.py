@@ -37,6 +37,12 @@ class Shapes:
     outlines: tuple[tuple[np.ndarray, ...], ...]
     points: np.ndarray
 
+    def scaled(self, old: tuple[int, int], new: tuple[int, int]) -> "Shapes":
+        """The same for a photo of another size (width, height)."""
+        factor = np.asarray(new) / old
+        points = self.points * [*factor, 1]
+        return Shapes(tuple(tuple(x * factor for x in lines) for lines in self.outlines), points)
+
 
 @dataclasses.dataclass(frozen=True)
 class Marks:

@@ -76,20 +76,28 @@ class Placement:
         origin, extent = self._frame
         return origin[:2] + np.asarray(points, np.float64) * extent[:2]
 
-    def back(self, boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    def back(self, boxes: np.ndarray, size: tuple[int, int], cut: bool = True) -> np.ndarray:
         """The boxes of detections, from pixels of the input to pixels of the photo.
 
         Args:
             boxes: [..., 4], left, top, right, bottom in pixels of the input.
             size: (width, height) of the photo.
+            cut: whether what sticks out of the photo is cut off.
 
         Returns:
-            float32 [..., 4] in pixels of the photo; what sticks out of it is cut off.
+            float32 [..., 4] in pixels of the photo.
+        """
+        corners = np.asarray(boxes, np.float64)
+        corners = corners.reshape(*corners.shape[:-1], 2, 2)
+        moved = _ordered(self.back_points(corners, size).reshape(np.shape(boxes)))
+        return (np.clip(moved, 0, [*size, *size]) if cut else moved).astype(np.float32)
+
+    def back_points(self, points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Points [..., 2] of the input, in its pixels, as float64 in pixels of the photo, whose
+        `size` is (width, height).
         """
         origin, extent = self._frame
-        photo = np.array([*size, *size], np.float64)
-        moved = (np.asarray(boxes, np.float64) - origin) / extent * photo
-        return np.clip(_ordered(moved), 0, photo).astype(np.float32)
+        return (np.asarray(points, np.float64) - origin[:2]) / extent[:2] * size
 
     def mask(self, mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """The mask of the photo as one of the input: of each pixel the class at its middle.

@@ -1,6 +1,6 @@
 """How good detections are: COCO's own evaluator, and what it does not say.
 
-Truths and detections are in pixels of the photo.
+Truths and detections are in pixels of the photo. Masks and points are in `judging_shapes`.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ class Truths:
         apart: of each photo bool (n,): what is neither right nor wrong to find.
         sizes: (width, height) of the photos.
         placements: `kapps.data.Placement` of each photo in the network's input.
+        shapes: of each photo `kapps.data.marks.Shapes` in its pixels, where the data set has them.
     """
 
     boxes: Sequence[np.ndarray]
@@ -33,6 +34,7 @@ class Truths:
     apart: Sequence[np.ndarray]
     sizes: Sequence[tuple[int, int]]
     placements: Sequence
+    shapes: Sequence | None = None
 
     @classmethod
     def of(cls, labels: Sequence, sizes: Sequence, transform) -> "Truths":
@@ -48,12 +50,16 @@ class Truths:
             marks.boxes / [*marks.size, *marks.size] * [*size, *size]
             for marks, size in zip(labels, sizes, strict=True)
         ]
+        known = all(marks.shapes is not None for marks in labels)
         return cls(
             boxes,
             [marks.labels for marks in labels],
             [marks.apart for marks in labels],
             sizes,
             [transform.placement(*size) for size in sizes],
+            [m.shapes.scaled(m.size, s) for m, s in zip(labels, sizes, strict=True)]
+            if known
+            else None,
         )
 
     def __len__(self) -> int:
@@ -93,6 +99,32 @@ def judge(truths: Truths, found: Sequence[dict[str, np.ndarray]], classes: int) 
     Raises:
         MissingPackageError: pycocotools is not installed.
     """
+    counts = np.zeros(classes, int)
+    for numbers, apart in zip(truths.classes, truths.apart, strict=True):
+        np.add.at(counts, numbers[~apart], 1)
+    return compared(rows_of(truths), rows_found(found), truths.sizes, counts)
+
+
+def compared(
+    truths: list[dict],
+    found: list[dict],
+    sizes: Sequence[tuple[int, int]],
+    counts: np.ndarray,
+    by: str = "bbox",
+    **more,
+) -> Judgement:
+    """What pycocotools says of rows as COCO has them.
+
+    Args:
+        truths, found: see `rows_of` and `rows_found`.
+        sizes: (width, height) of each photo.
+        counts: of the truths of each class.
+        by: "bbox", "segm" or "keypoints".
+        more: parameters of the evaluator.
+
+    Raises:
+        MissingPackageError: pycocotools is not installed.
+    """
     try:
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
@@ -100,24 +132,23 @@ def judge(truths: Truths, found: Sequence[dict[str, np.ndarray]], classes: int) 
         raise MissingPackageError(
             "judging boxes needs pycocotools; `pip install 'kapps[detection]'`."
         ) from error
+    classes = len(counts)
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does
         known, said = COCO(), COCO()
         frame = {
-            "images": [{"id": i} for i in range(len(truths))],
+            "images": [{"id": i, "width": w, "height": h} for i, (w, h) in enumerate(sizes)],
             "categories": [{"id": i} for i in range(classes)],
         }
-        known.dataset = {**frame, "annotations": _truths(truths)}
-        said.dataset = {**frame, "annotations": _found(found)}
+        known.dataset, said.dataset = ({**frame, "annotations": x} for x in (truths, found))
         known.createIndex()
         said.createIndex()
-        run = COCOeval(known, said, "bbox")
+        run = COCOeval(known, said, by)
+        for name, value in more.items():
+            setattr(run.params, name, value)
         run.evaluate()
         run.accumulate()
     # precision [overlaps, recalls, classes, areas, most], recall [overlaps, classes, areas, most]
     precision, recall = run.eval["precision"][..., 0, -1], run.eval["recall"][..., 0, -1]
-    counts = np.zeros(classes, int)
-    for numbers, apart in zip(truths.classes, truths.apart, strict=True):
-        np.add.at(counts, numbers[~apart], 1)
     per_class = [
         (
             _mean(precision[:, :, i]),
@@ -144,7 +175,8 @@ def _mean(values) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
-def _truths(truths: Truths) -> list[dict]:
+def rows_of(truths: Truths) -> list[dict]:
+    """The boxes of truths as COCO writes them, photo by photo."""
     rows = []
     for photo, one in enumerate(zip(truths.boxes, truths.classes, truths.apart, strict=True)):
         for box, number, apart in zip(*one, strict=True):
@@ -152,7 +184,8 @@ def _truths(truths: Truths) -> list[dict]:
     return rows
 
 
-def _found(found: Sequence[dict[str, np.ndarray]]) -> list[dict]:
+def rows_found(found: Sequence[dict[str, np.ndarray]]) -> list[dict]:
+    """Detections as COCO writes them, photo by photo."""
     rows = []
     for photo, one in enumerate(found):
         for box, score, number in zip(one["boxes"], one["scores"], one["classes"], strict=True):

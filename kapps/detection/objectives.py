@@ -13,7 +13,7 @@ from keras import ops
 from kapps.detection import assigning, losses, matching, sampling
 from kapps.detection.cell_objectives import YOLOv1, YOLOv2, YOLOv3, YOLOv4
 from kapps.detection.objective import Objective
-from kapps.detection.region_objectives import FasterRCNN
+from kapps.detection.region_objectives import FasterRCNN, KeypointRCNN, MaskRCNN
 from kapps.detection.set_objectives import DETR, RTDETR, FocalSet
 from kapps.detection.yolo_objectives import YOLOX, YOLOv8
 from kapps.errors import did_you_mean
@@ -123,6 +123,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "retinanet": RetinaNet,
     "fcos": FCOS,
     "faster_rcnn": FasterRCNN,
+    "mask_rcnn": MaskRCNN,
+    "keypoint_rcnn": KeypointRCNN,
     "detr": DETR,
     "rt_detr": RTDETR,
     "focal_set": FocalSet,

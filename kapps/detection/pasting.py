@@ -5,6 +5,7 @@ The rounding is that of torchvision, whose detectors these answers come from.
 
 import numpy as np
 
+INSIDE = 0.5  # probability from which on a pixel belongs to the thing
 PADDING = 1  # cells of nothing around a mask, so that it ends softly
 
 
@@ -63,6 +64,30 @@ def joints(heatmaps: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         one[:, 1] = top + (y + 0.5) * sides[0] / len(rows)
         one[:, 2] = large[np.arange(len(large)), y, x]
     return found
+
+
+def run_lengths(mask: np.ndarray) -> dict:
+    """A mask as COCO writes it without compression, JSON-able.
+
+    Args:
+        mask: (height, width) bool.
+
+    Returns:
+        {"size": [height, width], "counts": [...]}: column by column how many pixels are outside,
+        then inside, then outside, ...
+    """
+    flat = np.asarray(mask, bool).ravel("F")
+    ends = np.flatnonzero(np.diff(flat)) + 1
+    first = [0] if len(flat) and flat[0] else []  # it begins with what is outside
+    counts = np.diff(np.concatenate([first, [0], ends, [len(flat)]])).astype(int)
+    return {"size": [int(n) for n in np.shape(mask)], "counts": counts.tolist()}
+
+
+def of_run_lengths(written: dict) -> np.ndarray:
+    """The mask (height, width), bool, that `run_lengths` wrote."""
+    counts = written["counts"]
+    inside = np.arange(len(counts)) % 2 > 0
+    return np.repeat(inside, counts).reshape(written["size"], order="F")
 
 
 def _places(old: int, new: int) -> np.ndarray:

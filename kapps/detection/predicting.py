@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from kapps.detection.answers import detections as found_in
 from kapps.detection.host import suppress_on_host
-from kapps.detection.pasting import joints
 
 
 def detections(
@@ -66,7 +66,7 @@ def detections(
         )
     answers = model.predict(images, batch_size=batch_size, verbose=0)
     if finished:
-        return _finished(answers, rule)
+        return found_in(answers, rule.threshold, most=rule.max_detections)
     boxes, scores = (np.asarray(answers[key], "float32") for key in ("boxes", "scores"))
     first = int(layer.background == "counted")  # the background has a column, and is no thing
     found = suppress_on_host(boxes, scores[..., first:], rule, layer.anchors.counts)
@@ -78,15 +78,3 @@ def detections(
         }
         for i, count in enumerate(found["count"])
     ]
-
-
-def _finished(answers: dict, rule) -> list[dict[str, np.ndarray]]:
-    """Of detections those that the rule still takes."""
-    answers = {key: np.asarray(value) for key, value in answers.items()}
-    kept = (answers["classes"] >= 0) & (answers["scores"] > rule.threshold)
-    rows = [np.flatnonzero(row)[: rule.max_detections] for row in kept]
-    found = [{key: value[i][own] for key, value in answers.items()} for i, own in enumerate(rows)]
-    for one in found:
-        if "heatmaps" in one:
-            one["keypoints"] = joints(one.pop("heatmaps"), one["boxes"])
-    return found

@@ -5,12 +5,13 @@ from typing import Any
 
 from keras import ops
 
-from kapps.detection import losses, matching, sampling
+from kapps.detection import losses, matching, region_targets, sampling
 from kapps.detection.boxes import area
 from kapps.detection.coders import DeltaCoder
 from kapps.detection.objective import Objective
 
 BETA = 1 / 9  # of smooth L1: where its parabola ends, in the code that torchvision follows
+POSITIVE = 0.25  # share of the sampled regions that have a truth, at most
 SOMEWHERE = (0.0, 0.0, 1.0, 1.0)  # in place of a region that is missing
 
 
@@ -36,6 +37,7 @@ class FasterRCNN(Objective):
     outputs = ("objectness", "region_regression", "regions", "class_logits", "box_regression")
     parts = ("class_loss", "box_loss", "objectness_loss", "region_loss")
     stages = 2
+    branch = None  # the layer that says more of a region than its class and its box
 
     def losses(self, raw, truth, seed=0):
         """The parts of the loss, as of `Objective`; of both stages.
@@ -54,12 +56,13 @@ class FasterRCNN(Objective):
 
         In place of those that are missing there is 0.
         """
-        positive, negative = self._sampled(self.match(regions, truth), seed)
-        chosen = ops.cast(ops.logical_or(positive, negative), "float32")
-        most = min(self.regions_sampled, regions.shape[1])
-        there, index = ops.top_k(chosen, most)
-        found = ops.take_along_axis(regions, ops.cast(index, "int32")[..., None], axis=1)
-        return ops.stop_gradient(ops.where(there[..., None] > 0, found, 0.0))
+        chosen = ops.logical_or(*self._sampled(self.match(regions, truth), seed))
+        return _chosen(regions, chosen, self.regions_sampled)
+
+    def things(self, sample, truth):
+        """The regions of a sample that have a truth: (batch, P, 4); 0 in place of the missing."""
+        most = max(int(self.regions_sampled * POSITIVE), 1)
+        return _chosen(sample, self.match(sample, truth).positive, most)
 
     def match(self, regions, truth) -> matching.Matches:
         """Which truth each region has; those without area are ignored."""
@@ -67,7 +70,7 @@ class FasterRCNN(Objective):
         return found._replace(ignored=ops.logical_or(found.ignored, area(regions) <= 0))
 
     def _sampled(self, found: matching.Matches, seed):
-        return sampling.balanced(found, self.regions_sampled, 0.25, seed)
+        return sampling.balanced(found, self.regions_sampled, POSITIVE, seed)
 
     def _first(self, raw, truth, seed) -> dict:
         found = matching.match_by_iou(
@@ -107,20 +110,66 @@ class FasterRCNN(Objective):
         }
 
 
-def mask_loss(logits, labels, targets):
-    """The mean cross entropy of the masks of the regions' own classes: a scalar.
+def _chosen(regions, chosen, most: int):
+    """Some of the regions (batch, R, 4) -> (batch, `most` or R, 4), behind them 0."""
+    there, index = ops.top_k(ops.cast(chosen, "float32"), min(most, regions.shape[1]))
+    found = ops.take_along_axis(regions, ops.cast(index, "int32")[..., None], axis=1)
+    return ops.stop_gradient(ops.where(there[..., None] > 0, found, 0.0))
 
-    Source: Mask R-CNN (He et al., 2017, arXiv:1703.06870), section 3: other classes' masks do not
-    count, so that they need not compete.
 
-    Args:
-        logits: (batch, R, height, width, columns).
-        labels: (batch, R), columns of the logits; a region with 0 or less has no truth.
-        targets: (batch, R, height, width) in [0, 1], the part of the truth's mask in the region, as
-            `kapps.layers.RoIAlign` cuts it.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MaskRCNN(FasterRCNN):
+    """Also the masks of the regions whose truth has an outline (He et al., 2017, arXiv:1703.06870,
+    section 3).
     """
-    there = ops.cast(labels > 0, "float32")
-    column = ops.cast(ops.maximum(labels, 0), "int32")[..., None, None, None]
-    own = ops.take_along_axis(logits, column, axis=-1)[..., 0]
-    each = ops.mean(losses.sigmoid_cross_entropy(own, targets), axis=(-2, -1))
-    return losses.total(each, there)
+
+    outputs = (*FasterRCNN.outputs, "boxes", "mask_logits")
+    parts = (*FasterRCNN.parts, "mask_loss")
+    branch = "mask_logits"
+    learns = "masks"
+
+    def losses(self, raw, truth, seed=0):
+        """As of `FasterRCNN`.
+
+        Args:
+            raw: also "boxes" (batch, P, 4), regions, and of them "mask_logits" (batch, P, side,
+                side, columns).
+            truth: also "masks", see `kapps.data.objects`.
+            seed: as of `FasterRCNN`.
+        """
+        boxes = ops.stop_gradient(raw["boxes"])
+        found = self.match(boxes, truth)
+        drawn = ops.any(ops.cast(truth["masks"], "bool"), axis=(-2, -1))
+        known = ops.logical_and(found.positive, matching.gather(drawn, found, False))
+        labels = ops.where(known, matching.gather(truth["labels"], found) + self.offset, 0)
+        own = (matching.gather(truth[name], found) for name in ("masks", "boxes"))
+        targets = region_targets.cut_masks(*own, boxes, raw["mask_logits"].shape[-2])
+        part = region_targets.mask_loss(raw["mask_logits"], labels, targets)
+        return {**super().losses(raw, truth, seed), "mask_loss": part}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KeypointRCNN(FasterRCNN):
+    """Also the joints of the regions that have a truth (He et al., 2017, arXiv:1703.06870, section
+    5).
+    """
+
+    outputs = (*FasterRCNN.outputs, "boxes", "heatmaps")
+    parts = (*FasterRCNN.parts, "keypoint_loss")
+    branch = "heatmaps"
+    learns = "keypoints"
+
+    def losses(self, raw, truth, seed=0):
+        """As of `FasterRCNN`.
+
+        Args:
+            raw: also "boxes" (batch, P, 4), regions, and of them "heatmaps" (batch, P, side, side,
+                joints).
+            truth: also "keypoints", see `kapps.data.objects`.
+            seed: as of `FasterRCNN`.
+        """
+        boxes = ops.stop_gradient(raw["boxes"])
+        points = matching.gather(truth["keypoints"], self.match(boxes, truth))
+        cells = region_targets.joint_cells(points, boxes, raw["heatmaps"].shape[-2])
+        part = region_targets.joint_loss(raw["heatmaps"], cells)
+        return {**super().losses(raw, truth, seed), "keypoint_loss": part}

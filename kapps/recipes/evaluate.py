@@ -52,8 +52,9 @@ def run(settings: Settings) -> dict:
         [true][predicted] for the classes that occur or were predicted; `skipped` has {"image",
         "reason"}. Of a detector {"map", "map50", "map75", "recall", "images", "boxes",
         "per_class"}, COCO's numbers in pixels of the photos, where `per_class` has {"index",
-        "label", "boxes", "map", "map50", "recall"}. Of a segmenter {"miou", "pixel_accuracy",
-        "dice", "boundary_iou", "images", "per_class"} in pixels of its input, where `per_class` has
+        "label", "boxes", "map", "map50", "recall"}; docs/detection.md says what masks and joints
+        add. Of a segmenter {"miou", "pixel_accuracy", "dice", "boundary_iou", "images",
+        "per_class"} in pixels of its input, where `per_class` has
         {"index", "label", "pixels", "iou", "dice", "accuracy", "boundary_iou"}.
 
         With `corruptions` also "corruptions", see `kapps.recipes._robustness.measure`, which the

@@ -43,7 +43,8 @@ def run(settings: Settings) -> list[dict]:
         [{"image": path, "predictions": [{"index", "wnid" or None, "label", "score" in 0..1}]}],
         best first; of a regression each prediction has a "value" in its place. Of a detector
         [{"image": path, "detections": [{"label", "index", "score", "box"}]}], `box` the left, top,
-        right and bottom edge in pixels of the photo. Of a segmenter [{"image": path, "classes":
+        right and bottom edge in pixels of the photo; also "mask" (run lengths) or "keypoints" of
+        networks that say them. Of a segmenter [{"image": path, "classes":
         [{"label", "index", "share" of the photo}], "mask": an index PNG of the photo's size, as a
         data: address or, with save_images, the path of its file}].
 

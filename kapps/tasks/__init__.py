@@ -81,7 +81,7 @@ def make(options: object) -> Task:
 
     kind = find(of_model(options.model) if options.task == AUTO else options.task)
     takes = kind.settings()
-    given = {}
+    given = _told(kind, _spec_of(getattr(options, "model", None)))
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
         if field.metadata.get("group") == "task" and field.name in takes and value is not None:
@@ -111,7 +111,7 @@ def of_spec(spec: dict, **settings: object) -> Task:
     for setting in settings:
         if setting not in kind.settings():
             raise SettingsError(f"{setting} has no effect on task={name}; drop it.")
-    return kind(**settings)
+    return kind(**_told(kind, spec) | settings)
 
 
 def of_model(model: str) -> str:
@@ -132,14 +132,41 @@ def of_model(model: str) -> str:
         return DEFAULT
 
 
-def of_network(network: "keras.Model") -> str:
-    """The same of a Keras model; one that was built elsewhere is taken for a classifier."""
+def of_network(network: "keras.Model", name: str = AUTO) -> Task:
+    """The task of a Keras model: `name`, or the one that it is for; one that was built elsewhere is
+    taken for a classifier.
+
+    Raises:
+        SettingsError: there is no such task.
+    """
     from kapps.layers import spec_of
 
     try:
-        return find(spec_of(network).get("task", DEFAULT)).head
+        spec = spec_of(network)
+        own = find(spec.get("task", DEFAULT)).head
     except ValueError:
-        return DEFAULT
+        spec, own = {}, DEFAULT
+    kind = find(own if name == AUTO else name)
+    return kind(**_told(kind, spec))
+
+
+def _told(kind: type[Task], spec: dict) -> dict:
+    """What a task is told of the network that it is for: by which annotation that learns."""
+    known = "annotation" in kind.settings() and spec.get("annotation")
+    return {"annotation": known} if known else {}
+
+
+def _spec_of(model: str | None) -> dict:
+    """The input contract of what `of_model` takes; {} where there is none."""
+    if model is None:
+        return {}
+    path = Path(model)
+    try:
+        if path.exists():
+            return _spec_at(path)
+        return {"annotation": getattr(get(model), "annotation", None)}
+    except ValueError:  # whoever opens it says why
+        return {}
 
 
 def _spec_at(path: Path) -> dict:

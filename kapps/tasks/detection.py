@@ -1,4 +1,4 @@
-"""What is where: boxes with classes."""
+"""What is where: boxes with classes; of a network that says so, masks or joints too."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from kapps.detection import answers as answering
 from kapps.detection import judging
 from kapps.detection.judging import Truths
 from kapps.errors import SettingsError
-from kapps.tasks import showing_boxes
+from kapps.tasks import shapes, showing_boxes
 from kapps.tasks.findings import Finding, Table
 from kapps.tasks.task import Metric, Supervised
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NEW = ("neck_", "head_", "extra_")  # how the layers of a detector's own begin
 OUTPUTS = ("boxes", "scores")
+FINISHED = (*OUTPUTS, "classes", "masks", "heatmaps")  # of a network that suppresses itself
+ANNOTATIONS = ("boxes", "objects")
 
 
 class Detection(Supervised):
@@ -31,9 +33,10 @@ class Detection(Supervised):
             looks at weaker ones too.
         iou: of two boxes of a class that overlap by more than this only the surer one stays.
         most: detections a picture.
+        annotation: "boxes", or "objects" for a network with masks or joints, which knows it itself.
 
     Raises:
-        SettingsError: a number out of range.
+        SettingsError: a number out of range, or another annotation.
     """
 
     head = "detection"
@@ -58,7 +61,10 @@ class Detection(Supervised):
         threshold: float = 0.3,
         iou: float = answering.IOU,
         most: int = answering.MOST,
+        annotation: str = "boxes",
     ):
+        if annotation not in ANNOTATIONS:
+            raise SettingsError(f"annotation={annotation!r}: use {' or '.join(ANNOTATIONS)}.")
         for name, value in (("threshold", threshold), ("iou", iou)):
             if not 0 <= value <= 1:
                 raise SettingsError(f"{name}={value} is out of range; use 0 to 1.")
@@ -67,7 +73,12 @@ class Detection(Supervised):
                 f"box_weight={box_weight}, most={most}: use more than 0 and a number from 1."
             )
         self.box_weight, self.threshold, self.iou, self.most = box_weight, threshold, iou, most
+        self.annotation, self.known = annotation, None
         self.measuring: tuple | None = None  # (network, what gives its raw outputs too, objective)
+
+    def see(self, annotations: Sequence, names: Sequence[str]) -> None:  # noqa: ARG002
+        if self.annotation == "objects":
+            self.known = shapes.Known.of(annotations)
 
     def answering(self, network: "keras.Model") -> "keras.Model":
         from kapps.layers import Network
@@ -82,8 +93,10 @@ class Detection(Supervised):
         from kapps.tasks import two_stage
 
         model = two_stage.trainee(network, self.box_weight)
+        shapes.check(network, model.objective.learns, self.annotation, self.known)
         parts = (Metric(name, higher=False, share=False) for name in model.objective.parts)
-        self.metrics = (*type(self).metrics, *parts)
+        more = (Metric(name, trained=False) for name in shapes.metrics(model.objective.learns))
+        self.metrics = (*type(self).metrics, *more, *parts)
         return model
 
     def compiled(self, network: "keras.Model") -> dict:  # noqa: ARG002
@@ -146,7 +159,7 @@ class Detection(Supervised):
             rows = model.predict_on_batch(np.pad(images, padding, "edge"))
             rows = {key: np.asarray(value)[:count] for key, value in rows.items()}
             losses.add(rows, truth)
-            said = {key: rows[key] for key in (*OUTPUTS, "classes") if key in rows}
+            said = {key: rows[key] for key in FINISHED if key in rows}
             found += self.answers(said, self.kind_of(model))
             pictures += count
             if advance:
@@ -157,6 +170,9 @@ class Detection(Supervised):
         result = judging.judge(truths, found, classes)
         numbers = {**losses.means(), "map": result.map, "map50": result.map50}
         numbers["recall"] = result.recall
+        numbers |= dict.fromkeys(shapes.metrics(objective.learns), float("nan"))
+        judged = shapes.judge(truths, found, classes)
+        numbers |= {f"{kind}_map": one.map for kind, one in judged.items()}
         return numbers, lambda names: showing_boxes.findings(
             result, truths, found, names, self.threshold
         )
@@ -168,7 +184,9 @@ class Detection(Supervised):
         labels: Sequence[str],
         ids: Sequence,  # noqa: ARG002
     ) -> dict:
-        result = judging.judge(annotations, moved(answers, annotations), len(labels))
+        answers = moved(answers, annotations)
+        result = judging.judge(annotations, answers, len(labels))
+        more = shapes.judge(annotations, answers, len(labels))
         per_class = [
             {
                 "index": i,
@@ -177,6 +195,7 @@ class Detection(Supervised):
                 "map": ap,
                 "map50": ap50,
                 "recall": recall,
+                **shapes.numbers(more, i),
             }
             for i, (ap, ap50, recall, boxes) in enumerate(result.per_class)
             if boxes
@@ -186,6 +205,7 @@ class Detection(Supervised):
             "map50": result.map50,
             "map75": result.map75,
             "recall": result.recall,
+            **shapes.numbers(more),
             "images": len(answers),
             "boxes": sum(row["boxes"] for row in per_class),
             "per_class": per_class,
@@ -201,15 +221,17 @@ class Detection(Supervised):
         names = ("map", "map50", "map75", "recall")
         titles = (">mAP@[.5:.95] %", ">mAP@.5 %", ">mAP@.75 %", ">recall %")
         cells = [f"{100 * result[name]:.1f}" for name in names]
-        columns = (">images", ">boxes", *titles)
+        more = shapes.columns(result)
+        columns = (">images", ">boxes", *titles, *more)
         rows = [
             (row["label"], row["boxes"], *(f"{100 * row[n]:.1f}" for n in ("map", "map50")))
             + (f"{100 * row['recall']:.1f}",)
             for row in result["per_class"]
         ]
         per_class = ("class", ">boxes", ">AP@[.5:.95] %", ">AP@.5 %", ">recall@.5 %")
+        numbers = (result["images"], result["boxes"], *cells, *more.values())
         return [
-            Table("", "", columns, [(result["images"], result["boxes"], *cells)]),
+            Table("", "", columns, [numbers]),
             Table("classes", "", per_class, rows),
         ]
 
@@ -231,8 +253,9 @@ class Detection(Supervised):
                     "index": int(number),
                     "score": float(score),
                     "box": [round(float(x), 2) for x in box],
+                    **shapes.said(answer, i, place),
                 }
-                for number, score, box in rows
+                for i, (number, score, box) in enumerate(rows)
                 if score >= self.threshold
             ]
         }
@@ -252,6 +275,7 @@ class Detection(Supervised):
             [row["box"] for row in rows],
             [f"{row['label']} {row['score']:.0%}" for row in rows],
             [drawing.colour(row["index"]) for row in rows],
+            **shapes.drawn(rows),
         )
 
 

@@ -30,7 +30,7 @@ class Task:
         head: which networks it trains, by the `task` of their application.
         epochs: of the whole network in `kapps finetune`, unless told.
         annotation: what `kapps.data.load` gives beside a picture: "class", "labels", "values",
-            "boxes", "mask".
+            "boxes", "objects", "mask".
         views: how many independently augmented views of a picture a batch holds, or a
             `kapps.data.View` for each; with more than one, a batch is a tuple of them.
         activation: at the end of a network that is built for the task; None for none.

@@ -5,18 +5,18 @@ import dataclasses
 import keras
 
 from kapps.detection.proposals import with_truths
-from kapps.errors import SettingsError
 from kapps.layers import Network
 from kapps.tasks.detector import Detector, objective_of
 
 FIRST = ("objectness", "region_regression", "anchor_boxes")
 SECOND = ("class_logits", "box_regression")
 ALIGN = "head_box_align"  # where the second stage begins: the maps, and regions of them
-UNTAUGHT = {"masks": "masks", "heatmaps": "joints"}  # answers that no data set has the truth for
+ALIGN_OF = {"mask_logits": "head_mask_align", "heatmaps": "head_joint_align"}  # of each branch
 
 
 class TwoStageDetector(Detector):
-    """A network whose second stage learns from regions that its first stage proposes.
+    """A network whose second stage learns from regions that its first stage proposes, and whose
+    branch of masks or joints, if it has one, from those of them that have a truth.
 
     As in the code that torchvision follows there are twice as many regions as the network looks at
     later, and the truths themselves; `objective.sample` chooses of them.
@@ -24,18 +24,9 @@ class TwoStageDetector(Detector):
     Args:
         network: ends in the layers `boxes`, `scores` and `classes`.
         box_weight: of all losses but that of the classes.
-
-    Raises:
-        SettingsError: it also says what cannot be learnt here.
     """
 
     def __init__(self, network: keras.Model, box_weight: float = 1.0):
-        for name, what in UNTAUGHT.items():
-            if any(layer.name == name for layer in network.layers):
-                raise SettingsError(
-                    f"{network.name} also answers {what}, which the data sets here do not have; "
-                    "train FasterRCNN, whose boxes are the same."
-                )
         super().__init__(network, box_weight)
         propose = network.get_layer("regions")
         rule = propose.proposals
@@ -44,6 +35,13 @@ class TwoStageDetector(Detector):
         *maps, regions = network.get_layer(ALIGN).input
         outputs = {name: network.get_layer(name).output for name in SECOND}
         self.second = Network([*maps, regions], outputs, name=f"{network.name}_second")
+        if branch := self.objective.branch:
+            self.branch = Network(
+                network.get_layer(ALIGN_OF[branch]).input,
+                {branch: network.get_layer(branch).output},
+                name=f"{network.name}_branch",
+            )
+            self.branch.input_spec = None  # it is built for as many boxes as are found
         self.seeds = keras.random.SeedGenerator(0)
 
     def raw(self, network: keras.Model) -> keras.Model:
@@ -59,8 +57,11 @@ class TwoStageDetector(Detector):
         regions = with_truths(found["boxes"], truth["boxes"], truth["labels"])
         regions = self.objective.sample(regions, truth, self.seeds)
         maps = [said[f"map{i}"] for i in range(len(self.second.inputs) - 1)]
-        second = self.second([*maps, regions], training=training)
-        return self.objective.losses({**said, "regions": regions, **second}, truth, self.seeds)
+        raw = {**said, "regions": regions, **self.second([*maps, regions], training=training)}
+        if self.objective.branch:
+            raw["boxes"] = self.objective.things(regions, truth)
+            raw |= self.branch([*maps, raw["boxes"]], training=training)
+        return self.objective.losses(raw, truth, self.seeds)
 
 
 def trainee(network: keras.Model, box_weight: float) -> Detector:

@@ -56,7 +56,7 @@ def fit(
         return pictures.Pictures(dataset, first) if isinstance(dataset, data.Dataset) else dataset
 
     if isinstance(task, str):
-        task = tasks.find(tasks.of_network(model) if task == tasks.AUTO else task)()
+        task = tasks.of_network(model, task)
     if isinstance(train, data.Dataset):
         task.see(train.labels, train.class_names)
     return engine.fit(

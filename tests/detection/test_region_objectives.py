@@ -2,7 +2,8 @@
 
 The numbers: `compute_loss` of `RegionProposalNetwork` and `fastrcnn_loss` after
 `assign_targets_to_proposals`, for the anchors and truths of `test_objectives` and what `said` says,
-all of which fits into the samples, so that none is left to chance.
+all of which fits into the samples, so that none is left to chance. `maskrcnn_loss` (of regions
+half a pixel further to the left and above) and `keypointrcnn_loss` for `shapes_example`.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from keras import ops
 from kapps.detection import objectives
 from kapps.detection.anchors import Anchors
 from kapps.detection.coders import DeltaCoder
-from kapps.detection.region_objectives import mask_loss
+from kapps.detection.region_targets import mask_loss
 from tests.detection.test_objectives import TRUTH, boxes
 
 pytestmark = pytest.mark.contract
@@ -43,18 +44,45 @@ def said(anchors: int) -> dict:
     return {name: ops.convert_to_tensor(x) for name, x in zip(names, values, strict=True)}
 
 
-@pytest.fixture(scope="module")
-def objective():
+def shapes_example() -> tuple[dict, dict]:
+    """Masks and joints of three things, and what is said of three regions near them and others."""
+    rng = np.random.default_rng(7)
+    boxes = np.float32([[[8, 16, 64, 72], [60, 40, 116, 96]], [[20, 30, 76, 86], [-1] * 4]])
+    masks = rng.integers(0, 2, (2, 2, 56, 56)).astype("uint8")
+    masks[1, 1] = 0
+    places = boxes[..., None, :2] + rng.uniform(-12, 68, (2, 2, 5, 2))
+    kinds = rng.integers(0, 3, (2, 2, 5, 1))
+    truth = {
+        "boxes": boxes,
+        "labels": np.int32([[0, 2], [1, -1]]),
+        "masks": masks,
+        "keypoints": np.concatenate([places, kinds], -1).astype("float32"),
+    }
+    near = boxes + np.float32([3, 2.25, -5, -2])
+    far = np.float32([[[0, 0, 0, 0], [0, 0, 0, 0]], [[90, 90, 120, 110], [0, 0, 0, 0]]])
+    regions = np.stack([[*near[0], far[0, 0]], [near[1, 0], *far[1]]])
+    logits, heatmaps = (
+        rng.normal(size=(2, 3, *n)).astype("float32") for n in ((28, 28, 4), (56, 56, 5))
+    )
+    return truth, {"boxes": regions, "mask_logits": logits, "heatmaps": heatmaps}
+
+
+def made(name: str):
     anchors = boxes()
     return objectives.of(
         SimpleNamespace(
-            objective={"name": "faster_rcnn"},
+            objective={"name": name},
             anchors=Anchors(anchors, np.ones(len(anchors), "float32"), (len(anchors),)),
             coder=DeltaCoder(weights=(10.0, 10.0, 5.0, 5.0)),
             class_offset=1,
             image_size=(128, 128),
         )
     )
+
+
+@pytest.fixture(scope="module")
+def objective():
+    return made("faster_rcnn")
 
 
 def test_both_stages(objective):
@@ -89,3 +117,26 @@ def test_masks_of_other_classes_do_not_count():
     expected = -np.log(np.where(targets[0, [0, 2]] > 0, p, 1 - p)).mean()
     loss = mask_loss(*(ops.convert_to_tensor(x) for x in (logits, labels, targets)))
     assert float(ops.convert_to_numpy(loss)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name, part, expected",
+    [
+        ("mask_rcnn", "mask_loss", 0.8223015666007996),
+        ("keypoint_rcnn", "keypoint_loss", 8.745475769042969),
+    ],
+)
+def test_masks_and_joints_cost_what_they_cost_in_torchvision(name, part, expected):
+    truth, raw = shapes_example()
+    objective = made(name)
+    raw = {**said(len(objective.anchors)), **{k: ops.convert_to_tensor(x) for k, x in raw.items()}}
+    truth = {key: ops.convert_to_tensor(x) for key, x in truth.items()}
+    losses = objective.losses(raw, truth)
+    assert tuple(losses) == objective.parts
+    assert float(ops.convert_to_numpy(losses[part])) == pytest.approx(expected, rel=1e-5)
+    # Of a sample the branch looks at the regions with a truth alone, and learns nothing of none.
+    things = ops.convert_to_numpy(objective.things(raw["boxes"], truth))
+    assert (things[..., 2] > 0).sum(axis=1).tolist() == [2, 1]
+    if name == "mask_rcnn":
+        unknown = objective.losses(raw, {**truth, "masks": ops.zeros_like(truth["masks"])})
+        assert float(ops.convert_to_numpy(unknown[part])) == 0

@@ -33,7 +33,7 @@ def test_a_shipped_configuration_is_what_its_header_says(path):
 def test_its_settings_go_together(path):
     """As far as that can be told without the data: ranges, task, model and its arguments."""
     from kapps.applications import _named
-    from kapps.data import augment
+    from kapps.data import augment, moving
     from kapps.training import optimization, resolving, schedules
 
     words = next(line for line in path.read_text("utf-8").splitlines() if "--config" in line)
@@ -42,7 +42,7 @@ def test_its_settings_go_together(path):
     settings = resolving.resolve(settings, least_epochs=0 if job == "finetune" else 1)
     app = _named.bound(settings.model, None, _named.arguments_of(settings.arguments))
     assert app.spec.size >= 28
-    augment.policy(settings.augment)
+    moving.check(augment.policy(settings.augment), tasks.make(settings).annotation)
     optimization.check(settings)
     schedules.check(settings)
 
@@ -65,6 +65,8 @@ def fake(annotation, folder):
     if annotation == "boxes":
         detectors.photos(folder / "voc")
         return f"voc:{folder}/voc"
+    if annotation == "objects":
+        return detectors.outlined(folder)
     if annotation == "mask":
         for name in ("images", "masks"):
             (folder / "masks" / name).mkdir(parents=True)
@@ -87,7 +89,7 @@ def test_a_step_of_it_on_fake_pictures(path, tmp_path):
     _, job, *words = words.strip("# ").split()
     cls = {"train": train, "finetune": finetune}[job]
     plain = parse(cls.Settings, words)
-    annotation = tasks.find(tasks.of_model(plain.model)).annotation
+    annotation = tasks.make(plain).annotation
     changes = {"data": fake(annotation, tmp_path), "out": str(tmp_path / "run"), "epochs": 1}
     changes |= {"batch_size": 4, "warmup_epochs": 0.0, "tensorboard": False, "val": None}
     if annotation != "class":

@@ -1,6 +1,7 @@
 """A detector of few layers, and photos of bright squares for it to find."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -8,6 +9,8 @@ import numpy as np
 from filelock import FileLock
 
 from kapps import data, training
+from kapps.applications.faster_rcnn import Regions
+from kapps.applications.mask_rcnn import heatmaps_of, masks_of
 from kapps.detection.anchors import CellAnchors, GridAnchors
 from kapps.detection.coders import DeltaCoder
 from kapps.detection.proposals import Proposals
@@ -24,6 +27,7 @@ from kapps.tasks.detection import Detection
 from kapps.training import building
 
 SIZE, CELL = 64, 8
+OBJECTIVES = {None: "faster_rcnn", masks_of: "mask_rcnn", heatmaps_of: "keypoint_rcnn"}
 
 
 def network(classes: int = 2) -> keras.Model:
@@ -81,6 +85,36 @@ def photos(folder, count: int = 12):
     return f"voc:{folder}"
 
 
+def outlined(folder, count: int = 6):
+    """The same as COCO has it: each square with its outline and 17 points on its diagonal."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    contents = {"images": [], "annotations": [], "categories": []}
+    points = [f"point{i}" for i in range(17)]
+    for i, name in enumerate(("one", "two")):
+        contents["categories"].append({"id": i + 1, "name": name, "keypoints": points})
+    for number in range(count):
+        pixels = np.zeros((72, 96, 3), np.uint8)
+        image = {"id": number, "file_name": f"{number}.png", "width": 96, "height": 72}
+        contents["images"].append(image)
+        for place in range(2):
+            left, top = int(rng.integers(2, 22)) + 48 * place, int(rng.integers(2, 46))
+            label = (number + place) % 2
+            pixels[top : top + 20, left : left + 24, label] = 255
+            right, bottom = left + 24, top + 20
+            diagonal = np.linspace((left, top), (right - 1, bottom - 1), 17)
+            contents["annotations"].append({
+                "id": len(contents["annotations"]), "image_id": number, "category_id": label + 1,
+                "bbox": [left, top, 24, 20], "area": 480, "iscrowd": 0,
+                "segmentation": [[left, top, right, top, right, bottom, left, bottom]],
+                "keypoints": np.pad(diagonal, ((0, 0), (0, 1)), constant_values=2).ravel().tolist(),
+            })  # fmt: skip
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    (folder / "squares.json").write_text(json.dumps(contents))
+    return f"coco:{folder}/squares.json"
+
+
 def learnt(model: keras.Model, root: Path, count: int = 12, **settings) -> Run:
     """The run of a detector that has learnt its squares; rows.json beside it has all epochs.
 
@@ -117,8 +151,12 @@ def finder(common: Path) -> tuple[Run, list[dict]]:
     return Run.open(root / "run"), json.loads((root / "rows.json").read_text())
 
 
-def two_stage_network(classes: int = 2) -> keras.Model:
-    """A detector of the same squares that looks at its best 12 regions again."""
+def two_stage_network(classes: int = 2, branch: Callable | None = None) -> keras.Model:
+    """A detector of the same squares that looks at its best 12 regions again.
+
+    Args:
+        branch: `masks_of` or `heatmaps_of` of `kapps.applications.mask_rcnn`.
+    """
     nn, size = Blocks(data_format="channels_last"), (SIZE, SIZE)
     image = keras.Input((SIZE, SIZE, 3))
     x = keras.layers.Rescaling(1 / 255)(image)
@@ -148,8 +186,12 @@ def two_stage_network(classes: int = 2) -> keras.Model:
         coder=DeltaCoder(weights=(10.0, 10.0, 5.0, 5.0)),
         grids=grids,
         image_size=size,
-        objective={"name": "faster_rcnn", "region_high": 0.5, "regions_sampled": 16},
+        objective={"name": OBJECTIVES[branch], "region_high": 0.5, "regions_sampled": 16},
         background="apart",
         suppression=Suppression(0.05, 0.5, 10),
     )
+    if branch:
+        found = Regions([x], regions, size, anchors, grids, classes + 1, "apart", False)
+        more = branch(outputs, found, nn, filters=(8,))
+        outputs |= {"masks" if branch is masks_of else "heatmaps": more}
     return keras.Model(image, outputs, name="toy_of_two_stages")
