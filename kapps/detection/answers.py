@@ -12,6 +12,23 @@ LEAST_SCORE = 0.01  # what is judged: average precision needs the weak ones too
 IOU = 0.5
 MOST = 100  # detections a picture, as COCO judges
 CANDIDATES = 400  # of each class
+BOXES, BACKGROUND, SET = KINDS = ("boxes", "background", "set")  # see `kind_of`
+
+
+def kind_of(layer) -> str:
+    """What the answers of a detector are.
+
+    Args:
+        layer: its `boxes` layer.
+
+    Returns:
+        "set" where the network finds each thing once; "background" where class 0 is nothing, as in
+        files of torchvision; "boxes" otherwise.
+    """
+    rule = getattr(layer, "suppression", None)
+    if rule is not None and rule.method == "none":
+        return SET
+    return BACKGROUND if getattr(layer, "background", None) == "counted" else BOXES
 
 
 def detections(
@@ -19,9 +36,9 @@ def detections(
     least_score: float = LEAST_SCORE,
     iou: float = IOU,
     most: int = MOST,
-    method: str = "hard",
+    kind: str = BOXES,
 ) -> list[dict[str, np.ndarray]]:
-    """Of overlapping boxes of a class only the best, or all.
+    """Of overlapping boxes of a class only the best, or all; see `kind_of`.
 
     Args:
         answers: "boxes" (B, A, 4), left, top, right, bottom, and "scores" (B, A, classes); or, of
@@ -31,7 +48,8 @@ def detections(
         least_score: what a box must have more than.
         iou: intersection over union above which the weaker of two boxes goes.
         most: how many a picture has at most.
-        method: of `Suppression`: "none" keeps overlapping boxes too.
+        kind: "boxes"; "background", whose class 0 is never found; "set", where overlapping boxes
+            stay too.
 
     Returns:
         For each picture {"boxes": float32 (n, 4), "scores": float32 (n,), "classes": int (n,)},
@@ -44,8 +62,11 @@ def detections(
         rows = ({key: value[i] for key, value in answers.items()} for i in range(count))
         return [_finished(row, least_score, most) for row in rows]
     boxes, scores = (np.asarray(answers[key], "float32") for key in ("boxes", "scores"))
+    method = "none" if kind == SET else "hard"
     rule = Suppression(least_score, iou, most, CANDIDATES, "class", method=method)
-    found = suppress_on_host(boxes, scores, rule)
+    first = int(kind == BACKGROUND)
+    found = suppress_on_host(boxes, scores[..., first:], rule)
+    found["classes"] = found["classes"] + first
     keys = ("boxes", "scores", "classes")
     return [{key: found[key][i, :count] for key in keys} for i, count in enumerate(found["count"])]
 

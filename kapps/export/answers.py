@@ -53,16 +53,17 @@ class Rows:
         return compare(expected, found, images, self.annotation)
 
 
-def of(spec: dict) -> Any:
+def of(spec: dict, model: Any = None) -> Any:
     """The kind of a model's answers.
 
     Args:
         spec: its input contract, or a bundle's spec.json.
+        model: the Keras model, where there is one: a spec.json says enough.
     """
     if spec.get("annotation") == "boxes" or spec.get("task") == "detection":
         from kapps.export.boxes import Boxes
 
-        return Boxes(spec)
+        return Boxes(spec, model)
     if spec.get("annotation") == "mask" or spec.get("task") == "segmentation":
         from kapps.export.masks import Masks
 

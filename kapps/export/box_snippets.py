@@ -1,5 +1,7 @@
 """The Kotlin and Swift of a detector: read its outputs, make boxes, suppress, map to the photo."""
 
+from kapps.detection import answers
+
 KOTLIN_IMPORTS = "import android.graphics.RectF\nimport java.io.InputStream\n"
 
 
@@ -18,7 +20,7 @@ def _numbers(spec: dict) -> dict:
 
 def kotlin(spec: dict) -> str:
     """The functions `detect` and what it calls."""
-    n = _numbers(spec)
+    n, whole = _numbers(spec), spec["output"]["kind"] == answers.SET
     reads, arrays = [], []
     for end in _ends(spec):
         columns, name = end["shape"][-1], end["name"]
@@ -38,6 +40,9 @@ def kotlin(spec: dict) -> str:
     for key, value in {
         "@BOX@": box,
         "@ANCHORS@": anchors,
+        "@OVERLAP@": "" if whole else _KOTLIN_OVERLAP,
+        "@KEPT@": _KOTLIN_KEPT[whole],
+        "@FIRST@": str(int(spec["output"]["kind"] == answers.BACKGROUND)),
         "@COUNT@": str(n["count"]),
         "@CLASSES@": str(n["classes"]),
         "@X@": str(n["width"]),
@@ -105,10 +110,7 @@ _KOTLIN_DECODE = {
 """,
 }
 
-_KOTLIN = """\
-/** A thing in a photo: the line of labels.txt, how sure, and its box in pixels of the photo. */
-data class Detection(val label: Int, val score: Float, val box: RectF)
-
+_KOTLIN_OVERLAP = """\
 /** Intersection over union. */
 fun overlap(a: RectF, b: RectF): Float {
     val width = minOf(a.right, b.right) - maxOf(a.left, b.left)
@@ -118,7 +120,25 @@ fun overlap(a: RectF, b: RectF): Float {
     return shared / (a.width() * a.height() + b.width() * b.height() - shared)
 }
 
-/** What is where in an upright photo; draw each `box` with `Canvas.drawRect`. */
+"""
+_KOTLIN_KEPT = (
+    """\
+    // Of boxes of one label that overlap by more than a half the surest stays.
+    val kept = ArrayList<Detection>()
+    for (one in found.sortedByDescending { it.score }) {
+        if (kept.size == most) break
+        if (kept.none { it.label == one.label && overlap(it.box, one.box) > 0.5f }) kept.add(one)
+    }""",
+    """\
+    // The model finds each thing once: boxes that overlap are several things.
+    val kept = found.sortedByDescending { it.score }.take(most)""",
+)
+
+_KOTLIN = """\
+/** A thing in a photo: the line of labels.txt, how sure, and its box in pixels of the photo. */
+data class Detection(val label: Int, val score: Float, val box: RectF)
+
+@OVERLAP@/** What is where in an upright photo; draw each `box` with `Canvas.drawRect`. */
 fun detect(
     interpreter: Interpreter, photo: Bitmap@ANCHORS@, least: Float = 0.3f, most: Int = 100
 ): List<Detection> {
@@ -126,17 +146,12 @@ fun detect(
     interpreter.runForMultipleInputsOutputs(arrayOf(inputOf(photo)), outputs)
 @READS@
     val found = ArrayList<Detection>()
-    for (i in 0 until @COUNT@) for (label in 0 until @CLASSES@) {
+    for (i in 0 until @COUNT@) for (label in @FIRST@ until @CLASSES@) {
         if (scores[i][label] < least) continue
         val (left, top, right, bottom) = @BOX@
         found.add(Detection(label, scores[i][label], RectF(left, top, right, bottom)))
     }
-    // Of boxes of one label that overlap by more than a half the surest stays.
-    val kept = ArrayList<Detection>()
-    for (one in found.sortedByDescending { it.score }) {
-        if (kept.size == most) break
-        if (kept.none { it.label == one.label && overlap(it.box, one.box) > 0.5f }) kept.add(one)
-    }
+@KEPT@
     // From pixels of the input to those of the photo: `prepare` backwards.
     val (x, y) = @SCALE@
     val left = (@X@ - x * photo.width) / 2
@@ -153,7 +168,7 @@ fun detect(
 
 def swift(spec: dict) -> str:
     """The same in Swift."""
-    n = _numbers(spec)
+    n, whole = _numbers(spec), spec["output"]["kind"] == answers.SET
     reads = []
     for end in _ends(spec):
         name = end["name"]
@@ -170,6 +185,9 @@ def swift(spec: dict) -> str:
     for key, value in {
         "@BOX@": "decode(codes, anchors, i)" if n["how"] else "Array(boxes[4 * i..<4 * i + 4])",
         "@ANCHORS@": "anchors: [Float], " if n["how"] else "",
+        "@OVERLAP@": "" if whole else _SWIFT_OVERLAP,
+        "@KEPT@": _SWIFT_KEPT[whole],
+        "@FIRST@": str(int(spec["output"]["kind"] == answers.BACKGROUND)),
         "@COUNT@": str(n["count"]),
         "@CLASSES@": str(n["classes"]),
         "@X@": str(n["width"]),
@@ -217,14 +235,7 @@ _SWIFT_DECODE = {
 """,
 }
 
-_SWIFT = """\
-/// A thing in a photo: the line of labels.txt, how sure, its box in pixels of the photo.
-struct Detection {
-    let label: Int
-    let score: Float
-    var box: CGRect
-}
-
+_SWIFT_OVERLAP = """\
 /// Intersection over union.
 func overlap(_ a: CGRect, _ b: CGRect) -> CGFloat {
     let shared = a.intersection(b)
@@ -233,7 +244,30 @@ func overlap(_ a: CGRect, _ b: CGRect) -> CGFloat {
     return both / (a.width * a.height + b.width * b.height - both)
 }
 
-/// What is where in an upright photo; draw each `box` with `CGContext.stroke`.
+"""
+_SWIFT_KEPT = (
+    """\
+    // Of boxes of one label that overlap by more than a half the surest stays.
+    var kept: [Detection] = []
+    for one in found.sorted(by: { $0.score > $1.score }) where kept.count < most {
+        if !kept.contains(where: { $0.label == one.label && overlap($0.box, one.box) > 0.5 }) {
+            kept.append(one)
+        }
+    }""",
+    """\
+    // The model finds each thing once: boxes that overlap are several things.
+    var kept = Array(found.sorted(by: { $0.score > $1.score }).prefix(most))""",
+)
+
+_SWIFT = """\
+/// A thing in a photo: the line of labels.txt, how sure, its box in pixels of the photo.
+struct Detection {
+    let label: Int
+    let score: Float
+    var box: CGRect
+}
+
+@OVERLAP@/// What is where in an upright photo; draw each `box` with `CGContext.stroke`.
 func detect(
     _ interpreter: Interpreter, photo: CGImage, @ANCHORS@least: Float = 0.3, most: Int = 100
 ) throws -> [Detection] {
@@ -242,20 +276,14 @@ func detect(
 @READS@
     var found: [Detection] = []
     for i in 0..<@COUNT@ {
-        for label in 0..<@CLASSES@ where scores[@CLASSES@ * i + label] >= least {
+        for label in @FIRST@..<@CLASSES@ where scores[@CLASSES@ * i + label] >= least {
             let box = @BOX@.map { CGFloat($0) }
             let size = CGSize(width: box[2] - box[0], height: box[3] - box[1])
             let place = CGRect(origin: CGPoint(x: box[0], y: box[1]), size: size)
             found.append(Detection(label: label, score: scores[@CLASSES@ * i + label], box: place))
         }
     }
-    // Of boxes of one label that overlap by more than a half the surest stays.
-    var kept: [Detection] = []
-    for one in found.sorted(by: { $0.score > $1.score }) where kept.count < most {
-        if !kept.contains(where: { $0.label == one.label && overlap($0.box, one.box) > 0.5 }) {
-            kept.append(one)
-        }
-    }
+@KEPT@
     // From pixels of the input to those of the photo: `prepare` backwards.
 @SCALE@
     let left = (@X@ - x * CGFloat(photo.width)) / 2

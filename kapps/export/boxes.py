@@ -26,8 +26,12 @@ class Boxes:
     described = "object detector"
     annotation = BOXES
 
-    def __init__(self, spec: dict):
+    def __init__(self, spec: dict, model: Any = None):
         self.spec = spec
+        if model is None:
+            self.kind = spec["output"]["kind"]
+        else:
+            self.kind = answers.kind_of(model.get_layer(BOXES))
 
     def count(self, model: Any) -> int:
         if _two_stages(model):  # which answers classes of a number that it does not say
@@ -58,13 +62,11 @@ class Boxes:
 
     def output(self, model: Any, ends: list[dict], mode: str) -> dict:
         """What spec.json says of the outputs: each with its number in the file, and how the codes
-        of an int8 file become boxes. The kind "set" says that nothing is to be suppressed.
+        of an int8 file become boxes. What the kind means says `kapps.detection.answers.kind_of`.
         """
         named = {end["name"]: {"index": i, **end} for i, end in enumerate(ends)}
         how = {"coded": coded(model)} if mode == "int8" else {}
-        rule = getattr(model.get_layer(BOXES), "suppression", None)
-        kind = "set" if rule is not None and rule.method == "none" else BOXES
-        return {"kind": kind, **named, **how}
+        return {"kind": self.kind, **named, **how}
 
     def write_beside(self, folder: Path, model: Any, spec: dict) -> None:
         if "coded" in spec["output"]:
@@ -72,7 +74,7 @@ class Boxes:
 
     def golden(self, folder: Path, image: np.ndarray, runner: Any, labels: list | None) -> dict:
         """What golden.json says; draws golden_boxes.png."""
-        return write_golden(folder, image, runner.predict(image[None]), labels)
+        return write_golden(folder, image, runner.predict(image[None]), labels, self.kind)
 
     def reading(self, runner: Any, folder: Path, spec: dict) -> Any:
         how = spec.get("output", {}).get("coded")
@@ -92,7 +94,7 @@ class Boxes:
         rows.append(np.abs(found[BOXES] - expected[BOXES])[seen].ravel() / size)
         difference = np.concatenate(rows)
         finite = all(np.isfinite(value).all() for value in found.values())
-        said = [answers.detections(one) for one in (expected, found)]
+        said = [answers.detections(one, kind=self.kind) for one in (expected, found)]
         numbers = [None, None]
         if images.labels is not None:
             numbers = [_map50(images.labels, one, expected[SCORES].shape[-1]) for one in said]
@@ -192,7 +194,9 @@ class Decoding:
         return getattr(self.runner, name)
 
 
-def write_golden(folder: Path, image: np.ndarray, answer: dict, labels: list | None) -> dict:
+def write_golden(
+    folder: Path, image: np.ndarray, answer: dict, labels: list | None, kind: str
+) -> dict:
     """Draw golden_boxes.png; returns what golden.json says: the detections for golden.png.
 
     Args:
@@ -200,12 +204,13 @@ def write_golden(folder: Path, image: np.ndarray, answer: dict, labels: list | N
         image: uint8 (height, width, channels).
         answer: "boxes" and "scores" of this image, each with a batch of one.
         labels: class names, or None.
+        kind: of `kapps.detection.answers.detections`.
     """
     from PIL import Image
 
     from kapps.detection import drawing
 
-    one = _sure(answers.detections(answer)[0])
+    one = _sure(answers.detections(answer, kind=kind)[0])
     rows = [
         {
             "label": labels[number] if labels else None,
@@ -227,6 +232,6 @@ def write_golden(folder: Path, image: np.ndarray, answer: dict, labels: list | N
         "image": "golden.png",
         "drawn": "golden_boxes.png",
         "least_score": SHOWN,
-        "iou": answers.IOU,
+        "iou": None if kind == answers.SET else answers.IOU,
         "detections": rows,
     }

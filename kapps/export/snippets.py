@@ -1,5 +1,6 @@
 """Kotlin and Swift for one very model: prepare a photo, run the model, read its scores."""
 
+from kapps.detection import answers
 from kapps.export import box_snippets, masks
 
 # How the two ratios of size become one scale; without, the proportions are not kept.
@@ -41,7 +42,7 @@ def _kotlin(spec: dict) -> str:
     background = _background(spec, "\n    canvas.drawRGB({}, {}, {})")
     size = f"{height} * {width} * {channels}" + ("" if whole else " * 4")
     answer, imports = _kotlin_scores, ""
-    if spec["output"].get("kind") == "boxes":
+    if spec["output"].get("kind") in answers.KINDS:
         answer, imports = box_snippets.kotlin, box_snippets.KOTLIN_IMPORTS
     elif spec["output"].get("kind") == masks.MASKS:
         answer = masks.kotlin
@@ -123,7 +124,7 @@ def _swift(spec: dict) -> str:
         gather = f"for channel in 0..<3 {{ values.append({kind}(rgba[4 * i + channel])) }}"
     data = "Data(values)" if whole else "values.withUnsafeBufferPointer { Data(buffer: $0) }"
     answer = _swift_scores
-    if spec["output"].get("kind") == "boxes":
+    if spec["output"].get("kind") in answers.KINDS:
         answer = box_snippets.swift
     elif spec["output"].get("kind") == masks.MASKS:
         answer = masks.swift

@@ -86,7 +86,7 @@ class Source:
         """What kind of answers it gives, see `kapps.export.answers`."""
         from kapps.export import answers
 
-        return answers.of(self.spec)
+        return answers.of(self.spec, self.model)
 
     def predict(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray | dict:
         """Outputs of the Keras model.

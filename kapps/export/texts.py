@@ -1,5 +1,6 @@
 """README.md of a bundle: what this very model is, and how to use it."""
 
+from kapps.detection import answers
 from kapps.export import snippets, verify
 
 KINDS = {"masks": "a score of each class for each pixel"}
@@ -26,7 +27,7 @@ def readme(spec: dict, report: dict, runtime: str = "", pod: str = "") -> str:
 
 def _title(spec: dict, report: dict) -> str:
     check = report["verification"]
-    same = "same boxes" if spec["output"].get("kind") == "boxes" else "same first answer on"
+    same = "same boxes" if spec["output"].get("kind") in answers.KINDS else "same first answer on"
     same = "same class of pixels" if spec["output"].get("kind") == "masks" else same
     lines = [
         f"# {spec['name']}: {spec['format']}, {spec['quantize']}",
@@ -97,7 +98,9 @@ def _runtime(spec: dict, runtime: str, pod: str) -> str:
 
 def _python(spec: dict) -> str:
     height, width, channels = spec["input"]["shape"][1:]
-    if spec["output"].get("kind") == "boxes":
+    kind = spec["output"].get("kind")
+    if kind in answers.KINDS:
+        how = "" if kind == answers.BOXES else f', kind="{kind}"'
         return f"""## Python
 
 ```python
@@ -108,7 +111,7 @@ from PIL import Image
 
 image = np.asarray(Image.open("golden.png"))
 raw = open_model(".").predict(image.reshape(1, {height}, {width}, {channels}))
-(found,) = detections(raw, least_score=0.3)  # boxes in pixels of the input, scores, classes
+(found,) = detections(raw, least_score=0.3{how})  # boxes in pixels of the input, scores, classes
 ```"""
     return f"""## Python
 

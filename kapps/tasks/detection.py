@@ -118,22 +118,12 @@ class Detection(Supervised):
         return columns - model.get_layer("boxes").class_offset
 
     def kind_of(self, model: "keras.Model") -> str:
-        """ "background" where the first class is nothing, as in files of torchvision; "set" where
-        the network finds each thing once.
-        """
-        layer = model.get_layer("boxes")
-        rule = getattr(layer, "suppression", None)
-        if rule is not None and rule.method == "none":
-            return "set"
-        counted = getattr(layer, "background", None) == "counted"
-        return "background" if counted else "boxes"
+        """As `kapps.detection.answers.kind_of` has it."""
+        return answering.kind_of(model.get_layer("boxes"))
 
     def answers(self, rows: dict, kind: str | None = None) -> list[dict]:
-        method = "none" if kind == "set" else "hard"
-        found = answering.detections(rows, iou=self.iou, most=self.most, method=method)
-        if kind != "background":
-            return found
-        return [{key: x[one["classes"] > 0] for key, x in one.items()} for one in found]
+        kind = kind or answering.BOXES
+        return answering.detections(rows, iou=self.iou, most=self.most, kind=kind)
 
     def truth(self, data: Any, annotations: dict) -> Truths:
         if len(annotations["labels"]) != data.images:

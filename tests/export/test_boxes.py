@@ -1,6 +1,7 @@
 """A detector's files: boxes in float, codes and anchors in int8, and what lies beside them."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -63,6 +64,23 @@ def test_codes_become_boxes_as_the_layer_makes_them():
     expected = np.asarray(layer(codes))
     found = boxes.decode(codes, boxes.anchors_of(model), boxes.coded(model))
     assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_golden_of_a_set_has_boxes_that_overlap(tmp_path):
+    """What `kapps.detections` keeps of DETR's queries; of anchors only the best one stays."""
+    said = {"boxes": np.float32([[[2, 2, 30, 30], [3, 3, 31, 31], [40, 2, 60, 30]]])}
+    said["scores"] = np.float32([[[0, 0.9], [0, 0.8], [0.7, 0]]])
+    image = np.zeros((SIZE, SIZE, 3), np.uint8)
+    runner = SimpleNamespace(predict=lambda images: said)
+    found = {}
+    for kind in answers.KINDS:
+        golden = boxes.Boxes({"output": {"kind": kind}}).golden(tmp_path, image, runner, None)
+        found[kind] = [row["score"] for row in golden["detections"]], golden["iou"]
+    assert found == {
+        "boxes": (pytest.approx([0.9, 0.7], abs=1e-4), 0.5),
+        "background": (pytest.approx([0.9], abs=1e-4), 0.5),
+        "set": (pytest.approx([0.9, 0.8, 0.7], abs=1e-4), None),
+    }
 
 
 def test_the_page_tells_a_phone_how(bundles):

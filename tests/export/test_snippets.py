@@ -62,6 +62,24 @@ def test_an_image_that_is_no_photo_gets_a_sentence():
     assert "4 channels" in text and "```" not in text
 
 
+@pytest.mark.parametrize("kind", ("boxes", "background", "set"))
+def test_a_thing_found_once_is_not_suppressed_and_nothing_is_no_label(kind):
+    values = spec("squash", "float32")
+    ends = {"boxes": [1, 5, 4], "scores": [1, 5, 3]}
+    forms = {"dtype": "float32", "quantization": None}
+    named = {
+        name: {"index": i, "name": name, "shape": shape, **forms}
+        for i, (name, shape) in enumerate(ends.items())
+    }
+    values["output"] = {"kind": kind, **named}
+    for code, suppression in zip(
+        snippets.phone(values), ("kept.none", "kept.contains"), strict=True
+    ):
+        assert ("overlap(" in code) == (suppression in code) == (kind != "set")
+        assert code.count("{") == code.count("}") and "@" not in code.replace("mAP@", "")
+        assert ("label in 1" in code) == (kind == "background")
+
+
 def test_masks_are_read_and_painted():
     values = spec()
     form = {"shape": [1, 224, 192, 3], "dtype": "uint8", "quantization": None}
