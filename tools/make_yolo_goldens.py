@@ -1,21 +1,24 @@
-"""Reference outputs of Ultralytics' and Megvii's detectors for deterministic checkpoints.
+"""Reference outputs of Ultralytics', Megvii's and other detectors for deterministic checkpoints.
 
     REFERENCE/bin/python -m tools.make_yolo_goldens yolov8n yolov5n --head-scale 12
     REFERENCE/bin/python -m tools.make_yolo_goldens yolov8s-world yolov8s-worldv2 --head-scale 12
     REFERENCE/bin/python -m tools.make_yolo_goldens yolox_nano --megvii FOLDER --head-scale 0.004
+    REFERENCE/bin/python -m tools.make_yolo_goldens yolov7-tiny yolov6n --head-scale 1
 
 REFERENCE is an environment of its own with torch and ultralytics, whose configurations it builds:
 yolov5n.yaml has the head of v8 there, its golden is yolov5nu. What YOLO-World looks for is one more
 tensor of its checkpoint, so that no text is encoded. For each there will be NAME.npz in
 tests/parity/golden_dense, as `tools.make_dense_goldens` writes them. Detections are those of
 Ultralytics' suppression, which sees boxes that stick out of the input. FOLDER is the source package
-of `pip download yolox --no-deps --no-build-isolation`, unpacked; only its models are used.
+of `pip download yolox --no-deps --no-build-isolation`, unpacked; only its models are used. YOLOv6
+and v7 are those of `tools.yolo67_goldens`.
 """
 
 import argparse
 import json
 import re
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -24,35 +27,39 @@ import numpy as np
 
 from tests.parity.fill import GOLDEN_SALT, fill, golden_input
 from tools.make_dense_goldens import FOLDER, FOUND, ROWS, _declare_operators
+from tools.yolo67_goldens import corners, of_meituan, of_wongkinyiu
 
-SIZE = 96
+SIZE, SIZE_OF_FOUR_LEVELS = 96, 128
 LAST = re.compile(  # that --head-scale scales
-    r"model\.2[234]\.cv[23]\.\d\.2\.weight|head\.(cls|reg|obj)_preds\.\d\.weight"
+    r"model\.2[234]\.cv[23]\.\d\.2\.weight|(head|detect)\.(cls|reg|obj)_preds\.\d\.weight"
+    r"|model\.\d+\.m\.\d\.weight"
 )
 SCALES = {"txt_feats": 7}  # so that they have a length of about 1, as those of an encoder
-BINS = "dfl.conv.weight"  # 0, 1, ..., 15, which nothing trains
+# 0, 1, ..., 15, which nothing trains; and anchors.
+FIXED = ("dfl.conv.weight", "detect.proj", "proj_conv.weight", ".anchors", ".anchor_grid")
 
 
 def write(name: str, norm_scale: float, head_scale: float, megvii: Path | None) -> None:
     """The golden of one network."""
     import torch
 
-    network = _of_megvii(name, megvii) if megvii else _of_ultralytics(name)
+    network = _of_megvii(name, megvii) if megvii else _source(name)(name)
+    size = SIZE_OF_FOUR_LEVELS if name.endswith("6") else SIZE
     model, tensors = network.model.eval().double(), []
     with torch.no_grad():
         for tensor, value in {**model.state_dict(), **network.more}.items():
-            if tensor.endswith(("num_batches_tracked", BINS)):
+            if tensor.endswith(("num_batches_tracked", *FIXED)):
                 continue
             array = fill(tensor, value.shape, GOLDEN_SALT, norm_scale)
             scale = head_scale if LAST.fullmatch(tensor) else SCALES.get(tensor, 1)
             value.copy_(torch.from_numpy(np.asarray(array * scale)))
             tensors.append([tensor, list(value.shape)])
-        images = np.concatenate([golden_input(SIZE, 0), golden_input(SIZE, 1)]).astype("float64")
+        images = np.concatenate([golden_input(size, i) for i in (0, 1)]).astype("float64")
         rows = network.answers(images.transpose(0, 3, 1, 2).copy())
-    answers, step = _answers(rows, network.overlap)
+    answers, step = _answers(rows, network.threshold, network.overlap)
     facts = {
         "reference": network.reference,
-        "size": SIZE,
+        "size": size,
         "step": step,
         "salt": GOLDEN_SALT,
         "norm_scale": norm_scale,
@@ -60,13 +67,19 @@ def write(name: str, norm_scale: float, head_scale: float, megvii: Path | None) 
         "scales": {tensor: scale for tensor, scale in SCALES.items() if tensor in network.more},
         "mean": [0.0] * 3,
         "std": [network.std] * 3,
-        "parameters": sum(p.numel() for n, p in model.named_parameters() if not n.endswith(BINS)),
+        "parameters": sum(p.numel() for n, p in model.named_parameters() if not n.endswith(FIXED)),
         "tensors": tensors,
     }
     file = FOLDER / f"{network.reference.partition('/')[2]}.npz"
     np.savez_compressed(file, facts=json.dumps(facts), **answers)
     for key, value in answers.items():
         print(f"{name} {key} {value.shape} {value.min():.4g} .. {value.max():.4g}")
+
+
+def _source(name: str) -> Callable[[str], SimpleNamespace]:
+    if name.startswith("yolov7"):
+        return of_wongkinyiu
+    return of_meituan if name.startswith("yolov6") else _of_ultralytics
 
 
 def _of_ultralytics(name: str) -> SimpleNamespace:
@@ -82,7 +95,7 @@ def _of_ultralytics(name: str) -> SimpleNamespace:
         return {
             "class_logits": raw["scores"].transpose(1, 2),
             "box_regression": raw["boxes"].transpose(1, 2),
-            "boxes": _corners(decoded[:, :4].transpose(1, 2)),
+            "boxes": corners(decoded[:, :4].transpose(1, 2)),
             "scores": decoded[:, 4:].transpose(1, 2),
         }
 
@@ -91,6 +104,7 @@ def _of_ultralytics(name: str) -> SimpleNamespace:
         answers=answers,
         reference=f"ultralytics/{reference}",
         std=255.0,
+        threshold=0.25,
         overlap=0.7,
         more={"txt_feats": model.txt_feats} if world else {},
     )
@@ -131,23 +145,22 @@ def _of_megvii(name: str, folder: Path) -> SimpleNamespace:
             "class_logits": classes,
             "objectness": thing,
             "box_regression": said[..., :4],
-            "boxes": _corners(decoded[..., :4]),
+            "boxes": corners(decoded[..., :4]),
             "scores": said[..., 5:] * said[..., 4:5],
         }
 
     return SimpleNamespace(
-        model=model, answers=answers, reference=f"megvii/{name}", std=1.0, overlap=0.45, more={}
+        model=model,
+        answers=answers,
+        reference=f"megvii/{name}",
+        std=1.0,
+        threshold=0.25,
+        overlap=0.45,
+        more={},
     )
 
 
-def _corners(boxes):
-    import torch
-
-    middle, size = boxes[..., :2], boxes[..., 2:]
-    return torch.cat([middle - size / 2, middle + size / 2], -1)
-
-
-def _answers(rows: dict, overlap: float) -> tuple[dict, int]:
+def _answers(rows: dict, threshold: float, overlap: float) -> tuple[dict, int]:
     """Every `step`-th anchor, and the best detections."""
     import torch
     from ultralytics.utils import nms
@@ -155,7 +168,7 @@ def _answers(rows: dict, overlap: float) -> tuple[dict, int]:
     boxes = rows["boxes"]
     middle, size = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
     whole = torch.cat([middle, size, rows["scores"]], -1).transpose(1, 2)
-    found = nms.non_max_suppression(whole, 0.25, overlap, max_det=300)
+    found = nms.non_max_suppression(whole, threshold, overlap, max_det=300)
     count = min(FOUND, *map(len, found))
     step = max(1, boxes.shape[1] // ROWS)
     answers = {key: value[:, ::step].numpy().astype("float32") for key, value in rows.items()}

@@ -421,6 +421,16 @@ from kapps.applications.yolov5 import YOLOv5SU as YOLOv5SU
 from kapps.applications.yolov5 import YOLOv5MU as YOLOv5MU
 from kapps.applications.yolov5 import YOLOv5LU as YOLOv5LU
 from kapps.applications.yolov5 import YOLOv5XU as YOLOv5XU
+from kapps.applications import yolov6 as yolov6
+from kapps.applications.yolov6 import YOLOv6N as YOLOv6N
+from kapps.applications.yolov6 import YOLOv6S as YOLOv6S
+from kapps.applications.yolov6 import YOLOv6M as YOLOv6M
+from kapps.applications.yolov6 import YOLOv6L as YOLOv6L
+from kapps.applications import yolov7 as yolov7
+from kapps.applications.yolov7 import YOLOv7 as YOLOv7
+from kapps.applications.yolov7 import YOLOv7Tiny as YOLOv7Tiny
+from kapps.applications.yolov7 import YOLOv7X as YOLOv7X
+from kapps.applications.yolov7 import YOLOv7W6 as YOLOv7W6
 from kapps.applications import yolox as yolox
 from kapps.applications.yolox import YOLOXNano as YOLOXNano
 from kapps.applications.yolox import YOLOXTiny as YOLOXTiny

@@ -177,6 +177,8 @@ FAMILIES = {  # module -> applications, in the order of the documentation
     "yolov3": ("YOLOv3", "YOLOv3Tiny"),
     "yolov4": ("YOLOv4",),
     "yolov5": tuple(f"YOLOv5{size}U" for size in "NSMLX"),
+    "yolov6": tuple(f"YOLOv6{size}" for size in "NSML"),
+    "yolov7": ("YOLOv7", "YOLOv7Tiny", "YOLOv7X", "YOLOv7W6"),
     "yolox": tuple(f"YOLOX{size}" for size in ("Nano", "Tiny", *"SMLX")),
     "yolov8": (*(f"YOLOv8{size}" for size in "NSMLX"), "YOLOv8"),
     "yolo_world": tuple(f"YOLOWorld{version}{size}" for version in ("", "V2") for size in "SMLX"),
@@ -196,7 +198,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
 TASKS = {  # what an application answers -> the families that do not classify
     "detection": (
         *("ssd", "retinanet", "fcos", "faster_rcnn", "mask_rcnn", "efficientdet"),
-        *(*(f"yolov{number}" for number in (1, 2, 3, 4, 5, 8)), "yolox", "yolo_world"),
+        *(*(f"yolov{number}" for number in range(1, 9)), "yolox", "yolo_world"),
         *("detr", "rt_detr", "grounding_dino"),
     ),
     "segmentation": ("fcn", "unet", "segnet", "deeplab", "lraspp"),

@@ -98,21 +98,34 @@ def match_by_cost(
         weight: of the overlap in the costs.
     """
     anchors, boxes, there = given(anchors, boxes, classes)
-    scores, predicted = (ops.stop_gradient(ops.cast(x, "float32")) for x in (scores, predicted))
     sizes = anchors[..., 2] - anchors[..., 0]
     shift = ops.abs(to_centres(anchors)[..., :2] - to_centres(boxes)[:, :, None, :2])
     near = ops.logical_and(ops.max(shift, axis=-1) < radius * sizes, there)
-    candidate = ops.any(near, axis=1, keepdims=True)
+    return match_cheapest(near, boxes, classes, scores, predicted, most, weight, far=1e6)
 
+
+def match_cheapest(
+    near, boxes, classes, scores, predicted, most=10, weight=3.0, far=0.0
+) -> Matches:
+    """The second half of `match_by_cost`: of anchors that are near any truth, the cheapest ones.
+
+    Args:
+        near: (batch, N, A) bool, which anchors are near which truth.
+        far: what an anchor costs a truth that it is not near.
+        boxes, classes, scores, predicted, most, weight: as there.
+    """
+    scores, predicted = (ops.stop_gradient(ops.cast(x, "float32")) for x in (scores, predicted))
+    there = ops.expand_dims(classes, -1) >= 0
+    candidate = ops.any(near, axis=1, keepdims=True)
     shares = ops.clip(scores, 1e-7, 1 - 1e-7)
     without = -ops.log(1 - shares)
     own = _of_class(-ops.log(shares) - without, classes)
     overlaps = ops.where(ops.logical_and(candidate, there), iou(boxes, predicted), 0.0)
     cost = ops.sum(without, axis=-1)[:, None] + own - weight * ops.log(overlaps + 1e-8)
-    cost = cost + ops.where(near, 0.0, 1e6)
+    cost = cost + ops.where(near, 0.0, far)
     cost = ops.where(ops.logical_and(candidate, there), cost, _NEVER)
 
-    most = min(most, anchors.shape[-2])
+    most = min(most, predicted.shape[-2])
     number = ops.sum(ops.top_k(overlaps, most)[0], axis=-1)
     number = ops.clip(ops.cast(number, "int32"), 1, most)
     lowest = -ops.top_k(-cost, most)[0]

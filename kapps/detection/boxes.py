@@ -128,6 +128,28 @@ def ciou(a, b):
     return overlap - _distance(a, b) - alpha * v
 
 
+def siou(a, b):
+    """IoU, less half of how far the centres are apart and of how much widths and heights differ.
+
+    The way between the centres costs most where it goes along neither axis. Source: SIoU Loss
+    (Gevorgyan, 2022, arXiv:2205.12740), equations 1 to 7: its angle cost, the sine of twice the
+    angle of that way, is 2xy / (x**2 + y**2).
+    """
+    width, height = _hull(a, b)
+    x, y = (ops.abs(way) for way in _way(a, b))
+    gamma = 2 - 2 * x * y / (ops.square(x) + ops.square(y) + EPSILON)
+    far = sum(
+        1 - ops.exp(-gamma * ops.square(way / (side + EPSILON)))
+        for way, side in ((x, width), (y, height))
+    )
+    unlike = 0
+    for low in (0, 1):
+        one, other = (boxes[..., low + 2] - boxes[..., low] for boxes in (a, b))
+        share = ops.abs(one - other) / (ops.maximum(one, other) + EPSILON)
+        unlike = unlike + ops.power(1 - ops.exp(-share), 4)
+    return aligned_iou(a, b) - (far + unlike) / 2
+
+
 def _shared(a, b):
     """(intersection, union) in square pixels."""
     left, top = ops.maximum(a[..., 0], b[..., 0]), ops.maximum(a[..., 1], b[..., 1])
@@ -146,10 +168,16 @@ def _hull(a, b):
 def _distance(a, b):
     """Squared distance of the centres as a share of the hull's squared diagonal."""
     width, height = _hull(a, b)
-    x = (a[..., 0] + a[..., 2] - b[..., 0] - b[..., 2]) / 2
-    y = (a[..., 1] + a[..., 3] - b[..., 1] - b[..., 3]) / 2
+    x, y = _way(a, b)
     diagonal = ops.square(width) + ops.square(height)
     return (ops.square(x) + ops.square(y)) / (diagonal + EPSILON)
+
+
+def _way(a, b):
+    """(x, y) from the centre of the one to that of the other."""
+    x = (a[..., 0] + a[..., 2] - b[..., 0] - b[..., 2]) / 2
+    y = (a[..., 1] + a[..., 3] - b[..., 1] - b[..., 3]) / 2
+    return x, y
 
 
 def _angle(boxes):

@@ -1,7 +1,7 @@
-"""What YOLO's detectors with cells learn by: v1 to v4; see `objectives`.
+"""What YOLO's detectors with cells learn by: v1 to v4, and v7; see `objectives`.
 
-Sums over the anchors of a picture, and means over the pictures, as Darknet divides its gradients by
-the batch.
+Those of v1 to v4 are sums over the anchors of a picture, and means over the pictures, as Darknet
+divides its gradients by the batch.
 """
 
 import dataclasses
@@ -11,7 +11,10 @@ from keras import ops
 from kapps.detection import losses
 from kapps.detection.boxes import aligned_iou, area
 from kapps.detection.objective import Objective
-from kapps.detection.priors import match_by_cell, match_by_prior
+from kapps.detection.priors import match_by_cell, match_by_prior, match_by_ratio_and_cost
+
+# What the objectness of each level counts in YOLOv7, by how many levels there are.
+LEVELS = {3: (4.0, 1.0, 0.4), 4: (4.0, 1.0, 0.25, 0.06)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,61 @@ class YOLOv4(YOLOv3):
     def _apart(self, codes, boxes):
         predicted = self.coder.decode(codes, self.anchors, self.strides)
         return self.box_gain * losses.box_loss(predicted, boxes, "ciou")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class YOLOv7(Cells):
+    """Cheapest matches, complete IoU, and an objectness that is to be that overlap, by levels.
+
+    Source: YOLOv7 (Wang et al., 2022, arXiv:2207.02696), section 4.2, and its code: means over the
+    matches of each level, added up. The gains are those of 80 classes, three levels and an input of
+    640 pixels, and are scaled as the code scales them.
+
+    Attributes:
+        class_gain, box_gain, object_gain: what the three parts count.
+        ratio, most: of `match_by_ratio_and_cost`.
+    """
+
+    class_gain: float = 0.3
+    box_gain: float = 0.05
+    object_gain: float = 0.7
+    ratio: float = 4.0
+    most: int = 10
+
+    def losses(self, raw, truth):
+        logits, objectness = raw["class_logits"], raw["objectness"]
+        predicted = self._predicted(raw)
+        found = match_by_ratio_and_cost(
+            *(self.anchors, self.strides, truth["boxes"], truth["labels"]),
+            ops.sqrt(ops.sigmoid(logits) * ops.sigmoid(objectness)),
+            *(predicted, self.ratio, self.most),
+        )
+        positive, classes = ops.cast(found.positive, "float32"), logits.shape[-1]
+        apart = losses.box_loss(predicted, self._boxes(truth, found), "ciou")
+        targets = self._targets(truth, found, classes)
+        wrong = ops.mean(losses.sigmoid_cross_entropy(logits, targets), axis=-1)
+        overlap = positive * ops.relu(ops.stop_gradient(1 - apart))
+        missed = losses.sigmoid_cross_entropy(objectness[..., 0], overlap)
+        sums, start = [0.0, 0.0, 0.0], 0
+        for count, weight in zip(self.counts, LEVELS[len(self.counts)], strict=True):
+            level = (slice(None), slice(start, start + count))
+            mine, start = positive[level], start + count
+            parts = (
+                *(losses.total(each[level], mine, ops.sum(mine)) for each in (wrong, apart)),
+                weight * ops.mean(missed[level]),
+            )
+            sums = [sum_ + part for sum_, part in zip(sums, parts, strict=True)]
+        height, width = self.image_size
+        gains = (
+            self.class_gain * classes / 80,
+            self.box_gain,
+            self.object_gain * height * width / 640**2,
+        )
+        scale = 3 / len(self.counts)
+        return {
+            name: scale * gain * sum_
+            for name, gain, sum_ in zip(self.parts, gains, sums, strict=True)
+        }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ BOX_LOSSES = {
     "giou": overlaps.giou,
     "diou": overlaps.diou,
     "ciou": overlaps.ciou,
+    "siou": overlaps.siou,
 }
 
 
@@ -108,7 +109,7 @@ def box_loss(predictions, truths, kind="giou"):
 
     Args:
         predictions, truths: boxes in pixels.
-        kind: "iou", "giou", "diou" or "ciou", see `kapps.detection.boxes`.
+        kind: "iou", "giou", "diou", "ciou" or "siou", see `kapps.detection.boxes`.
     """
     if kind not in BOX_LOSSES:
         raise ValueError(f"kind={kind!r}: expected one of {', '.join(BOX_LOSSES)}")

@@ -11,11 +11,11 @@ import numpy as np
 from keras import ops
 
 from kapps.detection import assigning, losses, matching, sampling
-from kapps.detection.cell_objectives import YOLOv1, YOLOv2, YOLOv3, YOLOv4
+from kapps.detection.cell_objectives import YOLOv1, YOLOv2, YOLOv3, YOLOv4, YOLOv7
 from kapps.detection.objective import Objective
 from kapps.detection.region_objectives import FasterRCNN, KeypointRCNN, MaskRCNN
 from kapps.detection.set_objectives import DETR, RTDETR, FocalSet
-from kapps.detection.yolo_objectives import YOLOX, YOLOv8
+from kapps.detection.yolo_objectives import YOLOX, YOLOv6, YOLOv8
 from kapps.errors import did_you_mean
 
 
@@ -132,6 +132,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "yolov2": YOLOv2,
     "yolov3": YOLOv3,
     "yolov4": YOLOv4,
+    "yolov6": YOLOv6,
+    "yolov7": YOLOv7,
     "yolov8": YOLOv8,
     "yolox": YOLOX,
 }

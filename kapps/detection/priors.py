@@ -6,7 +6,7 @@ around the middles of their cells, `strides` (A,) their distances.
 
 from keras import ops
 
-from kapps.detection.assigning import all_of, given, settle
+from kapps.detection.assigning import all_of, given, match_cheapest, settle
 from kapps.detection.boxes import iou, to_centres
 from kapps.detection.matching import Matches
 
@@ -68,23 +68,48 @@ def match_by_cell(anchors, strides, boxes, classes, predicted) -> Matches:
 def match_by_ratio(anchors, strides, boxes, classes, most=4.0) -> Matches:
     """A truth is learnt by all anchors of nearly its shape, in its cell and the two nearest ones.
 
-    Source: the models of YOLOv5 (Ultralytics, 2020) and YOLOv7 (Wang et al., 2022,
-    arXiv:2207.02696). There an anchor may learn several truths; here it learns the one whose shape
-    is most like its own.
+    Source: the models of YOLOv5 (Ultralytics, 2020). There an anchor may learn several truths; here
+    it learns the one whose shape is most like its own.
 
     Args:
         anchors, strides, boxes, classes: as of `match_by_prior`.
         most: how many times a truth may be wider or narrower, higher or lower than the anchor.
     """
     anchors, boxes, there = given(anchors, boxes, classes)
+    chosen, alike = _near(anchors, strides, boxes, there, most)
+    return settle(chosen, ops.where(chosen, alike, -1.0), alike)
+
+
+def match_by_ratio_and_cost(
+    anchors, strides, boxes, classes, scores, predicted, ratio=4.0, most=10
+) -> Matches:
+    """Of the anchors of `match_by_ratio` those whose predictions cost a truth least, as SimOTA has
+    it: as many as the sum of its `most` highest overlaps.
+
+    Source: YOLOv7 (Wang et al., 2022, arXiv:2207.02696), section 4.2, as its code assigns (its
+    ComputeLossOTA). There an anchor near two truths is a candidate twice, here once.
+
+    Args:
+        anchors, strides, boxes, classes: as of `match_by_prior`.
+        scores: (batch, A, C), square roots of the probabilities of class and object.
+        predicted: (batch, A, 4), boxes.
+        ratio: `most` of `match_by_ratio`.
+        most: how many overlaps are summed.
+    """
+    anchors, boxes, there = given(anchors, boxes, classes)
+    near, _ = _near(anchors, strides, boxes, there, ratio)
+    return match_cheapest(near, boxes, classes, scores, predicted, most)
+
+
+def _near(anchors, strides, boxes, there, most):
+    """Which anchors are nearly of a truth's shape and near its middle, and how alike they are."""
     wide, high, alike = _shapes(anchors, boxes)
     across, down = (ops.abs(x) for x in _away(anchors, strides, boxes))
     # Whoever's middle is in the left half of a cell is nearer the cell to the left, and so on.
     cross = ops.logical_or(
         ops.logical_and(across <= 0.5, down < 1), ops.logical_and(across < 1, down <= 0.5)
     )
-    chosen = all_of(cross, wide < most, high < most, there)
-    return settle(chosen, ops.where(chosen, alike, -1.0), alike)
+    return all_of(cross, wide < most, high < most, there), alike
 
 
 def _shapes(anchors, boxes):

@@ -1,4 +1,4 @@
-"""What YOLO's detectors without anchors learn by: v8 (and v5u) and YOLOX; see `objectives`."""
+"""What YOLO's detectors without anchors learn by: v6, v8 (and v5u) and YOLOX; see `objectives`."""
 
 import dataclasses
 
@@ -21,6 +21,7 @@ class YOLOv8(Objective):
     Attributes:
         class_gain, box_gain, distance_gain: what the three parts count.
         most, alpha, beta, smallest: of `assigning.match_by_alignment`.
+        overlap: that of boxes and truths, see `losses.box_loss`.
     """
 
     class_gain: float = 0.5
@@ -30,13 +31,16 @@ class YOLOv8(Objective):
     alpha: float = 0.5
     beta: float = 6.0
     smallest: float = 16.0
+    overlap: str = "ciou"
+    complete = True
     parts = ("class_loss", "box_loss", "distance_loss")
 
     def losses(self, raw, truth):
         logits, codes = raw["class_logits"], raw["box_regression"]
         bins = codes.shape[-1] // 4
         shares = ops.reshape(codes, (-1, codes.shape[1], 4, bins))
-        predicted = self.coder.decode(coders.expectation(shares), self.anchors)
+        said = coders.expectation(shares) if self.distance_gain else codes
+        predicted = self.coder.decode(said, self.anchors)
         found = assigning.match_by_alignment(
             self.anchors,
             truth["boxes"],
@@ -46,20 +50,56 @@ class YOLOv8(Objective):
             self.most,
             self.alpha,
             self.beta,
-            smallest=self.smallest,
+            self.complete,
+            self.smallest,
         )
         targets = matching.targets(truth["labels"], logits.shape[-1], found, soft=True)
         total = ops.sum(targets)
         boxes = self._boxes(truth, found)
-        apart = losses.box_loss(predicted, boxes, "ciou")
-        distances = ops.clip(self.coder.encode(boxes, self.anchors), 0, bins - 1 - LAST)
-        spread = ops.mean(losses.distribution_focal(shares, distances), axis=-1)
-        wrong = losses.sigmoid_cross_entropy(logits, targets)
-        return {
-            "class_loss": self.class_gain * losses.total(wrong, None, total),
+        apart = losses.box_loss(predicted, boxes, self.overlap)
+        parts = {
+            "class_loss": self.class_gain * losses.total(self._wrong(logits, targets), None, total),
             "box_loss": self.box_gain * losses.total(apart, found.quality, total),
-            "distance_loss": self.distance_gain * losses.total(spread, found.quality, total),
         }
+        if self.distance_gain:
+            distances = ops.clip(self.coder.encode(boxes, self.anchors), 0, bins - 1 - LAST)
+            spread = ops.mean(losses.distribution_focal(shares, distances), axis=-1)
+            spread = losses.total(spread, found.quality, total)
+            parts["distance_loss"] = self.distance_gain * spread
+        return parts
+
+    def _wrong(self, logits, targets):
+        """The loss of each class."""
+        return losses.sigmoid_cross_entropy(logits, targets)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class YOLOv6(YOLOv8):
+    """As YOLOv8, with varifocal loss and generalised or SIoU; small ones say distances themselves.
+
+    Source: YOLOv6 (Li et al., 2022, arXiv:2209.02976), section 2.3, and its code of version 3.0,
+    without its teacher.
+
+    Attributes:
+        distance_gain: 0 where the head says distances and no distributions of them.
+    """
+
+    class_gain: float = 1.0
+    box_gain: float = 2.5
+    distance_gain: float = 0.5
+    most: int = 13
+    alpha: float = 1.0
+    smallest: float = 0.0
+    overlap: str = "giou"
+    complete = False
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the losses."""
+        return YOLOv8.parts if self.distance_gain else YOLOv8.parts[:2]
+
+    def _wrong(self, logits, targets):
+        return losses.varifocal(logits, targets)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

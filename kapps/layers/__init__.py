@@ -21,7 +21,7 @@ from kapps.layers.class_map import class_map
 from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.cross_attention import CrossAttention, Queries
-from kapps.layers.csp import c2f, c3, dark_bottleneck, scaled, spp, sppf
+from kapps.layers.csp import c2f, c3, dark_bottleneck, scaled, spp, spp_csp, sppf
 from kapps.layers.decomposed_position import DecomposedAttention
 from kapps.layers.deformable_attention import DeformableAttention, deformable_attention
 from kapps.layers.detection import (
@@ -241,6 +241,7 @@ __all__ = [
     "spec_of",
     "split_attention",
     "spp",
+    "spp_csp",
     "sppf",
     "upsample_to",
 ]

@@ -87,13 +87,40 @@ def spp(x, nn: Blocks, filters: int, sizes=(5, 9, 13), *, name: str):
     return nn.conv_norm_act(x, filters, name=f"{name}_merge")
 
 
-def sppf(x, nn: Blocks, filters: int, size: int = 5, *, name: str):
-    """`spp` with the sizes 5, 9 and 13 as one pooling three times in a row: YOLOv5 and v8."""
-    x = nn.conv_norm_act(x, nn.channels(x) // 2, name=f"{name}_reduce")
+def sppf(x, nn: Blocks, filters: int, size: int = 5, activation=None, *, name: str):
+    """`spp` with the sizes 5, 9 and 13 as one pooling three times in a row: YOLOv5, v6 and v8."""
+    x = nn.conv_norm_act(x, nn.channels(x) // 2, activation=activation, name=f"{name}_reduce")
     parts = [x]
     for index in range(1, 4):
         parts.append(nn.max_pool(parts[-1], size, 1, "same", name=f"{name}_pool{index}"))
     x = nn.concat(parts, name=f"{name}_concat")
+    return nn.conv_norm_act(x, filters, activation=activation, name=f"{name}_merge")
+
+
+def spp_csp(x, nn: Blocks, filters: int, width: int, *, deep=True, around_first=False, name: str):
+    """`sppf` behind some convolutions on the one way, a 1x1 convolution on the other.
+
+    Sources: the models of YOLOv7 (Wang et al., 2022, arXiv:2207.02696) and YOLOv6 (Li et al., 2023,
+    arXiv:2301.05586), after Scaled-YOLOv4 (Wang et al., 2020, arXiv:2011.08036), figure 3.
+
+    Args:
+        width: filters of all convolutions but the last.
+        deep: whether 3x3 convolutions stand before and behind the poolings; YOLOv7-tiny has none,
+            and its poolings the other way round.
+        around_first: whether the other way comes first where both meet.
+    """
+    around = nn.conv_norm_act(x, width, name=f"{name}_around")
+    x = nn.conv_norm_act(x, width, name=f"{name}_reduce")
+    if deep:
+        x = nn.conv_norm_act(x, width, 3, name=f"{name}_before1")
+        x = nn.conv_norm_act(x, width, name=f"{name}_before2")
+    parts = [x]
+    for index in range(1, 4):
+        parts.append(nn.max_pool(parts[-1], 5, 1, "same", name=f"{name}_pool{index}"))
+    x = nn.concat(parts if deep else parts[::-1], name=f"{name}_pools")
+    x = nn.conv_norm_act(x, width, name=f"{name}_through")
+    x = nn.conv_norm_act(x, width, 3, name=f"{name}_after") if deep else x
+    x = nn.concat([around, x] if around_first else [x, around], name=f"{name}_concat")
     return nn.conv_norm_act(x, filters, name=f"{name}_merge")
 
 

@@ -5,7 +5,9 @@ outputs and truths below; `ForObjectDetectionLoss` and `RTDetrForObjectDetection
 `auxiliary_loss`, where the encoder is the first of RT-DETR's three blocks, of transformers 5.24,
 and its `GroundingDinoForObjectDetectionLoss` for phrases of one token; `v8DetectionLoss` of
 Ultralytics 8.4.190, divided by the batch; `YOLOXHead.get_losses` of yolox 0.3, with the later rule
-for which cells are near a thing: 1.5 strides from its middle.
+for which cells are near a thing: 1.5 strides from its middle; `ComputeLossOTA` of sas-yolov7 1.0.7,
+the authors' code, with its gains scaled as its training does; `ComputeLoss` of yolov6detect 0.4.1,
+Meituan's code, for M and L, and for N.
 """
 
 import dataclasses
@@ -16,8 +18,8 @@ import pytest
 from keras import ops
 
 from kapps.detection import objectives
-from kapps.detection.anchors import Anchors, Everywhere, Points, grids
-from kapps.detection.coders import DeltaCoder, DistanceCoder, ShareCoder
+from kapps.detection.anchors import YOLO_V7, Anchors, Everywhere, Points, grids
+from kapps.detection.coders import CellCoder, DeltaCoder, DistanceCoder, ShareCoder
 from kapps.layers import OptimalAssignment
 
 pytestmark = pytest.mark.contract
@@ -49,6 +51,19 @@ YOLOX = {
     "class_loss": 2.998769521713257,
     "box_loss": 4.455657958984375,
     "object_loss": 92.22075653076172,
+}
+YOLOV7 = {
+    "class_loss": 0.021519731730222702,
+    "box_loss": 0.051934536546468735,
+    "object_loss": 0.12088877707719803,
+}
+YOLOV6 = {
+    "giou": {
+        "class_loss": 123.64678979819017,
+        "box_loss": 1.3080308498004758,
+        "distance_loss": 1.1448846474980192,
+    },
+    "siou": {"class_loss": 106.6866156578332, "box_loss": 1.386370759392706},
 }
 TRUTH = {
     "boxes": np.float32(
@@ -87,10 +102,11 @@ def outputs(anchors: int, seed: int, positive: bool = False):
     return {name: ops.convert_to_tensor(value) for name, value in raw.items()}
 
 
-def found(name, anchors, counts, coder, offset, raw, truth=TRUTH):
+def found(name, anchors, counts, coder, offset, raw, truth=TRUTH, strides=None, **numbers):
+    strides = np.ones(len(anchors), "float32") if strides is None else strides
     layer = SimpleNamespace(
-        objective={"name": name},
-        anchors=Anchors(anchors, np.ones(len(anchors), "float32"), counts),
+        objective={"name": name, **numbers},
+        anchors=Anchors(anchors, strides, counts),
         coder=coder,
         class_offset=offset,
         image_size=(128, 128),
@@ -167,6 +183,36 @@ def test_yolox():
     raw = {name: ops.convert_to_tensor(value) for name, value in raw.items()}
     losses = found("yolox", laid.boxes, laid.counts, DeltaCoder(clip=None), 0, raw)
     assert losses == pytest.approx(YOLOX, rel=1e-5)
+
+
+@pytest.mark.parametrize("overlap, bins", (("giou", 17), ("siou", 1)))
+def test_yolov6(overlap, bins):
+    rng = np.random.default_rng(7)
+    laid = Points().lay((128, 128), grids((128, 128), (8, 16, 32)))
+    logits = rng.normal(size=(2, 336, 4)).astype("float32")
+    if bins > 1:
+        codes = rng.normal(size=(2, 336, 4 * bins)) - 0.5 * np.tile(np.arange(bins), 4)
+    else:
+        codes = rng.uniform(0.5, 4, size=(2, 336, 4))
+    raw = {"class_logits": logits, "box_regression": codes.astype("float32")}
+    raw = {name: ops.convert_to_tensor(value) for name, value in raw.items()}
+    how = {"overlap": overlap, "distance_gain": 0.5 if bins > 1 else 0.0}
+    losses = found("yolov6", laid.boxes, laid.counts, DistanceCoder(), 0, raw, **how)
+    assert losses == pytest.approx(YOLOV6[overlap], rel=1e-5)
+
+
+def test_yolov7():
+    """The coarsest level has no match."""
+    rng, strides = np.random.default_rng(6), (8, 16, 32)
+    laid = YOLO_V7.lay((128, 128), grids((128, 128), strides))
+    widths = {"class_logits": 4, "box_regression": 4, "objectness": 1}
+    raw = {
+        name: ops.convert_to_tensor(rng.normal(size=(2, len(laid.boxes), n)).astype("float32"))
+        for name, n in widths.items()
+    }
+    coder = CellCoder("square", reach=2.0)
+    losses = found("yolov7", laid.boxes, laid.counts, coder, 0, raw, strides=laid.strides)
+    assert losses == pytest.approx(YOLOV7, rel=1e-5)
 
 
 def test_a_picture_without_anything_has_no_losses_of_boxes():

@@ -17,7 +17,7 @@ from tests.parity.fill import fill, golden_input
 FOLDER = Path(__file__).parent / "golden_dense"
 LAST = re.compile(  # what --head-scale of the tools scales
     r"head\..*(cls_logits|bbox_reg|module_list\.\d)\.weight|model\.2[234]\.cv[23]\.\d\.2\.weight"
-    r"|head\.(cls|reg|obj)_preds\.\d\.weight"
+    r"|(head|detect)\.(cls|reg|obj)_preds\.\d\.weight|model\.\d+\.m\.\d\.weight"
     r"|rpn\.head\.(cls_logits|bbox_pred)\.weight"
     r"|roi_heads\.\w+_predictor\.(cls_score|bbox_pred|mask_fcn_logits|kps_score_lowres)\.weight"
 )
