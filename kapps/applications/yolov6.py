@@ -44,8 +44,9 @@ SUPPRESSION = Suppression(0.4, 0.45, 1000, 30000, best_class=True)
 
 def block(x, nn: Blocks, filters: int, strides: int = 1, *, plain=False, name: str):
     """RepVGG's, or, in the largest, a convolution with SiLU: section 2.1 of the first paper."""
-    if plain:
-        return nn.conv_norm_act(x, filters, 3, strides, activation="silu", name=name)
+    if plain:  # with a bias, which the norm takes out again, but published
+        x = nn.norm(nn.conv(x, filters, 3, strides, name=f"{name}_conv"), name=f"{name}_norm")
+        return nn.act(x, "silu", name=f"{name}_act")
     return nn.act(branched_conv(x, nn, filters, 3, strides, name=name), name=f"{name}_act")
 
 
@@ -153,7 +154,10 @@ def answer(x, level: int, nn: Blocks, classes: int, bins: int | None):
     return said
 
 
-def _application(size: str, depth, width, share, bins, overlap) -> DenseApplication:
+def application(
+    size: str, depth: float, width: float, share: float | None, bins: int | None, overlap: str
+) -> DenseApplication:
+    """A row: the size and what VARIANTS says of it."""
     body = {"depth": depth, "width": width, "share": share, "plain": size == "L"}
     shared = {"size": 640, "flavors": {"torch": TORCH}, "blocks": BLOCKS}
     return DenseApplication(
@@ -178,6 +182,6 @@ def _application(size: str, depth, width, share, bins, overlap) -> DenseApplicat
     )
 
 
-YOLOv6N, YOLOv6S, YOLOv6M, YOLOv6L = (_application(size, *row) for size, row in VARIANTS.items())
+YOLOv6N, YOLOv6S, YOLOv6M, YOLOv6L = (application(size, *row) for size, row in VARIANTS.items())
 
 __all__ = ["YOLOv6L", "YOLOv6M", "YOLOv6N", "YOLOv6S"]

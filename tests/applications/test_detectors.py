@@ -16,10 +16,11 @@ ON_ALL = (
     *("ssdlite320_mobilenet_v3_large", "retinanet_resnet50_fpn_v2", "yolov8n"),
     "grounding-dino-small",
 )
-# What yolov8n, yolov8s-world, rtdetr_r18vd and grounding-dino-small are made of.
+# What others are made of: the smallest of the same family, or yolov8n.
 LATE = (
     *("yolov5nu", "yolox_nano", "yolov8s-worldv2", "rtdetr_r50vd"),
     *("grounding-dino-tiny", "grounding-dino-base"),
+    *("yolov6m", "yolov6l", "yolov7", "yolov7x", "yolov7-w6"),
 )
 
 

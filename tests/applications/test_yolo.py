@@ -1,11 +1,14 @@
 """YOLO: the numbers of the published models, and files with the names of their authors."""
 
+import keras
 import numpy as np
 import pytest
 
 import kapps
-from kapps.applications import facts, find_application
+from kapps.applications import facts, find_application, yolov6
+from kapps.detection.anchors import YOLO_V7_TINY
 from kapps.errors import WeightsError
+from kapps.weights import dialects
 from tests.parity import dense
 
 
@@ -50,9 +53,76 @@ def test_a_file_of_ultralytics_loads_by_its_names_and_says_what_is_wrong(tmp_pat
         app(weights=tmp_path / "other.safetensors", input_shape=(64, 64, 3))
 
 
+def test_the_numbers_of_yolov6_and_yolov7():
+    """Parameters of their authors' networks, and what the papers' tables say of them in millions.
+
+    There YOLOv7's last sums of branches are one convolution each, and those of N to M all.
+    """
+    for name in ("yolov6n", "yolov6m", "yolov6l", "yolov7", "yolov7x", "yolov7-tiny", "yolov7-w6"):
+        said = dense.read(name)[0]
+        ours = find_application(said["reference"]).name
+        assert facts(ours)["params"] == said["parameters"], name
+    millions = {"v6L": 59.6, "v7X": 71.3, "v7Tiny": 6.2, "v7W6": 70.4}  # table 1; tables 1 and 2
+    for name, expected in millions.items():
+        assert facts(f"YOLO{name}")["params"] / 1e6 == pytest.approx(expected, abs=0.06), name
+    for name, flops in {"v6L": 150.7, "v7": 104.7, "v7X": 189.9, "v7W6": 360.0}.items():
+        assert 2 * facts(f"YOLO{name}")["macs"] / 1e9 == pytest.approx(flops, rel=0.012), name
+
+
+def test_a_narrow_yolov6_predicts_as_one_convolution_for_each_sum():
+    app = yolov6.application("Narrow", 0.2, 0.0625, 2 / 3, 17, "giou")
+    model = app(input_shape=(64, 64, 3), classes=3)
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if layer.name.endswith("_norm"):
+            for variable in layer.weights:
+                variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    merged = kapps.reparameterize(model)
+    names = [layer.name for layer in merged.layers]
+    assert not any(name.endswith(("_norm", "_scale_conv")) for name in names)
+    photo = rng.uniform(0, 255, (1, 64, 64, 3)).astype("float32")
+    expected, found = (one(photo, training=False) for one in (model, merged))
+    for key, value in expected.items():
+        value = keras.ops.convert_to_numpy(value)
+        assert dense.relative(keras.ops.convert_to_numpy(found[key]), value) < 1e-4
+    scores = keras.ops.convert_to_numpy(expected["scores"])
+    assert scores.shape == (1, 84, 3) and scores.std() > 0
+
+
+def test_a_trained_file_of_yolov7_has_its_implicit_knowledge_merged():
+    """im * (W (x + ia) + b), as IDetect of its code computes; anchors of its own are refused."""
+    rng = np.random.default_rng(0)
+    shapes = {"m.0.weight": (6, 4, 1, 1), "m.0.bias": (6,)}
+    shapes |= {"ia.0.implicit": (1, 4, 1, 1), "im.0.implicit": (1, 6, 1, 1)}
+    arrays = {f"model.77.{name}": rng.normal(size=shape) for name, shape in shapes.items()}
+    weight, bias, added, factor = (array.squeeze() for array in arrays.values())
+    x = rng.normal(size=4)
+    dialect = dialects.find("yolov7", "yolov7-tiny")
+    assert all(dialect.knows(name, set()) for name in arrays)
+    merged = dialect.prepare(arrays)
+    assert set(merged) == {"model.77.m.0.weight", "model.77.m.0.bias"}
+    found = merged["model.77.m.0.weight"].squeeze() @ x + merged["model.77.m.0.bias"]
+    assert found == pytest.approx(factor * (weight @ (x + added) + bias))
+    name, published = "model.77.anchor_grid", np.float32([*YOLO_V7_TINY.shapes])
+    dialect.check({name: published.reshape(3, 1, 3, 1, 1, 2)}, None)
+    with pytest.raises(WeightsError, match="anchor_grid is .*--noautoanchor"):
+        dialect.check({name: published + 1}, None)
+
+
+def test_what_helped_yolov6_to_train_is_left_out():
+    names = [name for name, _ in dense.read("yolov6n")[0]["tensors"]]
+    others = ["detect.cls_preds_ab.0.bias", "detect.reg_preds_dist.0.bias", "detect.proj"]
+    detected = dialects.detect("yolov6", [*names, *others], set(), "file")
+    assert detected.name == "meituan, small"
+    taught = {"detect.reg_preds.0.bias": np.ones(68), "detect.reg_preds_lrtb.0.bias": np.zeros(4)}
+    (kept,) = detected.prepare(taught).items()
+    assert kept[0] == "detect.reg_preds.0.bias" and kept[1].shape == (4,)
+
+
 def test_its_licence_is_said_and_no_file_is_a_default():
-    for name in kapps.list_models("yolov[58]*"):
-        assert "AGPL-3.0" in facts(name)["paper"]
+    for name in kapps.list_models("yolov[5-8]*"):
+        licence = "AGPL-3.0" if name[5] in "58" else "GPL-3.0"
+        assert f"under {licence}" in facts(name)["paper"]
         app = kapps.applications.get(name)
         assert app.__signature__.parameters["weights"].default is None
 

@@ -89,8 +89,8 @@ def _dialect(size: str, stage) -> Dialect:
                 (rf"neck\.Bifusion{i}\.upsample\.upsample_transpose", f"neck_fuse{4 - i}_upsample")
                 for i in (0, 1)
             ),
-            (r"detect\.cls_preds\.(\d)", "head_class{0:+3}_predictions"),
-            (r"detect\.reg_preds(?:_lrtb)?\.(\d)", "head_box{0:+3}_regression"),
+            (r"detect\.cls_preds(?:_af)?\.(\d)", "head_class{0:+3}_predictions"),
+            (r"detect\.reg_preds(?:_af|_lrtb)?\.(\d)", "head_box{0:+3}_regression"),
         ),
         # 0, 1, ..., which `Distances` counts itself; predictions by anchors and for a teacher.
         ignore=(r"detect\.proj(_conv\.weight)?", r"detect\.(cls|reg)_preds_(ab|dist)\..*"),
