@@ -7,6 +7,7 @@ import re
 import numpy as np
 from PIL import Image
 
+from kapps.inspect import painting
 from kapps.reports import charts
 
 # On light and on dark paper: pictures of a page cannot see which it is.
@@ -107,6 +108,54 @@ def saw(space: dict) -> str:
     return lines("precision", series, ("recall", ""), percent=True)
 
 
+def deconvnet(space: dict) -> bytes:
+    """Four filters a layer, each the digits it answers to above what in them it did."""
+    digits, blocks = space["digits"], []
+    for found in space["strongest"].values():
+        panes = []
+        for top in [one[:4] for one in found if len(one) >= 4][:4]:
+            pictures = [digits[one.image][..., 0].astype("uint8") for one in top]
+            pictures += [painting.grey(one.projection[..., 0]) for one in top]
+            panes.append(np.asarray(painting.tiles(pictures, columns=4)))
+        rows = [_beside(panes[i : i + 2], axis=1) for i in (0, 2)]
+        blocks.append(_beside(rows, axis=0))
+    return _png(_beside(blocks, axis=0, room=24).repeat(2, axis=0).repeat(2, axis=1))
+
+
+def attention(space: dict) -> bytes:
+    """Three digits: the picture, the last attention, the rollout, the mask."""
+    from kapps import inspect
+
+    size, pictures = (128, 128), []
+    labels = space["data"].target[1400:1700]
+    for digit in (2, 5, 8):
+        number = int(np.flatnonzero(labels == digit)[0])
+        photo = space["seen"][number].astype("uint8").repeat(4, axis=0).repeat(4, axis=1)
+        heats = [space[name][number][None] for name in ("last", "rolled")]
+        mask = inspect.masks(heats[0])[0].repeat(16, axis=0).repeat(16, axis=1)
+        pictures.append(photo[..., 0])
+        for heat in heats:
+            shares = painting.scaled(inspect.resized(heat, size)[0])
+            pictures.append(np.asarray(painting.over(photo, shares)))
+        pictures.append(np.where(mask, photo[..., 0], photo[..., 0] // 4))
+    return _png(np.asarray(painting.tiles(pictures, columns=4)))
+
+
+def _beside(pictures: list, axis: int, room: int = 8) -> np.ndarray:
+    """Pictures of one size with white between them."""
+    shape = list(pictures[0].shape)
+    shape[axis] = room
+    gap = np.full(shape, 255, "uint8")
+    return np.concatenate([part for one in pictures for part in (one, gap)][:-1], axis=axis)
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    image = Image.fromarray(pixels.astype("uint8"))
+    image.convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
 # Page -> (a variable that must be there, the file, how it is drawn).
 FIGURES = {
     "neuron": [("mistakes", "perceptron.svg", mistakes)],
@@ -117,5 +166,7 @@ FIGURES = {
     "batchnorm": [("without", "batchnorm.svg", batchnorm)],
     "degradation": [("losses", "degradation.svg", degradation)],
     "ilsvrc": [("entered", "ilsvrc.svg", ilsvrc)],
+    "deconvnet": [("strongest", "deconvnet.png", deconvnet)],
+    "attention": [("rolled", "attention.png", attention)],
     "boxes": [("envelope", "precision_recall.svg", saw)],
 }
