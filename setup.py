@@ -69,6 +69,8 @@ EXTRAS = {
     ],
 }
 EXTRAS["all"] = sorted({one for name in EXTRAS for one in EXTRAS[name]})
+# Not in `all`: half of it is a compiler (numba, llvmlite), for a third kind of map of pictures.
+EXTRAS["umap"] = ["umap-learn>=0.5.12"]  # kapps report --embedding umap
 # What makes the site and the packages; no user of the library needs these, so `all` has them not.
 EXTRAS["docs"] = [
     # Of the generators of sites the one whose search, dark colours and phone layout work offline

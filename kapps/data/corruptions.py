@@ -2,10 +2,9 @@
 
 Source: Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
 Perturbations", 2019 (arXiv:1903.12261), section 3 and appendix B; the numbers are those by which
-ImageNet-C was made, of pictures of 224 pixels, and lengths grow with the picture. Three are made in
-another way than there, so that their numbers are near to the benchmark's and not the same: frost is
-drawn where the authors lay photos of it over, fog is a sum of octaves of noise, and the pixels that
-glass shuffles move all at once.
+ImageNet-C was made, of pictures of 224 pixels, and lengths grow with the picture. Frost is made in
+another way than there: it is drawn where the authors lay photos of it over. The trails of motion
+and snow are ImageMagick's, in whole pixels.
 """
 
 import io
@@ -14,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+
+from kapps.data import fields
 
 SIDE = 224  # pixels, to which lengths refer
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -89,10 +90,8 @@ def _glass_blur(x, degree, random, scale):
     sigma, reach, times = degree
     reach = max(1, round(reach * scale))
     x = _blurred(x, sigma * scale)
-    rows, columns = np.mgrid[: x.shape[0], : x.shape[1]]
     for _ in range(times):
-        y, z = (random.integers(-reach, reach, rows.shape) for _ in range(2))
-        x = x[_inside(rows + y, x.shape[0]), _inside(columns + z, x.shape[1])]
+        x = x.reshape(-1, x.shape[-1])[fields.shuffled(x.shape[:2], reach, random)]
     return _blurred(x, sigma * scale)
 
 
@@ -117,7 +116,7 @@ def _snow(x, degree, random, scale):
 
 
 def _frost(x, degree, random, _):
-    ridges = 1 - np.abs(2 * _octaves(x.shape[:2], 1.6, random) - 1)
+    ridges = 1 - np.abs(2 * fields.octaves(x.shape[:2], 1.6, random) - 1)
     crystals = np.clip(1.6 * ridges**3, 0, 1)[..., None]
     colour = ICE if x.shape[-1] == 3 else ICE.mean()
     return degree[0] * x + degree[1] * crystals * colour
@@ -125,9 +124,8 @@ def _frost(x, degree, random, _):
 
 def _fog(x, degree, random, _):
     thick, decay = degree
-    # The authors' heights lose the square of the decay from octave to octave.
     most = x.max()
-    mist = _octaves(x.shape[:2], decay**2, random)[..., None]
+    mist = fields.plasma(x.shape[:2], decay, random)[..., None]
     return (x + thick * mist) * most / (most + thick)
 
 
@@ -251,19 +249,6 @@ def _zoomed(x, factor):
     how = {"offset": start, "order": 1, "mode": "nearest"}
     matrix = [1 / factor, 1 / factor]
     return np.stack([ndimage.affine_transform(c, matrix, **how) for c in _channels(x)], axis=-1)
-
-
-def _octaves(shape, decay, random):
-    """Noise of all sizes in 0..1, each of half the size of the one before and weaker by `decay`."""
-    whole, weight = np.zeros(shape), 1.0
-    cells = 2
-    while cells < 2 * max(shape):
-        grid = random.uniform(-1, 1, (cells, cells)).astype("float32")
-        layer = Image.fromarray(grid).resize(shape[::-1], Image.Resampling.BICUBIC)
-        whole += weight * np.asarray(layer)
-        weight, cells = weight / decay, 2 * cells
-    whole -= whole.min()
-    return (whole / max(whole.max(), 1e-6)).astype("float32")
 
 
 def _inside(places, side):

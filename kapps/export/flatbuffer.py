@@ -30,18 +30,42 @@ class TensorFacts:
 
 
 @dataclasses.dataclass(frozen=True)
+class Window:
+    """How an operator slides over a map, along height and width; padding is "same" or "valid"."""
+
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Operator:
-    """One operator with its inputs and outputs (None where an optional input is missing)."""
+    """One operator.
+
+    Attributes:
+        name, version: of its kind.
+        inputs, outputs: tensors; None where an optional input is missing.
+        window: of a convolution or a pool.
+        before: of a padding, how many rows and columns come before the first.
+    """
 
     name: str
     version: int
     inputs: tuple[TensorFacts | None, ...]
     outputs: tuple[TensorFacts, ...]
+    window: Window | None = None
+    before: tuple[int, int] | None = None
 
     @property
     def label(self) -> str:
         """The operator and the layer that it computes, for messages."""
         return f"{self.name} ({layer_name(self.outputs[0].name)})"
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds; 0 for what is neither a convolution nor a product."""
+        return _macs(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +95,7 @@ class Contents:
 
     def macs(self) -> int:
         """Multiply-adds of one inference in convolutions and matrix products."""
-        return sum(_macs(op) for op in self.operators)
+        return sum(op.macs for op in self.operators)
 
 
 def schema():
@@ -109,9 +133,9 @@ def parse(content: bytes) -> Contents:
         name = names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
         if name == "CUSTOM":
             name = f"CUSTOM:{(code.CustomCode() or b'?').decode()}"
-        operators.append(
-            Operator(name, code.Version(), pick(op.InputsAsNumpy()), pick(op.OutputsAsNumpy()))
-        )
+        inputs, outputs = pick(op.InputsAsNumpy()), pick(op.OutputsAsNumpy())
+        window, before = _window(fb, op, name, inputs), _before(model, graph, name, inputs)
+        operators.append(Operator(name, code.Version(), inputs, outputs, window, before))
     return Contents(
         tuple(operators),
         pick(graph.InputsAsNumpy()),
@@ -173,8 +197,36 @@ def _tensor(model, graph, index: int, types: dict) -> TensorFacts:
     )
 
 
+def _window(fb, op, name: str, inputs: tuple) -> Window | None:
+    kinds = {
+        "CONV_2D": fb.Conv2DOptions,
+        "DEPTHWISE_CONV_2D": fb.DepthwiseConv2DOptions,
+        "TRANSPOSE_CONV": fb.TransposeConvOptions,
+        "AVERAGE_POOL_2D": fb.Pool2DOptions,
+        "MAX_POOL_2D": fb.Pool2DOptions,
+    }
+    if name not in kinds:
+        return None
+    options, table = kinds[name](), op.BuiltinOptions()
+    options.Init(table.Bytes, table.Pos)
+    dilation, kernel = (1, 1), inputs[1].shape[1:3] if len(inputs) > 1 else ()
+    if hasattr(options, "DilationHFactor"):
+        dilation = options.DilationHFactor(), options.DilationWFactor()
+    if not kernel:
+        kernel = options.FilterHeight(), options.FilterWidth()
+    padding = "same" if options.Padding() == fb.Padding.SAME else "valid"
+    return Window(tuple(kernel), (options.StrideH(), options.StrideW()), dilation, padding)
+
+
+def _before(model, graph, name: str, inputs: tuple) -> tuple[int, int] | None:
+    if name not in ("PAD", "PADV2", "MIRROR_PAD") or not inputs[1].constant:
+        return None
+    amounts = model.Buffers(graph.Tensors(inputs[1].index).Buffer()).DataAsNumpy()
+    rows = amounts.view(inputs[1].dtype).reshape(-1, 2)
+    return (int(rows[1, 0]), int(rows[2, 0])) if len(rows) == 4 else None
+
+
 def _macs(op: Operator) -> int:
-    """Multiply-adds of one operator; 0 for what is neither a convolution nor a product."""
     out = int(np.prod(op.outputs[0].shape, dtype=np.int64))
     if op.name in ("CONV_2D", "FULLY_CONNECTED"):  # (out, height, width, in) and (out, in)
         return out * int(np.prod(op.inputs[1].shape[1:], dtype=np.int64))

@@ -61,13 +61,14 @@ def size(layer: keras.layers.Layer) -> str:
         return ""
     reach = [(k - 1) * d + 1 for k, d in zip(how["kernel"], how["dilation"], strict=True)]
     texts = [
-        _one(*values, how["padding"])
+        one_side(*values, how["padding"])
         for values in zip(before, reach, how["strides"], after, strict=True)
     ]
     return " by ".join(dict.fromkeys(texts))
 
 
-def _one(side: int, reach: int, stride: int, result: int, padding: str) -> str:
+def one_side(side: int, reach: int, stride: int, result: int, padding: str) -> str:
+    """How one side of a map comes about behind a window of `reach` pixels."""
     if padding == "same":
         return f"ceil({side} / {stride}) = {result}"
     exact = (side - reach) % stride == 0

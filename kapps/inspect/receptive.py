@@ -100,7 +100,7 @@ def _through(operation: Any, fields: list[Field], node) -> Field:
         inner = receptive_fields(operation, fields[0])
         return inner[operation.outputs[0]._keras_history.operation.name]
     if len(fields) > 1:
-        return _union(fields, node)
+        return union(fields, [tensor.shape for tensor in node.input_tensors])
     if not fields:
         return EVERYTHING
     field, shape = fields[0], node.input_tensors[0].shape
@@ -109,7 +109,7 @@ def _through(operation: Any, fields: list[Field], node) -> Field:
     if isinstance(operation, layers.Conv2DTranspose):
         strides = _pair(operation.strides)
         reads = [math.ceil(k / s) for k, s in zip(operation.kernel_size, strides, strict=True)]
-        return _spread(field, strides, reads)
+        return spread(field, strides, reads)
     if isinstance(operation, WINDOWS):
         how = operation.strides, operation.padding, operation.dilation_rate
         return _slid(field, operation, shape, operation.kernel_size, *how)
@@ -117,16 +117,16 @@ def _through(operation: Any, fields: list[Field], node) -> Field:
         how = operation.strides, operation.padding
         return _slid(field, operation, shape, operation.pool_size, *how)
     if isinstance(operation, layers.ZeroPadding2D):
-        return _moved(field, [-before for before, _ in operation.padding])
+        return moved(field, [-before for before, _ in operation.padding])
     if isinstance(operation, layers.Cropping2D):
-        return _moved(field, [before for before, _ in operation.cropping])
+        return moved(field, [before for before, _ in operation.cropping])
     if isinstance(operation, layers.UpSampling2D):
         reads = 1 if operation.interpolation == "nearest" else 2
-        return _spread(field, operation.size, _pair(reads))
+        return spread(field, operation.size, _pair(reads))
     own = getattr(operation, "receptive_field", None)  # of a layer that knows it
     if own is not None:
         kernel, strides, before = own()
-        return _window(field, kernel, strides, before)
+        return windowed(field, kernel, strides, before)
     return _reshaped(field, operation, shape, node.output_tensors[0].shape)
 
 
@@ -138,7 +138,7 @@ def _reshaped(field: Field, operation: Any, before: tuple, after: tuple) -> Fiel
         if field.windowed:  # put together again
             return replace(field, windowed=False)
         reach = tuple(size - 1 for size in window)
-        wide = _window(field, [2 * r + 1 for r in reach], (1, 1), reach)
+        wide = windowed(field, [2 * r + 1 for r in reach], (1, 1), reach)
         return replace(wide, windowed=True)
     if "attention" in type(operation).__name__.lower():
         return field if field.windowed else EVERYTHING
@@ -150,20 +150,20 @@ def _reshaped(field: Field, operation: Any, before: tuple, after: tuple) -> Fiel
             return field
         scale = [b / a for a, b in zip(first, last, strict=True)]
         if max(scale) >= 1:  # a resize: a bilinear one reads two neighbours
-            return _spread(field, scale, (2, 2))
+            return spread(field, scale, (2, 2))
         return EVERYTHING if last == (1, 1) else field
     if len(after) == 2 and len(before) > 2 and math.prod(filter(None, before[1:-1])) > 1:
         return EVERYTHING  # flattened, or pooled over tokens
     return field
 
 
-def _union(fields: list[Field], node) -> Field:
-    """Of values that meet: added, joined, multiplied."""
+def union(fields: list[Field], shapes: list[tuple]) -> Field:
+    """Of values of these shapes that meet: added, joined, multiplied."""
     local = [field for field in fields if not field.everywhere]
     gates = len(local) < len(fields)
     if not local:
         return EVERYTHING
-    if gates and not _only_gates(fields, node):
+    if gates and not _only_gates(fields, shapes):
         return EVERYTHING
     jumps = {field.jump for field in local}
     first = tuple(min(field.first[i] for field in local) for i in (0, 1))
@@ -177,11 +177,11 @@ def _union(fields: list[Field], node) -> Field:
     )
 
 
-def _only_gates(fields: list[Field], node) -> bool:
+def _only_gates(fields: list[Field], shapes: list[tuple]) -> bool:
     """Whether all that comes from the whole image is one number a channel, not a map."""
-    for field, tensor in zip(fields, node.input_tensors, strict=False):
-        if field.everywhere and math.prod(side or 2 for side in tensor.shape[1:]) > max(
-            side or 1 for side in tensor.shape[1:]
+    for field, shape in zip(fields, shapes, strict=False):
+        if field.everywhere and math.prod(side or 2 for side in shape[1:]) > max(
+            side or 1 for side in shape[1:]
         ):
             return False
     return True
@@ -193,18 +193,19 @@ def _slid(field, layer, shape, kernel, strides, padding, dilation=(1, 1)) -> Fie
     before = [0, 0]
     if padding == "same":
         sides = _sides(layer, shape)
-        before = [_same(*values) for values in zip(sides, reach, strides, strict=True)]
-    return _window(field, reach, strides, before)
+        before = [zeros_before(*values) for values in zip(sides, reach, strides, strict=True)]
+    return windowed(field, reach, strides, before)
 
 
-def _same(side: int | None, reach: int, stride: int) -> int:
+def zeros_before(side: int | None, reach: int, stride: int) -> int:
     """Zeros before the first pixel: TensorFlow puts the odd one behind the last."""
     if side is None:
         return (reach - 1) // 2
     return max((math.ceil(side / stride) - 1) * stride + reach - side, 0) // 2
 
 
-def _window(field: Field, reach, strides, before) -> Field:
+def windowed(field: Field, reach, strides, before) -> Field:
+    """Behind a window of `reach` pixels, with so many zeros before the first one."""
     jump = field.jump
     return replace(
         field,
@@ -214,12 +215,13 @@ def _window(field: Field, reach, strides, before) -> Field:
     )
 
 
-def _moved(field: Field, by) -> Field:
+def moved(field: Field, by) -> Field:
+    """Of a map whose first position is another, `by` positions further."""
     first = tuple(field.first[i] + by[i] * field.jump[i] for i in (0, 1))
     return replace(field, first=first)
 
 
-def _spread(field: Field, scale, neighbours) -> Field:
+def spread(field: Field, scale, neighbours) -> Field:
     """Behind a layer whose map is `scale` times as large; each position reads so many neighbours
     of the small one."""
     return replace(

@@ -75,30 +75,42 @@ def totals(
     ]
 
 
-def print_text(rows: Sequence["LayerRow"], whole: Sequence[tuple[str, str]]) -> None:
+def print_text(
+    rows: Sequence["LayerRow"], whole: Sequence[tuple[str, str]], legend: str = LEGEND
+) -> None:
     """To stdout."""
     _tables.print_table(COLUMNS, [cells(row) for row in rows])
     for name, text in whole:
         print(f"  {name:34}{text}")
-    print(f"\n  {LEGEND}")
+    print(f"\n  {legend}")
 
 
-def markdown(title: str, rows: Sequence["LayerRow"], whole: Sequence[tuple[str, str]]) -> str:
+def markdown(
+    title: str,
+    rows: Sequence["LayerRow"],
+    whole: Sequence[tuple[str, str]],
+    legend: str = LEGEND,
+) -> str:
     """A page of Markdown."""
     lines = [f"# {title}", "", *(f"- {name}: {text}" for name, text in whole), ""]
     lines.append("| " + " | ".join(name.lstrip(">") for name in COLUMNS) + " |")
     lines.append("|" + "|".join("---:" if name[0] == ">" else "---" for name in COLUMNS) + "|")
     lines += ["| " + " | ".join(cells(row)).replace("*", r"\*") + " |" for row in rows]
-    return "\n".join([*lines, "", LEGEND.replace("*", r"\*"), ""])
+    return "\n".join([*lines, "", legend.replace("*", r"\*"), ""])
 
 
-def page(title: str, rows: Sequence["LayerRow"], whole: Sequence[tuple[str, str]]) -> str:
+def page(
+    title: str,
+    rows: Sequence["LayerRow"],
+    whole: Sequence[tuple[str, str]],
+    legend: str = LEGEND,
+) -> str:
     """A page of HTML."""
     from kapps.reports import page as paper
 
     facts = "".join(f"<li>{html.escape(name)}: {html.escape(text)}</li>" for name, text in whole)
     table = paper.table(COLUMNS, [cells(row) for row in rows])
-    body = f"<h1>{html.escape(title)}</h1><ul>{facts}</ul>{table}<p>{html.escape(LEGEND)}</p>"
+    body = f"<h1>{html.escape(title)}</h1><ul>{facts}</ul>{table}<p>{html.escape(legend)}</p>"
     return paper.page(title, body)
 
 

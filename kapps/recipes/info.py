@@ -26,7 +26,9 @@ class Settings:
         positional=True,
     )
     layers: bool = setting(
-        False, "the table of layers: sizes, parameters, multiply-adds, receptive fields, memory"
+        False,
+        "the table of layers, of a .tflite of operators: sizes, parameters, multiply-adds, "
+        "receptive fields, memory",
     )
     size: int | None = setting(None, "with --layers: pixels to count at (default: its own)")
     batch_size: int = setting(32, "with --layers: images of a training step")
@@ -47,7 +49,7 @@ def run(settings: Settings) -> dict:
         Of an application: name, family, task, size (pixels), channels, classes, params, macs,
         flavors, levels, references, paper and weights: a list of KEYS of each published checkpoint.
         Of a file: see `kapps.recipes._files.facts`. With `layers` also "layers", the fields of
-        `kapps.inspect.LayerRow` each, and "memory".
+        `kapps.inspect.LayerRow` each, and "totals".
 
     Raises:
         ValueError, KappsError: there is no such application or file, or settings that do not fit.
@@ -62,28 +64,28 @@ def run(settings: Settings) -> dict:
     path = Path(settings.name).expanduser()
     is_file = _files.is_file(settings.name)
     result = _files.facts(path) if is_file else _facts(settings.name)
-    model, rows = result.pop("model", None), []
+    model = result.pop("model", None)
     if settings.layers:
+        from kapps.recipes import _layers as pages
+
+        legend = pages.LEGEND
         if result.get("kind") == "tflite":
-            raise ValueError(f"{settings.name} has operators and no layers; drop --layers.")
-        rows, whole = _layers(settings, model)
+            rows, whole, legend = _operators(settings, Path(result["name"]))
+        else:
+            rows, whole = _layers(settings, model)
         result["layers"] = [dataclasses.asdict(row) for row in rows]
         result["totals"] = dict(whole)
     if form == "json":
         _give(json.dumps(result, indent=2, ensure_ascii=False), settings.out)
     elif form in ("markdown", "html"):
-        from kapps.recipes import _layers as pages
-
         make = pages.markdown if form == "markdown" else pages.page
-        _give(make(settings.name, rows, whole), settings.out)
+        _give(make(settings.name, rows, whole, legend), settings.out)
     else:
         if settings.out:
             raise ValueError(f"out={settings.out} takes --format markdown, html or json.")
         _print_file(result) if is_file else _print(result)
         if settings.layers:
-            from kapps.recipes import _layers as pages
-
-            pages.print_text(rows, whole)
+            pages.print_text(rows, whole, legend)
     return result
 
 
@@ -153,6 +155,20 @@ def _layers(settings: Settings, model) -> tuple[list, list[tuple[str, str]]]:
     answering = inspect.inference_memory(model, size=size)
     training = inspect.training_memory(model, *how, size=size)
     return rows, pages.totals(rows, answering, training, how)
+
+
+def _operators(settings: Settings, file: Path) -> tuple[list, list[tuple[str, str]], str]:
+    """The table of a .tflite file, what the whole file needs, and what its columns mean."""
+    from kapps.export import flatbuffer
+    from kapps.recipes import _operators
+
+    if settings.size is not None:
+        raise ValueError(
+            f"size={settings.size} has no effect on {settings.name}, which has one; drop it."
+        )
+    contents = flatbuffer.parse(file.read_bytes())
+    rows = _operators.table(contents)
+    return rows, _operators.totals(contents, rows), _operators.LEGEND
 
 
 def _print_file(facts: dict) -> None:

@@ -27,7 +27,12 @@ class Settings:
         "none",
         "also a map of the pictures as the network sees them, with those nearly the same and those "
         "unlike all others",
-        choices=("none", "pca", "tsne"),
+        choices=("none", "pca", "tsne", "umap"),
+    )
+    gradients: int = setting(
+        0,
+        "also a chart of how long the gradients of each layer are, at so many steps on a batch of "
+        "those pictures; of several runs also in one chart",
     )
     judge: bool = setting(False, "let the best model answer anew, though its answers are known")
 
@@ -39,7 +44,8 @@ def run(settings: Settings) -> dict:
         {"reports": path of the page of each run, "comparison": of several runs, else None}.
 
     Raises:
-        KappsError, ValueError: no such run, no epoch finished, or `out` without several runs.
+        KappsError, ValueError: no such run, no epoch finished, `out` without several runs, or
+            pictures that have no map or no gradients.
     """
     from kapps.files import atomic_write
     from kapps.reports import comparison, keeping, run_page
@@ -47,21 +53,26 @@ def run(settings: Settings) -> dict:
 
     if settings.out and len(settings.runs) < 2:
         raise ValueError(f"out={settings.out} is the page of several runs; name them.")
+    if settings.gradients < 0:
+        raise ValueError(f"gradients={settings.gradients} is out of range; use 0 or more steps.")
     runs = [Run.open(path) for path in settings.runs]
-    together = comparison.render(runs) if len(runs) > 1 else None
+    if len(runs) > 1:  # says what cannot be compared before anything is measured
+        comparison.render(runs)
     reports = []
     for one in runs:
         if settings.judge or keeping.read(one) is None:
             _examine(one)
         if settings.embedding != "none":
             _embed(one, settings.embedding)
+        if settings.gradients:
+            _flow(one, settings.gradients)
         reports.append(str(run_page.write(one)))
         print(f"look at {reports[-1]}")
     path = None
-    if together:
+    if len(runs) > 1:
         path = Path(settings.out or TOGETHER)
         with atomic_write(path, "w") as file:
-            file.write(together)
+            file.write(comparison.render(runs))
         print(f"look at {path}")
     return {"reports": reports, "comparison": path and str(path)}
 
@@ -108,6 +119,25 @@ def _embed(run, method: str) -> None:
     labels, names = (held.labels, held.class_names) if classes else (None, ())
     found = embedding.of_rows(rows, labels, names, held.names, method)
     keeping.add(run, "embedding", found, held.pictures)
+
+
+def _flow(run, steps: int) -> None:
+    """Measure the gradients of a run's best model.
+
+    Raises:
+        KappsError, ValueError: the pictures cannot be had, or it is no classifier.
+    """
+    from kapps.recipes import _flow
+    from kapps.reports import keeping
+    from kapps.training import building, pictures
+
+    _, held = _held(run)
+    if held is None:
+        raise ValueError(f"{run.path} was judged by no pictures, on which to take gradients.")
+    model = run.load_model()
+    batches = pictures.Pictures(held, building.channels_first(model))
+    found = _flow.measure(run, model, batches, held.annotation, steps)
+    keeping.add(run, "gradients", found)
 
 
 def _held(run) -> tuple:

@@ -95,6 +95,7 @@ def curve(
     log: bool = False,
     dots: bool = False,
     mark: tuple[float, str] | None = None,
+    named: bool = True,
     width: int = 460,
     height: int = 280,
 ) -> str:
@@ -109,6 +110,7 @@ def curve(
         log: whether x is logarithmic.
         dots: points without the lines between them.
         mark: a value of x and what it is.
+        named: whether the chart says which of several lines is whose; it has room for three.
         width, height: of the view box in pixels.
     """
     points = [p for line in lines.values() for p in line if all(map(math.isfinite, p))]
@@ -148,7 +150,7 @@ def curve(
         finite = [p for p in line if all(map(math.isfinite, p))]
         tips = [f"{name}: {axes[0]} {x.text(a)}, {axes[1]} {y.text(b)}" for a, b in finite]
         parts += _line(number, finite, tips, x, y, dots_only=dots)
-    names = lines if len(lines) > 1 else {}
+    names = lines if named and len(lines) > 1 else {}
     return svg(width, height, title, parts + _names(names, width))
 
 

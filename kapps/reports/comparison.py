@@ -5,10 +5,12 @@ import math
 from collections.abc import Sequence
 
 from kapps.errors import SettingsError
-from kapps.reports import charts, page
+from kapps.reports import charts, keeping, page
 from kapps.reports.run_page import duration, metrics_of, numbers_of, plain, text_of
 from kapps.runs import Run
+from kapps.tasks.findings import Curve
 
+GRADIENTS = "Gradient flow"  # title of the chart of a run, of which there is one of all
 NOT_OF_INTEREST = ("out", "resume")
 
 
@@ -33,7 +35,7 @@ def render(runs: Sequence[Run]) -> str:
 <div class="card">{_results(measured)}</div>
 <h2>Curves</h2>
 {page.legend(names)}
-<div class="grid2">{"".join(_curves(measured))}</div>
+<div class="grid2">{"".join(_curves(measured))}{_gradients(names, runs)}</div>
 <h2>Settings that differ</h2>
 <div class="card">{_differing(names, runs)}</div>"""
     return page.page("runs side by side", body)
@@ -89,6 +91,23 @@ def _curves(measured: dict[str, dict]) -> list[str]:
             chart = charts.line_chart(title, series, percent=number in shares, named=False)
             found.append(f'<div class="card">{chart}</div>')
     return found
+
+
+def _gradients(names: list[str], runs: Sequence[Run]) -> str:
+    """The gradients of each run at the first step, where they were measured."""
+    found = {name: keeping.besides(run) for name, run in zip(names, runs, strict=True)}
+    charted = {
+        name: next((c for c in all_ if isinstance(c, Curve) and c.title == GRADIENTS), None)
+        for name, all_ in found.items()
+    }
+    if not any(charted.values()):
+        return ""
+    first = {n: next(iter(c.lines.values())) if c else () for n, c in charted.items()}
+    one = next(filter(None, charted.values()))
+    chart = charts.curve(
+        f"{GRADIENTS.lower()} at the first step", first, axes=(one.x, one.y), named=False
+    )
+    return f'<div class="card">{chart}</div>'
 
 
 def _differing(names: list[str], runs: Sequence[Run]) -> str:

@@ -4,9 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kapps.errors import MissingPackageError
 from kapps.tasks.findings import Finding, Point, Sample, Samples, Scatter
 
-METHODS = ("pca", "tsne")
+METHODS = {  # name -> what a map of it shows
+    "pca": "The two directions in which they differ most",
+    "tsne": "Neighbours (t-SNE)",
+    "umap": "Neighbours (UMAP)",
+}
 POINTS = 400  # pictures of a map, each of which is in the page
 NEIGHBOURS = 10  # whose mean distance says how far apart a picture is
 ALIKE = 0.98  # cosine, from which on two pictures count as nearly the same
@@ -28,10 +33,12 @@ def of_rows(
         labels: class numbers (pictures,); None without classes.
         names: of the classes.
         files: names of the pictures.
-        method: how n numbers become two: "pca", or "tsne", which keeps neighbours together.
+        method: how n numbers become two: "pca", or "tsne" or "umap", which keep neighbours
+            together, "umap" also those farther away.
 
     Raises:
         ValueError: fewer than 3 pictures, or no such method.
+        MissingPackageError: "umap" without umap-learn.
     """
     if method not in METHODS or len(rows) < 3:
         raise ValueError(
@@ -46,8 +53,7 @@ def of_rows(
         Point(int(i), float(x), float(y), int(labels[i]), f"{said[i]} {files[i]}".strip())
         for i, (x, y) in zip(chosen, places, strict=True)
     ]
-    how = {"pca": "The two directions in which they differ most", "tsne": "Neighbours (t-SNE)"}
-    text = f"{how[method]}, of {len(chosen)} of {len(rows):,} pictures below the classifier."
+    text = f"{METHODS[method]}, of {len(chosen)} of {len(rows):,} pictures below the classifier."
     found: list[Finding] = [Scatter("Map of the pictures", text, list(names), points)]
     pairs, apart = neighbours(rows)
     if pairs:
@@ -80,11 +86,26 @@ def project(rows: np.ndarray, method: str) -> np.ndarray:
     rows = np.asarray(rows, "float64")
     if method == "pca":
         places = PCA(2, random_state=0).fit_transform(rows)
+    elif method == "umap":
+        places = _umap(rows)
     else:
         near = min(30.0, (len(rows) - 1) / 3)  # scikit-learn's own, which needs three times as many
         places = TSNE(2, perplexity=near, init="pca", random_state=0).fit_transform(rows)
     low, high = places.min(axis=0), places.max(axis=0)
     return (places - low) / np.where(high > low, high - low, 1)
+
+
+def _umap(rows: np.ndarray) -> np.ndarray:
+    try:
+        from umap import UMAP
+    except ImportError:
+        raise MissingPackageError(
+            "a map by UMAP needs umap-learn; pip install 'kapps[umap]', or use tsne."
+        ) from None
+
+    near = min(15, len(rows) - 1)  # the library's own, where there are so many
+    # From the two main directions: its default asks for more pictures than dimensions.
+    return UMAP(n_neighbors=near, init="pca", random_state=0, n_jobs=1).fit_transform(rows)
 
 
 def neighbours(rows: np.ndarray) -> tuple[list[tuple[float, int, int]], np.ndarray]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kapps.data import corruptions
+from kapps.data import corruptions, fields
 
 GREY = np.full((112, 112, 3), 128, "uint8")
 PHOTO = (
@@ -68,3 +68,32 @@ def test_what_is_not_there_is_said():
         made("rain", 1)
     with pytest.raises(ValueError, match="severity=6 is not one of 1 to 5"):
         made("fog", 6)
+
+
+def test_fog_is_a_plasma_whose_points_are_means_of_their_neighbours():
+    """Diamond-square: with random parts in the first round alone, each point in the middle of a
+    square of the last round is the mean of its corners."""
+    heights = fields.plasma((16, 16), 1e6, np.random.default_rng(0))
+    around = [np.roll(heights, move, (0, 1)) for move in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
+    np.testing.assert_allclose(heights[1::2, 1::2], sum(around)[1::2, 1::2] / 4, atol=1e-5)
+
+    class Halves:
+        def uniform(self, low, high, shape):
+            return np.full(shape, high / 2)
+
+    # By hand, of 2 pixels, with w^2 / 2 = 5000: the middle is 0 + 5000, an edge is 2500 + 5000.
+    found = fields.plasma((2, 2), 2.0, Halves())
+    np.testing.assert_allclose(found, [[0, 1], [1, 5000 / 7500]], atol=1e-6)
+
+
+def test_glass_shows_what_a_neighbour_shows_by_then():
+    """The loop of the paper's code, on an array whose rows are views."""
+    reach, (height, width) = 2, (12, 9)
+    moves = np.random.default_rng(5).integers(-reach, reach, (12 - 2 * reach, 9 - 2 * reach, 2))
+    pixels = np.arange(height * width).reshape(height, width).copy()
+    for i, row in enumerate(range(height - reach, reach, -1)):
+        for j, column in enumerate(range(width - reach, reach, -1)):
+            down, right = moves[i, j]
+            pixels[row, column] = pixels[row + down, column + right]
+    found = fields.shuffled((height, width), reach, np.random.default_rng(5))
+    np.testing.assert_array_equal(found, pixels)

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -147,3 +148,58 @@ def test_a_map_of_the_pictures(folder, tmp_path):
     assert "Map of the pictures" in parser.words and "Unlike all others" in parser.words
     assert text.count('class="point"') == 359  # a fifth of the digits
     assert all(link.startswith("data:image/") for link in parser.links)
+
+
+def test_a_map_by_a_library_that_is_not_there(monkeypatch):
+    from kapps.errors import MissingPackageError
+    from kapps.tasks import embedding
+
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(MissingPackageError, match=r"pip install 'kapps\[umap\]'"):
+        embedding.project(np.eye(4), "umap")
+
+
+@pytest.mark.sweep
+def test_umap_keeps_neighbours_together():
+    """It is not among the packages of the tests, since it compiles for half a minute."""
+    pytest.importorskip("umap")
+    from kapps.tasks import embedding
+
+    random = np.random.default_rng(0)
+    groups = np.repeat([0, 1], 20)
+    rows = random.normal(size=(40, 8)) + 20 * groups[:, None]
+    places = embedding.project(rows, "umap")
+    assert places.min() == 0 and places.max() == 1
+    distance = np.square(places[:, None] - places[None]).sum(-1) + 9 * np.eye(40)
+    np.testing.assert_array_equal(groups[distance.argmin(1)], groups)
+
+
+def test_the_chart_of_gradients_is_theirs():
+    """Equal logits of two classes: the gradient is x times (-1/2, 1/2), and |x| = 5."""
+    import keras
+
+    from kapps.recipes import _flow
+
+    image = keras.Input((2,))
+    dense = keras.layers.Dense(2, "softmax", name="predictions")
+    model = keras.Model(image, dense(image))
+    dense.set_weights([np.float32([[1, 1], [2, 2]]), np.zeros(2)])
+    batches = [(np.float32([[3, 4]]), np.array([0]))]
+    curve, table = _flow.measure(None, model, batches, "class", 2)
+    norm = 5 * 0.5**0.5
+    assert curve.lines["step 1"] == [(1, pytest.approx(np.log10(norm), rel=1e-5))]
+    assert curve.lines["step 2"][0][1] < np.log10(norm)  # it learns
+    path, first, _, relative = table.rows[0]
+    assert path == "1: predictions/kernel"
+    assert (first, relative) == (f"{norm:.3g}", f"{norm / 10**0.5:.3g}")
+    assert "Nothing vanishes or explodes" in curve.text
+
+
+def test_gradients_of_runs_side_by_side(copies, tmp_path):
+    report.run(report.Settings(copies, gradients=1, out=str(tmp_path / "both.html")))
+    page_of_one = parsed((tmp_path / "one" / "report.html").read_text())
+    assert "Gradient flow" in page_of_one.words and "Norms of gradients" in page_of_one.words
+    text = (tmp_path / "both.html").read_text()
+    parsed(text)
+    chart = text.partition('aria-label="gradient flow at the first step"')[2].partition("</svg>")[0]
+    assert chart.count("<polyline") == 2 and chart.count("<circle") == 2 * 5  # LeNet-5's kernels

@@ -1,6 +1,7 @@
 """How each figure is drawn from what its page computed."""
 
 import io
+import json
 import math
 import re
 
@@ -81,6 +82,14 @@ def gradients(space: dict) -> str:
     return lines("log10 of the gradient's deviation", logs, ("layer", ""))
 
 
+def gradient_flow(space: dict) -> str:
+    series = {}
+    for name, norms in space["kernels"].items():
+        for step in (1, 20) if name == "plain" else (1,):
+            series[f"{name}, {step}"] = [math.log10(v) for v in norms[:, step - 1]]
+    return lines("log10 of the norm", series, ("kernel", ""))
+
+
 def batchnorm(space: dict) -> str:
     logs = {
         "without": [math.log10(v) for v in space["without"]],
@@ -90,7 +99,23 @@ def batchnorm(space: dict) -> str:
 
 
 def degradation(space: dict) -> str:
-    return lines("training loss", space["losses"], ("epoch", ""))
+    shown = {name: space["losses"][name] for name in ("plain-20", "plain-44", "ResNet-44")}
+    return lines("training loss", shown, ("epoch", ""))
+
+
+def by_depth(space: dict) -> str:
+    """Of what tools/results measured on pictures that this page cannot bring."""
+    del space
+    from tools.results.__main__ import MEASURED
+
+    measured = json.loads(MEASURED.read_text("utf-8"))["degradation"]
+    errors = {name: seeds["0"]["train_error"] for name, seeds in measured.items()}
+    series: dict[str, list] = {}
+    for name, error in errors.items():
+        kind, depth = name.split("-")
+        series.setdefault(kind, []).append((int(depth), 100 * error))
+    series = {kind: sorted(points) for kind, points in series.items()}
+    return lines("error on the training pictures, percent", series, ("layers", ""))
 
 
 def ilsvrc(space: dict) -> str:
@@ -162,9 +187,15 @@ FIGURES = {
     "convolution": [("edges", "sobel.png", sobel)],
     "sizes": [("layers", "alexnet_shares.svg", shares)],
     "receptive": [("share", "effective_field.svg", effective)],
-    "gradients": [("he", "gradients.svg", gradients)],
+    "gradients": [
+        ("he", "gradients.svg", gradients),
+        ("kernels", "gradient_flow.svg", gradient_flow),
+    ],
     "batchnorm": [("without", "batchnorm.svg", batchnorm)],
-    "degradation": [("losses", "degradation.svg", degradation)],
+    "degradation": [
+        ("losses", "degradation.svg", degradation),
+        ("plain", "degradation_depth.svg", by_depth),
+    ],
     "ilsvrc": [("entered", "ilsvrc.svg", ilsvrc)],
     "deconvnet": [("strongest", "deconvnet.png", deconvnet)],
     "attention": [("rolled", "attention.png", attention)],
