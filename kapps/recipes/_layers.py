@@ -110,6 +110,7 @@ def page(
 
     facts = "".join(f"<li>{html.escape(name)}: {html.escape(text)}</li>" for name, text in whole)
     table = paper.table(COLUMNS, [cells(row) for row in rows])
+    table = f'<div class="wide">{table}</div>'
     body = f"<h1>{html.escape(title)}</h1><ul>{facts}</ul>{table}<p>{html.escape(legend)}</p>"
     return paper.page(title, body)
 

@@ -73,7 +73,8 @@ rect.right { fill:var(--good); } rect.wrong { fill:var(--bad); } rect.none { fil
 .point:hover > span, .point:focus > span { display:block; }
 .gap { margin-top:16px; } h3 { font-size:16px; margin:0 0 4px; } .card p { font-size:14.5px; }
 details { margin-top:40px; } summary { cursor:pointer; font-size:20px; font-weight:600; }
-td { overflow-wrap:anywhere; }
+td { overflow-wrap:anywhere; } td:first-child { overflow-wrap:break-word; } /* a name stays whole */
+td.n { white-space:nowrap; } main:has(.wide) { max-width:none; } .wide td { white-space:nowrap; }
 footer { margin-top:40px; color:var(--soft); font-size:13.5px; }
 code { font-size:.92em; }
 """
