@@ -7,21 +7,23 @@ what there is to say of it goes into the job's result file. stdout and stderr be
 
 import gc
 import json
-import re
+import shutil
 import sys
-import tempfile
 from pathlib import Path
 
-from kapps.errors import ExportError, KappsError
+from kapps.errors import KappsError
+from kapps.export import _litert, _normalization, _rebuild, _saved_model
 from kapps.files import atomic_write
 
 
 def main() -> None:
     """Do the jobs that stdin names, until it ends."""
+    gc.freeze()  # what was imported stays, so no collection need look at it
+    worker = Worker()
     for line in sys.stdin:
         job = json.loads(Path(line.rstrip("\n")).read_text(encoding="utf-8"))
         try:
-            result = convert(job)
+            result = worker.convert(job)
         except KappsError as error:
             result = {"error": str(error)}
         _forget()
@@ -30,155 +32,81 @@ def main() -> None:
 
 
 def _forget() -> None:
-    """Let go of the last network, with what TensorFlow compiled for it."""
+    """Let go of what TensorFlow compiled and Keras counted for the last file."""
     import keras
 
     keras.config.set_dtype_policy("float32")
     keras.config.set_image_data_format("channels_last")
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     gc.collect()
 
 
-def convert(job: dict) -> dict:
-    """Convert as the job says.
+class Worker:
+    """Converts one file after the other.
 
-    Args:
-        job: "model" (.keras path), "out" (path to write), "format", "quantize", "batch_size",
-            "size" ([height, width]), "calibration" (path of a .npy with uint8 NHWC images, or
-            None) and "result".
-
-    Returns:
-        Facts for the report: "rebuilt" (what was changed in the model and why) and, for LiteRT,
-        "input" (how the normalisation of the image is done).
+    Files of the same model share what is the same for them: the loaded model and, where the
+    normalisation folds alike, the SavedModel. The last of each is kept.
     """
-    from kapps.layers import kernels
 
-    # A file for a phone has Keras's operators, whichever kernels train fastest here.
-    with kernels.reference():
-        return _convert(job)
+    def __init__(self) -> None:
+        self._file, self._model, self._notes = None, None, []
+        self._graph: _litert.Graph | None = None
 
+    def convert(self, job: dict) -> dict:
+        """Convert as the job says.
 
-def _convert(job: dict) -> dict:
-    from kapps.export import _rebuild
+        Args:
+            job: "model" (.keras path), "out" (path to write), "format", "quantize", "batch_size",
+                "size" ([height, width]), "calibration" (path of a .npy with uint8 NHWC images, or
+                None) and "result", in whose folder there is room for files of the worker.
 
-    model = _rebuild.load(job["model"])
-    model, notes = _rebuild.prepare(model)
-    shape = _rebuild.input_shape(model, job["size"], job["batch_size"])
-    if job["format"] == "saved_model":
-        return {"rebuilt": notes, **_saved_model(model, shape, job["out"])}
-    if job["format"] == "onnx":
+        Returns:
+            Facts for the report: "rebuilt" (what was changed in the model and why) and, for
+            LiteRT, "input" (how the normalisation of the image is done).
+        """
+        from kapps.layers import kernels
+
+        # A file for a phone has Keras's operators, whichever kernels train fastest here.
+        with kernels.reference():
+            self._load(job["model"])
+            shape = _rebuild.input_shape(self._model, job["size"], job["batch_size"])
+            return {"rebuilt": self._notes, **getattr(self, f"_{job['format']}")(shape, job)}
+
+    def _load(self, path: str) -> None:
+        """Make the model of a file, in its form for inference, the one that is converted."""
+        state = Path(path).stat()
+        file = (path, state.st_ino, state.st_mtime_ns)
+        if file != self._file:
+            self._file = self._model = self._graph = None  # first: there may be no room for two
+            self._model, self._notes = _rebuild.prepare(_rebuild.load(path))
+            self._file = file
+
+    def _saved_model(self, shape: tuple[int | None, ...], job: dict) -> dict:
+        """Write a SavedModel with one signature; the batch stays free, height and width do not."""
+        names = _saved_model.names_of(self._model)
+        _saved_model.save(self._model, (None, *shape[1:]), job["out"], names)
+        return {}
+
+    def _onnx(self, shape: tuple[int | None, ...], job: dict) -> dict:
         from kapps.export import _onnx
 
-        return {"rebuilt": notes, **_onnx.write(model, shape, job["out"])}
-    return {"rebuilt": notes, **_litert(model, shape, job)}
+        return _onnx.write(self._model, shape, job["out"])
 
-
-def _saved_model(model, shape: tuple[int | None, ...], out: str) -> dict:
-    """Write a SavedModel with one signature; the batch stays free, height and width are fixed."""
-    save(model, (None, *shape[1:]), out, names_of(model))
-    return {}
-
-
-def names_of(model) -> list[str] | None:
-    """The names of a model's outputs in their order; None for one without a name."""
-    output = getattr(model, "output", None)  # which a keras.Sequential from a file lacks
-    if not isinstance(output, dict):
-        return None
-    known = {id(tensor): name for name, tensor in output.items()}
-    return [known[id(tensor)] for tensor in model.outputs]
-
-
-def save(model, shape: tuple[int | None, ...], out: str, names: list[str] | None = None) -> None:
-    """Write a SavedModel that holds each weight once.
-
-    `model.export` would write every weight twice (as `variables` and as `_all_variables`). The
-    name of the endpoint, "serve", is the one of Keras, which `keras.layers.TFSMLayer` looks for.
-
-    Args:
-        model: what is written.
-        shape: of its input.
-        out: folder.
-        names: of its outputs in their order, where it has several.
-    """
-    import tensorflow as tf
-
-    module = tf.Module()
-    module.weights = [variable.value for variable in model.variables]
-    image = tf.TensorSpec(shape, tf.float32, name="image")
-
-    def serve(image):
-        said = model(image, training=False)
-        if names is None or isinstance(said, dict):
-            return said
-        return dict(zip(names, said, strict=True))
-
-    module.serve = tf.function(serve, input_signature=[image], autograph=False)
-    tf.saved_model.save(module, out, signatures={"serving_default": module.serve})
-
-
-def _litert(model, shape: tuple[int, ...], job: dict) -> dict:
-    """Write a .tflite file with static shapes and builtin operators only."""
-    import tensorflow as tf
-
-    from kapps.export import _normalization, dynamic
-
-    whole = job["quantize"] == "int8"
-    names = names_of(model)
-    model, scaling = _normalization.fold_normalization(model, job["quantize"])
-    with tempfile.TemporaryDirectory(prefix="kapps-") as folder:
-        # By way of a SavedModel: from a function with the weights as constants, the converter
-        # makes 20 copies of them, 19 GB for ConvNeXtXLarge.
-        save(model, shape, folder, names)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        if job["quantize"] == "float16":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.target_spec.supported_types = [tf.float16]
-        elif whole:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = lambda: calibration(job, scaling)
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = tf.uint8
-            converter.inference_output_type = tf.uint8
-        try:
-            content = converter.convert()
-        except Exception as error:  # the converter raises many types, all with an MLIR dump
-            raise ExportError(_reason(error)) from error
-    if job["quantize"] == "dynamic_int8":
-        content = dynamic.quantize_weights(content)
-    Path(job["out"]).write_bytes(content)
-    return {"input": scaling.to_dict()}
-
-
-def calibration(job: dict, scaling):
-    """Yield batches of what the converted graph takes, from images in 0..255.
-
-    The very first pixels are set to 0 and 255, so that the range which the converter observes is
-    exactly the range of a uint8 pixel and its input scale and zero point come out exact.
-    """
-    import numpy as np
-
-    images = np.load(job["calibration"])
-    images[0, 0, 0], images[0, -1, -1] = 0, 255
-    size = job["batch_size"]
-    for start in range(0, len(images), size):
-        batch = images[start : start + size]
-        if len(batch) < size:
-            batch = np.resize(batch, (size, *batch.shape[1:]))
-        yield [scaling.apply(batch.astype("float32"))]
-
-
-def _reason(error: Exception) -> str:
-    """One sentence from what the converter threw."""
-    text = str(error)
-    if "custom ops" in text.lower() or "flex" in text.lower():
-        names = sorted(set(re.findall(r"\btf\.[A-Z]\w*", text)))
-        return (
-            f"this model needs operators that LiteRT does not have as builtins"
-            f" ({', '.join(names) or 'see the log'}); replace these layers."
-        )
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    first = next((line for line in lines if "error:" in line), lines[0] if lines else repr(error))
-    return f"the LiteRT converter refused this model: {first[-300:]}"
+    def _litert(self, shape: tuple[int, ...], job: dict) -> dict:
+        """Write a .tflite file with static shapes and builtin operators only."""
+        with _normalization.folded(self._model, job["quantize"]) as (model, scaling):
+            known = self._graph
+            if known is None or (known.shape, known.scaling) != (shape, scaling):
+                folder = Path(job["result"]).with_name("graph")
+                shutil.rmtree(folder, ignore_errors=True)
+                self._graph = None
+                # By way of a SavedModel: from a function with the weights as constants, the
+                # converter makes 20 copies of them, 19 GB for ConvNeXtXLarge.
+                _saved_model.save(model, shape, str(folder), _saved_model.names_of(self._model))
+                self._graph = _litert.Graph(folder, shape, scaling)
+        content = self._graph.tflite(job["quantize"], job["calibration"])
+        Path(job["out"]).write_bytes(content)
+        return {"input": scaling.to_dict()}
 
 
 if __name__ == "__main__":

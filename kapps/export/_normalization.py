@@ -3,7 +3,9 @@
 Runs in the child process, on TensorFlow.
 """
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -23,8 +25,9 @@ class Scaling:
         return dataclasses.asdict(self)
 
 
-def fold_normalization(model, mode: str):
-    """Take the image normalisation out of the graph as far as that is exact.
+@contextlib.contextmanager
+def folded(model, mode: str) -> Iterator[tuple[Any, Scaling]]:
+    """Take the image normalisation out of the graph as far as that is exact, for a while.
 
     - "int8": the affine quantisation of the input is (x - zero_point) * scale already. A mean such
       as 127.5 is no zero point; 127 is used and the half level left over, a constant, is added to
@@ -34,8 +37,10 @@ def fold_normalization(model, mode: str):
       filled with the mean in place of zero.
     - else: the division only. Kernels of few bits round less where the pixels have mean zero.
 
-    Returns:
-        (model, Scaling): the model to convert, and what an image goes through before it.
+    Yields:
+        (model, Scaling): the model to convert, and what an image goes through before it; of one
+        model, equal scalings are equal graphs. It shares its layers with the given model, whose
+        weights are afterwards what they were.
     """
     import keras
 
@@ -43,11 +48,22 @@ def fold_normalization(model, mode: str):
         model = keras.Model(model.inputs, model.outputs)
     first = _normalization(model)
     if first is None:
-        return model, Scaling()
-    if mode == "int8" and (folded := _into_quantisation(first)):
-        return folded
+        yield model, Scaling()
+        return
+    before = first.stem.values() if first.stem else []
+    try:
+        yield _fold(first, mode)
+    finally:
+        for variable, value in before:
+            variable.assign(value)
+
+
+def _fold(first, mode: str):
+    """The model and its scaling in one of these ways."""
+    if mode == "int8" and (done := _into_quantisation(first)):
+        return done
     if first.stem is None:
-        return model, Scaling()
+        return first.model, Scaling()
     first.stem.multiply(first.scale)
     return (mode == "float32" and _into_constants(first)) or _centred(first)
 
@@ -172,6 +188,15 @@ class _Stem:
     def pads_nothing(self) -> bool:
         """Whether the convolution itself pads nothing."""
         return self.conv.padding == "valid"
+
+    def values(self) -> list[tuple[Any, Any]]:
+        """What the methods below change: variables with copies of their values, numpy."""
+        import keras
+        import numpy as np
+
+        layers = (self.conv, self.norm) if self.norm is not None else (self.conv,)
+        variables = [variable for layer in layers for variable in layer.variables]
+        return [(v, np.array(keras.ops.convert_to_numpy(v))) for v in variables]
 
     def multiply(self, scale) -> None:
         """Do to the kernel what a factor `scale` of the input channels would do."""

@@ -43,11 +43,16 @@ def kept() -> Iterator[None]:
             _open = None
 
 
+def begin() -> None:
+    """Let the process that is `kept` import TensorFlow while this one does something else."""
+    _open.begin()
+
+
 def run(job: dict, *, timeout: float = 3600.0) -> dict:
     """Convert in the process that is `kept`, else in one of its own.
 
     Args:
-        job: see `kapps.export._convert.convert`.
+        job: see `kapps.export._convert.Worker.convert`.
         timeout: seconds.
 
     Raises:
@@ -72,6 +77,11 @@ class _Child:
         self._end()
         self._folder.cleanup()
 
+    def begin(self) -> None:
+        """Start the process where there is none."""
+        with self._turn:
+            self._begin()
+
     def convert(self, job: dict, timeout: float) -> dict:
         """See `run`; threads take turns."""
         with self._turn:
@@ -82,8 +92,7 @@ class _Child:
         folder = Path(self._folder.name)
         path, result = folder / f"job{self._jobs}.json", folder / f"result{self._jobs}.json"
         path.write_text(json.dumps({**job, "result": str(result)}), encoding="utf-8")
-        if self._process is None:
-            self._begin(folder)
+        self._begin()
         deadline = time.monotonic() + timeout
         with contextlib.suppress(BrokenPipeError):  # it died; its status says of what
             self._process.stdin.write(f"{path}\n")
@@ -102,9 +111,12 @@ class _Child:
             raise ExportError(facts["error"])
         return facts
 
-    def _begin(self, folder: Path) -> None:
+    def _begin(self) -> None:
+        if self._process is not None:
+            return
         # Closed by _end: it lives as long as the process.
-        self._said = open(folder / "said.txt", "w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        said = Path(self._folder.name, "said.txt")
+        self._said = open(said, "w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", "kapps.export._convert"],
             env=environment(),

@@ -49,7 +49,8 @@ def export(
     verification `OUT.failed-report.json` says what was measured.
 
     Args:
-        model: a Keras model, a run folder, a .keras file or the name of an application.
+        model: a Keras model, a run folder, a .keras file, the name of an application, or what
+            `kapps.export.source.resolve` made of one, which is read once for several exports.
         out: the bundle folder to make; an existing bundle is replaced.
         format: "litert" (or "tflite"), "saved_model" or "onnx".
         quantize: "float32", "float16" (weights), "dynamic_int8" (weights; float inside) or "int8"
@@ -89,32 +90,44 @@ def export(
     from kapps.export import child
     from kapps.export import source as sources
 
-    source = sources.resolve(model, labels=labels, name=name, weights=weights, arguments=arguments)
-    if "int8" in modes and calibrate is None and source.data is None:
-        raise ValueError(
-            "int8 needs real images to measure ranges with; give --calibrate, for example"
-            " --calibrate folder:photos (about 100 images like those of the app)."
+    with child.kept():
+        child.begin()
+        source = sources.resolve(
+            model, labels=labels, name=name, weights=weights, arguments=arguments
         )
-    pixels = _calibration(source, calibrate, say) if "int8" in modes else None
-    judged = _judged(source, requests[0], calibrate, data)
-    with tempfile.TemporaryDirectory(prefix="kapps-") as temporary, child.kept():
+        if "int8" in modes and calibrate is None and source.data is None:
+            raise ValueError(
+                "int8 needs real images to measure ranges with; give --calibrate, for example"
+                " --calibrate folder:photos (about 100 images like those of the app)."
+            )
+        pixels = _calibration(source, calibrate, say) if "int8" in modes else None
+        judged = _judged(source, requests[0], calibrate, data)
+        bundles, errors = _bundles(source, requests, pixels, judged, first_error_ends=single)
+    if errors:
+        made = ", ".join(str(bundle.path) for bundle in bundles) or "nothing"
+        raise ExportError(f"{' '.join(errors)} Exported: {made}.")
+    return bundles[0] if single else bundles
+
+
+def _bundles(
+    source, requests: list[Request], pixels: np.ndarray | None, judged, *, first_error_ends: bool
+) -> tuple[list[Bundle], list[str]]:
+    """The bundles that passed, and a sentence for each that did not."""
+    bundles, errors = [], []
+    with tempfile.TemporaryDirectory(prefix="kapps-") as temporary:
         jobs = _jobs(source, requests, pixels, Path(temporary))
-        bundles, errors = [], []
         with _converting(requests, jobs) as conversions:
-            say(f"asking Keras about {len(judged)} images")
+            requests[0].say(f"asking Keras about {len(judged)} images")
             expected = source.predict(judged.pixels)
             for request, job, converted in zip(requests, jobs, conversions, strict=True):
                 try:
                     facts = converted.result()
                     bundles.append(_verified(source, request, job, facts, judged, expected))
                 except ExportError as error:
-                    if single:
+                    if first_error_ends:
                         raise
                     errors.append(f"{request.quantize}: {error}")
-    if errors:
-        made = ", ".join(str(bundle.path) for bundle in bundles) or "nothing"
-        raise ExportError(f"{' '.join(errors)} Exported: {made}.")
-    return bundles[0] if single else bundles
+    return bundles, errors
 
 
 def _calibration(source, calibrate: str | None, say: Callable[[str], None]) -> np.ndarray:

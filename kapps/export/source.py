@@ -97,14 +97,16 @@ class Source:
         Returns:
             float32, (count, ...), or a dictionary of such arrays.
         """
+        count, size = len(images), min(batch_size, len(images))
+        # Full batches only: for a shorter last one the whole network would be compiled again.
+        images = np.pad(images, [(0, -count % size), (0, 0), (0, 0), (0, 0)], mode="edge")
         images = images.astype("float32")
         if self.channels_first:
             images = images.transpose(0, 3, 1, 2)
-        size = min(batch_size, len(images))
         said = self.model.predict(images, batch_size=size, verbose=0)
         if isinstance(said, dict):
-            return {name: np.asarray(value, "float32") for name, value in said.items()}
-        return np.asarray(said, "float32")
+            return {name: np.asarray(value[:count], "float32") for name, value in said.items()}
+        return np.asarray(said[:count], "float32")
 
 
 def resolve(
@@ -119,7 +121,7 @@ def resolve(
 
     Args:
         what: a Keras model, a `kapps.runs.Run`, or the path of a run folder or .keras
-            file, or the name of an application.
+            file, or the name of an application; or what this function made of one.
         labels: class names, where the model itself has none to tell.
         name: what the bundle calls it.
         weights: tag or file of the application's weights; None for its own.
@@ -138,6 +140,8 @@ def resolve(
         _named.refuse_for_path(getattr(what, "name", what), weights, arguments)
     if isinstance(what, str | os.PathLike):
         source = _from_path(what, weights, arguments)
+    elif isinstance(what, Source):
+        source = dataclasses.replace(what)
     elif hasattr(what, "load_model"):
         source = _from_run(what)
     elif hasattr(what, "layers") and hasattr(what, "save"):

@@ -132,20 +132,22 @@ def _photos() -> list:
 
 
 def _exports(out: Path, runs: dict[str, str]) -> list:
-    from kapps.export import child
+    from kapps.export import child, source
     from kapps.training.progress import bar
 
     rows = []
     with child.kept(), bar("exporting", FILES * len(runs), unit="files") as advance:
+        child.begin()
         for model, folder in runs.items():
+            trained = source.resolve(folder)
             for format, modes in EXPORTS.items():
                 advance(0, f"{model} {format}")
-                rows += _bundles(model, folder, out / "bundles", format, modes)
+                rows += _bundles(model, trained, out / "bundles", format, modes)
                 advance(len(modes))
     return rows
 
 
-def _bundles(model: str, folder: str, out: Path, format: str, modes: tuple[str, ...]) -> list:
+def _bundles(model: str, trained, out: Path, format: str, modes: tuple[str, ...]) -> list:
     """Rows of the table for one model in one format."""
     import keras
 
@@ -154,8 +156,8 @@ def _bundles(model: str, folder: str, out: Path, format: str, modes: tuple[str, 
 
     rows = []
     bundles = export.export(
-        folder,
-        out / f"{Path(folder).name}-{format}",
+        trained,
+        out / f"{trained.name}-{format}",
         format=format,
         quantize=modes,
         calibrate=DATA if "int8" in modes else None,

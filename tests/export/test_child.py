@@ -1,10 +1,12 @@
 """Each way in which the conversion can end is one sentence."""
 
 import keras
+import numpy as np
 import pytest
+from keras.initializers import Constant
 
 from kapps.errors import ExportError
-from kapps.export import child
+from kapps.export import Runner, child
 
 
 def job(model, tmp_path):
@@ -68,6 +70,22 @@ def test_a_kept_process_does_all_jobs_and_survives_a_refusal(tmp_path, none_kept
             child.run(good)
         child.run(good)  # a new process
     assert child._open is None
+
+
+def test_files_of_one_model_and_then_of_another_in_its_place(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("float32")
+    for bias in (0.0, 5.0):
+        image = keras.Input((8, 8, 3))
+        x = keras.layers.Rescaling(1 / 127.5, -1)(image)
+        x = keras.layers.Conv2D(2, 3, padding="same", bias_initializer=Constant(bias))(x)
+        model = keras.Model(image, x)
+        model.save(tmp_path / "model.keras")
+        expected = keras.ops.convert_to_numpy(model(images))
+        # Both fold the normalisation alike, into a kernel that both begin with.
+        for mode in ("float32", "float16"):
+            child.run({**job(tmp_path / "model.keras", tmp_path), "quantize": mode})
+            found = Runner(tmp_path / "out.tflite").predict(images)
+            np.testing.assert_allclose(found, expected, atol=5e-3)
 
 
 @pytest.mark.parametrize(

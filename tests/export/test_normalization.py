@@ -40,10 +40,11 @@ def close(expected, found):
 def test_division_moves_into_the_kernel_exactly(name):
     model = randomised(network(*NORMALISATIONS[name], activation=None))
     expected = model(images()).numpy()
-    folded, scaling = _normalization.fold_normalization(model, "dynamic_int8")
-    kinds = [type(layer).__name__ for layer in folded.layers]
-    assert kinds.count("Rescaling") == (name != "unit") and "Normalize" not in kinds
-    close(expected, folded(scaling.apply(images())).numpy())
+    with _normalization.folded(model, "dynamic_int8") as (folded, scaling):
+        kinds = [type(layer).__name__ for layer in folded.layers]
+        assert kinds.count("Rescaling") == (name != "unit") and "Normalize" not in kinds
+        close(expected, folded(scaling.apply(images())).numpy())
+    np.testing.assert_array_equal(model(images()), expected)  # its weights are its own again
 
 
 @pytest.mark.parametrize("name", NORMALISATIONS)
@@ -56,11 +57,11 @@ def test_float32_needs_no_operator_before_a_convolution_that_pads_no_zeros(name,
     x = layers.Conv2D(8, 3, strides=2, use_bias=bool(padding))(x)
     model = randomised(keras.Model(image, layers.BatchNormalization()(x)))
     expected = model(images()).numpy()
-    folded, scaling = _normalization.fold_normalization(model, "float32")
-    kinds = [type(layer).__name__ for layer in folded.layers]
-    means_differ = name in ("torch", "caffe")
-    assert kinds.count("Rescaling") == bool(means_differ and padding)
-    close(expected, folded(scaling.apply(images())).numpy())
+    with _normalization.folded(model, "float32") as (folded, scaling):
+        kinds = [type(layer).__name__ for layer in folded.layers]
+        means_differ = name in ("torch", "caffe")
+        assert kinds.count("Rescaling") == bool(means_differ and padding)
+        close(expected, folded(scaling.apply(images())).numpy())
 
 
 @pytest.mark.parametrize("name", ["lite", "unit"])
@@ -68,19 +69,20 @@ def test_an_integer_mean_needs_no_operator(name):
     scale, offset = NORMALISATIONS[name]
     model = randomised(network(scale, offset, activation=None))
     expected = model(images()).numpy()
-    folded, scaling = _normalization.fold_normalization(model, "int8")
-    assert (scaling.scale, scaling.zero_point) == (scale, -offset / scale)
-    assert not any(isinstance(layer, keras.layers.Rescaling) for layer in folded.layers)
-    close(expected, folded(scaling.apply(images())).numpy())
+    with _normalization.folded(model, "int8") as (folded, scaling):
+        assert (scaling.scale, scaling.zero_point) == (scale, -offset / scale)
+        assert not any(isinstance(layer, keras.layers.Rescaling) for layer in folded.layers)
+        close(expected, folded(scaling.apply(images())).numpy())
 
 
 def test_half_a_level_is_made_up_for_except_at_the_padding():
     model = randomised(network(1 / 127.5, -1.0, activation=None))
     stem = keras.Model(model.input, model.get_layer("stem_norm").output)
     expected = stem(images()).numpy()
-    folded, scaling = _normalization.fold_normalization(stem, "int8")
-    assert scaling.zero_point == 127 and scaling.scale == pytest.approx(1 / 127.5)
-    found = folded(scaling.apply(images())).numpy()
+    with _normalization.folded(stem, "int8") as (folded, scaling):
+        assert scaling.zero_point == 127 and scaling.scale == pytest.approx(1 / 127.5)
+        found = folded(scaling.apply(images())).numpy()
+    np.testing.assert_array_equal(stem(images()), expected)
     # 'same' with stride 2 on an even size pads below and to the right only.
     close(expected[:, :-1, :-1], found[:, :-1, :-1])
     assert 1e-4 < np.abs(expected - found).max() < 0.05
@@ -88,9 +90,9 @@ def test_half_a_level_is_made_up_for_except_at_the_padding():
 
 def test_means_of_their_own_stay_in_the_graph():
     model = network(*NORMALISATIONS["torch"])
-    folded, scaling = _normalization.fold_normalization(model, "int8")
-    assert scaling.zero_point == 0
-    assert sum(isinstance(layer, keras.layers.Rescaling) for layer in folded.layers) == 1
+    with _normalization.folded(model, "int8") as (folded, scaling):
+        assert scaling.zero_point == 0
+        assert sum(isinstance(layer, keras.layers.Rescaling) for layer in folded.layers) == 1
 
 
 def test_a_normalisation_with_other_readers_stays():
@@ -99,8 +101,8 @@ def test_a_normalisation_with_other_readers_stays():
     x = keras.layers.Add()([keras.layers.Conv2D(3, 3, padding="same")(x), x])
     model = keras.Model(image, x)
     expected = model(images()).numpy()
-    folded, scaling = _normalization.fold_normalization(model, "dynamic_int8")
-    close(expected, folded(scaling.apply(images())).numpy())
+    with _normalization.folded(model, "dynamic_int8") as (folded, scaling):
+        close(expected, folded(scaling.apply(images())).numpy())
 
 
 def test_sequential_models_fold_after_a_reload(tmp_path):
@@ -110,8 +112,7 @@ def test_sequential_models_fold_after_a_reload(tmp_path):
     )
     model.save(tmp_path / "model.keras")
     expected = model(images()).numpy()
-    folded, scaling = _normalization.fold_normalization(
-        _rebuild.load(str(tmp_path / "model.keras")), "int8"
-    )
-    assert scaling.scale == pytest.approx(1 / 255)
-    close(expected, folded(scaling.apply(images())).numpy())
+    loaded = _rebuild.load(str(tmp_path / "model.keras"))
+    with _normalization.folded(loaded, "int8") as (folded, scaling):
+        assert scaling.scale == pytest.approx(1 / 255)
+        close(expected, folded(scaling.apply(images())).numpy())
