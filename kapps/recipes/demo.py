@@ -78,7 +78,7 @@ def run(settings: Settings) -> dict:
     )
     second = finetune.run(lite)
     say("4/4  export to every format and mode, and run the files")
-    rows = _exports(out, {"LeNet5": first["run"], "EfficientNetLite0": second["run"]})
+    rows = exports(out, {"LeNet5": first["run"], "EfficientNetLite0": second["run"]})
     stories = [
         _story("LeNet-5, from scratch", first, "Trained from random weights"),
         _story("EfficientNet-Lite0, new classifier", second, "Only the classifier was trained"),
@@ -131,7 +131,8 @@ def _photos() -> list:
     return photos
 
 
-def _exports(out: Path, runs: dict[str, str]) -> list:
+def exports(out: Path, runs: dict[str, str]) -> list:
+    """Export the runs in every format and mode to `out`/bundles; a row of the table for each."""
     from kapps.export import child, source
     from kapps.training.progress import bar
 

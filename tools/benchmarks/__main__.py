@@ -13,7 +13,7 @@ from importlib.metadata import version
 from tools.benchmarks._measure import ROOT, Section
 
 SUBJECTS = (
-    *("imports", "build_jax", "steps", "jit", "head", "export"),
+    *("imports", "build_jax", "steps", "jit", "head", "export", "files"),
     *("pipeline", "handover", "builds", "suppression", "detectors", "boxed"),
 )
 PAGE = ROOT / "docs" / "benchmarks.md"
