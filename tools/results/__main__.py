@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 
-from tools.results import cells, cifar10, lenet, lora, phone, streets
+from tools.results import cells, cifar10, degradation, lenet, lora, phone, streets
 from tools.results.measuring import ROOT, Place, environment
 
 PAGE = ROOT / "docs" / "results.md"
@@ -32,6 +32,7 @@ EXPERIMENTS = {
     "efficientnetlite0": phone.FINETUNED,
     "distillation": phone.DISTILLED,
     "resnet20_cifar10": cifar10.SUBSET,
+    "degradation": degradation.DEEPER,
     "lora": lora.ADAPTED,
     "cells": cells.CELLS,
     "streets": streets.STREETS,

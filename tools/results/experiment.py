@@ -26,6 +26,7 @@ def megabytes(values: list[float]) -> str:
 
 
 COLUMNS = {  # key of a measurement: heading, how it is written
+    "train_error": ("training error", share),
     "accuracy": ("accuracy", share),
     "flipped": ("accuracy with --tta flip", share),
     "int8": ("accuracy in int8", share),
