@@ -1,13 +1,14 @@
 """Another vocabulary for an open-vocabulary detector that exists."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
 from kapps.applications import _heads
 from kapps.detection import vocabulary
-from kapps.layers import VOCABULARY, Normalize
+from kapps.errors import SettingsError
+from kapps.layers import VOCABULARY, Normalize, spec_of
 
 
 def set_vocabulary(model: keras.Model, names: Sequence[str], encoder: Any = None) -> keras.Model:
@@ -47,8 +48,60 @@ def set_vocabulary(model: keras.Model, names: Sequence[str], encoder: Any = None
     result = _heads.rebuilt(app, model, len(names))
     layer_of(result).set_weights(values)
     before, after = (next(x for x in m.layers if isinstance(x, Normalize)) for m in (model, result))
-    after.spec = {**before.spec, "labels": names}
+    counted = {"classes": len(names)} if "classes" in before.spec else {}
+    after.spec = {**before.spec, **counted, "labels": names}
     return result
+
+
+def of_words(
+    model: keras.Model, words: Sequence[str], name: str
+) -> tuple[list[str], Callable | None]:
+    """What the setting `vocabulary` says to a model: names, and an encoder where it brings one.
+
+    Args:
+        name: what an error calls the model.
+
+    Raises:
+        SettingsError: the classes of the model are fixed.
+        KappsError, ValueError: no such file, or names that are none.
+    """
+    if layer_of(model) is None:
+        raise SettingsError(
+            f"vocabulary={','.join(words)!r} has no effect on {name}, whose classes are fixed; "
+            "drop it, or take an open-vocabulary detector such as YOLOWorldS."
+        )
+    return vocabulary.of_words(words)
+
+
+def for_classes(
+    model: keras.Model, names: Sequence[str], words: Sequence[str], name: str
+) -> keras.Model:
+    """The model that looks for the classes of data, where it has a vocabulary.
+
+    Args:
+        names: of the classes.
+        words: the setting `vocabulary`: what an encoder is told of each class in place of its name,
+            or a file of embeddings of the names; () for neither.
+        name: what an error calls the model.
+
+    Raises:
+        SettingsError: there are words, and the classes of the model are fixed, or not so many.
+        KappsError, ValueError: as of `set_vocabulary`.
+    """
+    if not words:
+        layer = layer_of(model)
+        known = layer is None or not layer.is_empty and spec_of(model).get("labels") == list(names)
+        return model if known else set_vocabulary(model, names)
+    said, encoder = of_words(model, words, name)
+    if encoder is None:
+        if len(said) != len(names):
+            raise SettingsError(
+                f"vocabulary={','.join(words)!r} has {len(said)} names for the {len(names)} "
+                f"classes of the data, {', '.join(names)}; give one for each, in this order."
+            )
+        kind = layer_of(model).encoder
+        return set_vocabulary(model, names, lambda _: vocabulary.encode(said, kind))
+    return set_vocabulary(model, names, encoder)
 
 
 def layer_of(model: keras.Model) -> keras.layers.Layer | None:

@@ -40,6 +40,7 @@ def export(
     max_images: int = 1000,
     weights: str | None = None,
     arguments: Mapping[str, Any] | None = None,
+    vocabulary: Sequence[str] = (),
     say: Callable[[str], None] = _silent,
 ) -> Bundle | list[Bundle]:
     """Export a model as a verified bundle, or as several of different quantisation.
@@ -65,6 +66,7 @@ def export(
         max_images: judge on at most so many images.
         weights: tag or file of an application's weights; None for its own.
         arguments: of the application, such as {"alpha": 0.5}.
+        vocabulary: what an open-vocabulary detector looks for: names, or one .npz file of them.
         say: called with a line of progress.
 
     Returns:
@@ -93,8 +95,14 @@ def export(
     with child.kept():
         child.begin()
         source = sources.resolve(
-            model, labels=labels, name=name, weights=weights, arguments=arguments
+            model,
+            labels=labels,
+            name=name,
+            weights=weights,
+            arguments=arguments,
+            vocabulary=vocabulary,
         )
+        source.refuse_empty()
         if "int8" in modes and calibrate is None and source.data is None:
             raise ValueError(
                 "int8 needs real images to measure ranges with; give --calibrate, for example"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,17 @@ class Source:
 
         return answers.of(self.spec, self.model)
 
+    def refuse_empty(self) -> None:
+        """Raise ExportError where an open-vocabulary detector was not told what to look for."""
+        from kapps.applications._vocabulary import layer_of
+
+        layer = layer_of(self.model)
+        if layer is not None and layer.is_empty:
+            raise ExportError(
+                f"{self.name} looks for a vocabulary, and has none; say what to look for with "
+                "--vocabulary 'cat,traffic light', or call kapps.set_vocabulary."
+            )
+
     def predict(self, images: np.ndarray, batch_size: int = 32) -> np.ndarray | dict:
         """Outputs of the Keras model.
 
@@ -116,6 +127,7 @@ def resolve(
     name: str | None = None,
     weights: str | None = None,
     arguments: Mapping[str, Any] | None = None,
+    vocabulary: Sequence[str] = (),
 ) -> Source:
     """Find out what `what` is and load it.
 
@@ -126,12 +138,13 @@ def resolve(
         name: what the bundle calls it.
         weights: tag or file of the application's weights; None for its own.
         arguments: of the application, such as {"alpha": 0.5}.
+        vocabulary: what an open-vocabulary detector looks for: names, or one .npz file of them.
 
     Raises:
         MissingFileError: no file, folder or application has that name.
         ExportError: the labels do not fit the model's outputs, or the file is no Keras model.
         SettingsError: weights or arguments are given and `what` is no application, or it does not
-            take them.
+            take them; or a vocabulary, and its classes are fixed.
         WeightsError: the weights do not fit, or their classifier has other classes.
     """
     if not isinstance(what, str | os.PathLike) or Path(what).exists():
@@ -151,6 +164,8 @@ def resolve(
             f"{type(what).__name__} cannot be exported; give a Keras model, a run folder, a .keras"
             " file or the name of an application."
         )
+    if vocabulary:
+        _look_for(source, vocabulary)
     if labels is not None:
         source.labels, source.class_names = list(labels), tuple(labels)
     outputs = source.answers.count(source.model)
@@ -161,6 +176,18 @@ def resolve(
         )
     source.name = name or source.name
     return source
+
+
+def _look_for(source: Source, words: Sequence[str]) -> None:
+    """Give an open-vocabulary detector other things to look for, which no data is known of."""
+    from kapps.applications import _vocabulary
+    from kapps.layers import spec_of
+
+    names, encoder = _vocabulary.of_words(source.model, words, source.name)
+    source.model = _vocabulary.set_vocabulary(source.model, names, encoder)
+    source.spec = {**source.spec, **spec_of(source.model)}
+    source.labels, source.class_names = names, tuple(names)
+    source.file = source.data = source.val = None
 
 
 def _from_path(
@@ -254,6 +281,9 @@ def _from_model(model, name: str, origin: str) -> Source:
     known = class_names() if imagenet else None
     labels = [label for _, label in known] if known else None
     source = Source(model, name, spec, labels, known, None, origin)
+    if "labels" in spec:  # of a vocabulary
+        source.labels, source.class_names = list(spec["labels"]), tuple(spec["labels"])
+        return source
     trained = "backend" in spec  # by a run, whose classes are its own
     if spec.get("task") in ("detection", "segmentation") and not trained:
         source.class_names = _coco.class_names(spec["task"], source.answers.count(model))

@@ -1,6 +1,6 @@
 """The networks of `kapps finetune`: a pretrained one, built for pictures of several sizes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 
@@ -18,7 +18,7 @@ class Networks:
         source: the pretrained network.
         size: height and width of the pictures to train on.
         judged: of those to judge by.
-        outputs: how many.
+        names: of the outputs.
 
     Attributes:
         model: for `size`, with the pretrained weights.
@@ -29,10 +29,16 @@ class Networks:
     """
 
     def __init__(
-        self, settings, task: Task, source: building.Pretrained, size: int, judged: int, outputs
+        self,
+        settings,
+        task: Task,
+        source: building.Pretrained,
+        size: int,
+        judged: int,
+        names: Sequence[str],
     ):
         self.settings, self.task, self.size = settings, task, size
-        self._source, self._outputs = source, outputs
+        self._source, self._names = source, names
         keras.utils.set_random_seed(settings.seed)
         self.model = self._built(size)
         self.whole = self.model if judged == size else self._built(judged)
@@ -45,8 +51,8 @@ class Networks:
         freezing.unfreeze(self.model, settings.unfreeze, fresh=task.fresh(self.model))
 
     def _built(self, size: int) -> keras.Model:
-        network = self._source.build(size, self._outputs, self.task.activation)
-        network = self.task.complete(network)
+        network = self._source.build(size, len(self._names), self.task.activation)
+        network = building.completed(network, self.task, self._names, self.settings)
         if self.settings.adapter:
             return adapters.insert(network, self.settings.adapter, self.settings.adapter_kind)
         return network

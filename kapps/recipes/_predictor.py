@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from kapps import tasks
 from kapps.applications import _named
-from kapps.errors import ExportError
+from kapps.errors import ExportError, SettingsError
 from kapps.recipes import _tta
 from kapps.tasks import scoring
 
@@ -82,6 +82,7 @@ def load_any(
     batch_size: int = BATCH_SIZE,
     weights: str | None = None,
     arguments: Mapping[str, object] | None = None,
+    vocabulary: Sequence[str] = (),
     **settings: object,
 ) -> Predictor:
     """Open a run folder, a `.keras`, `.tflite` or `.onnx` file, a bundle, a SavedModel or an
@@ -93,6 +94,7 @@ def load_any(
             compiled twice.
         weights: tag or file of the application's weights; None for its own.
         arguments: of the application.
+        vocabulary: what an open-vocabulary detector looks for: names, or one .npz file of them.
         settings: of the model's task, such as threshold=0.5.
 
     Raises:
@@ -105,8 +107,14 @@ def load_any(
     )
     if exported:
         _named.refuse_for_path(name, weights, arguments)
+        if vocabulary:
+            raise SettingsError(
+                f"vocabulary={','.join(vocabulary)!r} has no effect on {name}, which is exported "
+                "already; export the network with it."
+            )
         return _exported(path, settings)
-    return _keras(name, path, batch_size, weights, arguments, settings)
+    own = {"weights": weights, "arguments": arguments, "vocabulary": vocabulary}
+    return _keras(name, path, batch_size, own, settings)
 
 
 def load_network(
@@ -130,7 +138,7 @@ def load_network(
     return dataclasses.replace(predictor, model=model)
 
 
-def _keras(name: str, path: Path, batch_size: int, weights, arguments, settings: dict) -> Predictor:
+def _keras(name: str, path: Path, batch_size: int, own: dict, settings: dict) -> Predictor:
     from kapps.export import source as sources
     from kapps.training import building
 
@@ -138,8 +146,9 @@ def _keras(name: str, path: Path, batch_size: int, weights, arguments, settings:
         what = path
     else:
         what = name
-        _named.refuse_random(_named.bound(name, weights, arguments), alone=True)
-    found = sources.resolve(what, weights=weights, arguments=arguments)
+        _named.refuse_random(_named.bound(name, own["weights"], own["arguments"]), alone=True)
+    found = sources.resolve(what, **own)
+    found.refuse_empty()
     height, width, channels = found.image_shape
     spec = {**found.spec, "size": (height, width), "channels": channels}
     model, first = found.model, building.channels_first(found.model)

@@ -21,6 +21,9 @@ class Settings:
     )
     weights: str | None = setting(None, "tag or file of weights, for an application")
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
+    vocabulary: tuple[str, ...] = setting(
+        (), "names to look for, as 'cat,traffic light', or a .npz of embeddings; of YOLO-World"
+    )
     data: str | None = setting(
         None,
         "digits, folder:, csv:, voc:, masks:, tfds:, ... and a path or name; a run knows its own",
@@ -80,6 +83,7 @@ def run(settings: Settings) -> dict:
         settings.batch_size,
         settings.weights,
         _named.arguments_of(settings.arguments),
+        settings.vocabulary,
     )
     predictor = _tta.with_views(predictor, settings.tta)
     task = predictor.task

@@ -30,6 +30,9 @@ class Settings:
     )
     weights: str | None = setting(None, "tag or file of weights, for an application")
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
+    vocabulary: tuple[str, ...] = setting(
+        (), "names to look for, as 'cat,traffic light', or a .npz of embeddings; of YOLO-World"
+    )
     out: str = setting("bundle", "folder to make; an older bundle there is replaced")
     format: str = setting("litert", "what to make; tflite is litert", choices=FORMATS)
     quantize: str = setting(
@@ -80,6 +83,7 @@ def run(settings: Settings) -> dict:
         max_images=settings.max_images,
         weights=settings.weights,
         arguments=_named.arguments_of(settings.arguments),
+        vocabulary=settings.vocabulary,
         say=_say,
     )
     bundles = made if isinstance(made, list) else [made]

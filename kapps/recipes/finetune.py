@@ -123,7 +123,7 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
         train, validation = splits.train(), splits.validation()
         names = train.class_names
         task.see(train.labels, names)
-        networks = Networks(settings, task, source, size, judged, len(names))
+        networks = Networks(settings, task, source, size, judged, names)
         phases = list(networks.phases())
         seen = train.transform.replace(size=judged)
         spec = building.describe(source.spec, seen, len(names), task, settings.task)
@@ -148,7 +148,7 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
             share.wait()  # torch gives the others the leader's weights when they join it
             if apart:
                 scope.enter_context(distributed())
-                networks = Networks(settings, task, read(), size, judged, len(names))
+                networks = Networks(settings, task, read(), size, judged, names)
                 building.carry(networks.whole, spec)
                 _head.take(run, networks.model)
                 training = dataclasses.replace(training, whole=networks.whole)

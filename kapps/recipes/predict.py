@@ -23,6 +23,9 @@ class Settings:
     )
     weights: str | None = setting(None, "tag or file of weights, for an application")
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
+    vocabulary: tuple[str, ...] = setting(
+        (), "names to look for, as 'cat,traffic light', or a .npz of embeddings; of YOLO-World"
+    )
     top: int = setting(5, "classes to name for each picture")
     threshold: float | None = setting(None, "least score of what is named or found; by task")
     save_images: str | None = setting(
@@ -66,7 +69,12 @@ def run(settings: Settings) -> list[dict]:
     files = _photos.find(settings.images)
     given = {} if settings.threshold is None else {"threshold": settings.threshold}
     predictor = _predictor.load_any(
-        settings.model, settings.batch_size, settings.weights, arguments, **given
+        settings.model,
+        settings.batch_size,
+        settings.weights,
+        arguments,
+        settings.vocabulary,
+        **given,
     )
     predictor = _tta.with_views(predictor, settings.tta)
     task = predictor.task

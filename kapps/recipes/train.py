@@ -74,15 +74,18 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
     task.see(train.labels, names)
     keras.utils.set_random_seed(settings.seed)
 
+    def complete(model: keras.Model) -> keras.Model:
+        return building.completed(model, task, names, settings)
+
     def build(size: int) -> keras.Model:
-        return task.complete(building.untrained(app, size, len(names), task.activation))
+        return complete(building.untrained(app, size, len(names), task.activation))
 
     with devices.precision(settings.precision):
         share_out = settings.distribute, settings.batch_size, settings.accumulate
         with devices.distributed(*share_out, settings.model_parallel) as count:
             model = building.untrained(app, stages[0].size, len(names), task.activation)
             initialization.draw(model, settings.initializer, app.family, settings.seed)
-            model = task.complete(model)
+            model = complete(model)
             one = [stage.size for stage in stages] == [judged]
             whole = model if one else build(judged)
             resizing.take_over(whole, model)  # that it fits shows here

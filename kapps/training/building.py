@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -12,6 +12,7 @@ import kapps
 import kapps.layers
 from kapps import runs
 from kapps.applications import _named as named
+from kapps.applications import _vocabulary
 from kapps.data.transforms import Transform
 from kapps.errors import SettingsError
 from kapps.inspect import channels_first
@@ -63,6 +64,12 @@ def untrained(app, size: int, classes: int, activation: str | None):
     return new(app, size, classes, weights=None, **more)
 
 
+def completed(model, task: Task, names: Sequence[str], settings):
+    """What a task makes of a new network, which looks for the classes `names` if that is open."""
+    words = settings.vocabulary
+    return task.complete(_vocabulary.for_classes(model, names, words, settings.model))
+
+
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
     """A network with weights, before it gets a classifier for other classes.
@@ -98,6 +105,7 @@ def pretrained(name: str, weights: str | None, arguments: tuple[str, ...]) -> Pr
         return Pretrained(app.spec.to_dict(), app.spec.size, app.spec.channels, build)
     named.refuse_for_path(name, weights, values)
     model, spec = read_model(name)
+    spec = {key: value for key, value in spec.items() if key != "labels"}  # of its own vocabulary
     *sides, channels = _image_shape(model)
 
     def build(size: int, classes: int, activation: str | None = "softmax"):

@@ -84,6 +84,13 @@ class Options:
     metric: tuple[str, ...] = setting(
         (), "your own as module:function", group="task", advanced=True
     )
+    vocabulary: tuple[str, ...] = setting(
+        (),
+        "of an open-vocabulary detector: what the classes of the data are called, in their order, "
+        "or a .npz of embeddings; their own names",
+        group="task",
+        advanced=True,
+    )
     label_smoothing: float = setting(0.1, "share of the label given to all", group="task")
     focal_gamma: float = setting(2.0, "of the focal loss", group="task", advanced=True)
     bce_threshold: float | None = setting(

@@ -3,17 +3,23 @@
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import kapps
-from kapps.applications import _heads, facts, get, yolo_world, yolov8
-from kapps.errors import WeightsError
+from kapps.applications import _heads, _vocabulary, facts, get, yolo_world, yolov8
+from kapps.detection import vocabulary
+from kapps.errors import ExportError, SettingsError, WeightsError
+from kapps.export import export, source
+from kapps.recipes import _predictor, predict
 from tests.parity import dense
+from tests.tasks.detectors import SIZE, learnt
 
 TINY = yolov8.application(
     "YOLOWorldTiny", yolo_world.yolo_world, yolov8.backbone, (0.33, 0.125, 512)
 )
 SHAPE = (64, 64, 3)
-WORDS = np.random.default_rng(2).normal(size=(3, 512)).astype("float32")
+RNG = np.random.default_rng(2)
+WORDS = RNG.normal(size=(3, 512)).astype("float32")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +37,7 @@ def tiny():
 
 
 def scores(model):
-    image = np.random.default_rng(3).integers(0, 256, (1, *SHAPE), dtype="uint8")
+    image = np.arange(np.prod(SHAPE)).reshape(1, *SHAPE) * 37 % 256
     return keras.ops.convert_to_numpy(model(image, training=False)["scores"])
 
 
@@ -100,3 +106,69 @@ def test_the_numbers_of_ultralytics():
     for name in counts:
         assert "AGPL-3.0" in facts(name)["paper"] and "GPL-3.0 as" in facts(name)["paper"]
         assert get(name).__signature__.parameters["weights"].default is None
+
+
+def test_predict_finds_what_it_is_told_to_look_for(tiny, tmp_path, capsys):
+    tiny.save(tmp_path / "world.keras")
+    Image.fromarray(RNG.integers(0, 256, (48, 64, 3), dtype="uint8")).save(tmp_path / "a.png")
+    words = tmp_path / "words.npz"
+    np.savez(words, names=["zebra", "red bus"], embeddings=WORDS[:2])
+    told = {"vocabulary": (str(words),), "threshold": 0.0, "json": True}
+    settings = predict.Settings(
+        (str(tmp_path / "a.png"),), model=str(tmp_path / "world.keras"), **told
+    )
+    (said,) = predict.run(settings)
+    assert {one["label"] for one in said["detections"]} == {"zebra", "red bus"}
+    assert '"red bus"' in capsys.readouterr().out
+
+
+def test_what_was_not_told_what_to_look_for_or_cannot_be(tiny, tmp_path):
+    kept = source.resolve(tiny)
+    kept.refuse_empty()
+    assert kept.labels == ["cat", "dog", "traffic light"]
+    empty = TINY(input_shape=SHAPE, classes=1)
+    with pytest.raises(ExportError, match="looks for a vocabulary, and has none; .*--vocabulary"):
+        source.resolve(empty).refuse_empty()
+    with pytest.raises(ValueError, match=r"names\[1\]='' is empty"):
+        source.resolve(empty, vocabulary=("cat", ""))
+    fixed = get("LeNet5")(weights=None)
+    with pytest.raises(SettingsError, match="'cat,dog' has no effect on lenet5, whose classes are"):
+        source.resolve(fixed, vocabulary=("cat", "dog"))
+    (tmp_path / "model.tflite").touch()
+    with pytest.raises(SettingsError, match="'cat' has no effect on .*, which is exported already"):
+        _predictor.load_any(str(tmp_path / "model.tflite"), vocabulary=("cat",))
+
+
+def test_a_training_looks_for_the_classes_of_its_data(tiny, tmp_path, monkeypatch):
+    names = ["cat", "dog", "traffic light"]
+    assert _vocabulary.for_classes(tiny, names, (), "it") is tiny
+    told = []
+
+    def encoder(texts, place):
+        told.append((texts, place))
+        return WORDS[: len(texts)]
+
+    monkeypatch.setitem(vocabulary.ENCODERS, "clip", (encoder, "openai/clip"))
+    _vocabulary.for_classes(tiny, ["0", "1"], ("a cat", "a dog"), "it")
+    assert told == [(["a cat", "a dog"], "openai/clip")]
+    with pytest.raises(SettingsError, match="'a,b' has 2 names for the 1 classes of the data, 0;"):
+        _vocabulary.for_classes(tiny, ["0"], ("a", "b"), "it")
+    np.savez(tmp_path / "words.npz", names=["cat"], embeddings=WORDS[:1])
+    words = (str(tmp_path / "words.npz"),)
+    with pytest.raises(SettingsError, match="has no embedding of 'dog'"):
+        _vocabulary.for_classes(tiny, ["cat", "dog"], words, "it")
+
+
+@pytest.mark.sweep
+def test_it_learns_squares_and_files_of_a_phone_find_them(tiny, tmp_path):
+    keras.utils.set_random_seed(1)
+    shape = (SIZE, SIZE, 3)
+    model = kapps.set_vocabulary(TINY(input_shape=shape, classes=2), ["one", "two"], WORDS[:2])
+    run = learnt(model, tmp_path, count=300, epochs=5, learning_rate=0.003)
+    np.testing.assert_array_equal(model.get_layer("vocabulary").get_weights()[0], WORDS[:2])
+    modes = ["float32", "float16", "int8"]
+    for bundle in export(run, tmp_path / "out", quantize=modes, max_drop=20):
+        check = bundle.report["verification"]
+        assert bundle.labels == ["one", "two"]
+        assert check["keras_map50"] > 0.8
+        assert abs(check["drop"]) <= 20, bundle.path
