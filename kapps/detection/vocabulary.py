@@ -20,6 +20,7 @@ from kapps.errors import (
 )
 
 EXAMPLE = ["cat", "traffic light"]
+LONGEST = 254  # tokens of a name: of Grounding DINO's 256 without [CLS] and [SEP]
 BATCH = 80  # names that an encoder gets at a time
 
 
@@ -131,4 +132,56 @@ def clip(names: list[str], place: str) -> np.ndarray:
     return found / np.linalg.norm(found, axis=-1, keepdims=True)
 
 
-ENCODERS = {"clip": (clip, "openai/clip-vit-base-patch32")}  # kind -> how, and the published one
+def bert(names: list[str], place: str) -> np.ndarray:
+    """What the BERT in a Grounding DINO says of names, or a BERT alone: of each its tokens.
+
+    Source: Grounding DINO (Liu et al., 2023, arXiv:2303.05499), section 3.4: phrases do not see
+    each other, so each is encoded alone, and so are [CLS] and [SEP].
+
+    Returns:
+        float32 (names, tokens, channels): of [CLS], of the name in small letters, of its full stop
+        and of [SEP]; rows of NaN follow shorter ones.
+
+    Raises:
+        ValueError: a name has what ends it, or is too long.
+    """
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(place)
+    network = AutoModel.from_pretrained(place)
+    network = getattr(network, "text_backbone", network)
+    stop, *others = tokenizer.convert_tokens_to_ids([".", "?", "[CLS]", "[SEP]"])
+    first, last = others[1:]
+    phrases = tokenizer([name.lower() for name in names], add_special_tokens=False).input_ids
+    for name, tokens in zip(names, phrases, strict=True):
+        if not tokens or {stop, *others} & set(tokens):
+            raise ValueError(
+                f"name {name!r}: a full stop or ? ends what is looked for; leave it out"
+            )
+        if len(tokens) > LONGEST:
+            raise ValueError(f"name {name[:20]!r}... has {len(tokens)} tokens; at most {LONGEST}")
+    said = _states(network, tokenizer, [[first], [last], *([*x, stop] for x in phrases)])
+    begin, end, *said = said
+    longest = max(map(len, said)) + 2
+    rows = [np.concatenate([begin, one, end]) for one in said]
+    return np.stack(
+        [np.pad(x, ((0, longest - len(x)), (0, 0)), constant_values=np.nan) for x in rows]
+    )
+
+
+def _states(network, tokenizer, rows: list[list[int]]) -> list[np.ndarray]:
+    """The last hidden states (tokens, channels) of rows of tokens."""
+    found = []
+    for start in range(0, len(rows), BATCH):
+        some = rows[start : start + BATCH]
+        tokens = tokenizer.pad({"input_ids": some}, return_tensors="pt")
+        states = network(**tokens).last_hidden_state.detach().numpy()
+        found += [one[: len(row)] for one, row in zip(states, some, strict=True)]
+    return found
+
+
+DINO = "grounding-dino"
+ENCODERS = {  # kind -> how, and the published one
+    "clip": (clip, "openai/clip-vit-base-patch32"),
+    **{f"{DINO}-{size}": (bert, f"IDEA-Research/{DINO}-{size}") for size in ("tiny", "base")},
+}

@@ -87,32 +87,30 @@ class PhraseVocabulary(keras.layers.Layer):
 
         Args:
             names: what to look for; as many as a layer will have that may not be this one.
-            said: what an encoder says: arrays (tokens, channels) of [CLS], of each name with its
-                full stop, and of [SEP], each encoded alone and counting its places from 0.
+            said: what an encoder says of each, (tokens, channels): of [CLS], of the name, of its
+                full stop and of [SEP]. Rows of NaN at the end do not count.
 
         Raises:
             ValueError: they have other shapes, numbers that are none, or no room.
         """
-        rows = [np.asarray(one, "float32") for one in said]
-        ends = [1, *(0 for _ in names), 1]  # a name is one token or more, and its full stop
-        shapes = [one.shape for one in rows]
-        if len(rows) != len(ends) or any(
-            len(shape) != 2 or shape[1] != self.channels or (shape[0] != 1 if end else shape[0] < 2)
-            for shape, end in zip(shapes, ends, strict=False)
+        known = [_without_padding(np.asarray(one, "float32")) for one in said]
+        shapes = [one.shape for one in known]
+        if len(known) != len(names) or any(
+            len(shape) != 2 or shape[0] < 4 or shape[1] != self.channels for shape in shapes
         ):
             raise ValueError(
                 f"what the encoder says of {len(names)} names has the shapes {shapes}; expected "
-                f"{len(ends)} arrays: (1, {self.channels}) of [CLS] and of [SEP], and between them "
-                f"(tokens, {self.channels}) of each name and its full stop"
+                f"for each (tokens, {self.channels}): of [CLS], the name, its full stop, [SEP]"
             )
+        if not all(np.isfinite(one).all() for one in known):
+            raise ValueError("what the encoder says has numbers that are not finite")
+        rows = [known[0][:1], *(one[1:-1] for one in known), known[0][-1:]]
         count = sum(map(len, rows))
         if count > self.tokens:
             raise ValueError(
                 f"{len(names)} names are {count} tokens, and there is room for {self.tokens}; "
                 f"build the network with tokens={count}, or look for less"
             )
-        if not all(np.isfinite(one).all() for one in rows):
-            raise ValueError("what the encoder says has numbers that are not finite")
         begins = np.cumsum([len(one) for one in rows])[:-1]
         phrases = np.stack([begins[:-1], begins[1:] - 1], axis=1).astype("int32")
         return [np.pad(np.concatenate(rows), ((0, self.tokens - count), (0, 0))), phrases]
@@ -124,6 +122,12 @@ class PhraseVocabulary(keras.layers.Layer):
             "channels": self.channels,
             "encoder": self.encoder,
         }
+
+
+def _without_padding(rows: np.ndarray) -> np.ndarray:
+    """Rows up to the last one that is not all NaN."""
+    there = np.flatnonzero(~np.isnan(rows).all(axis=-1)) if rows.ndim == 2 else ()
+    return rows[: there[-1] + 1] if len(there) else rows
 
 
 @_register

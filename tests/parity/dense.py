@@ -83,9 +83,10 @@ def loaded(name: str, **arguments) -> keras.Model:
 def set_tokens(model, ids: list[int], states: np.ndarray) -> None:
     """Let a network look for the phrases of a golden, each of which ends in a full stop."""
     stops = [0, *(i for i, token in enumerate(ids) if token == STOP)]
-    said = np.split(states, np.array(stops) + 1)
+    first, *phrases, last = np.split(states, np.array(stops) + 1)
+    said = [np.concatenate([first, phrase, last]) for phrase in phrases]
     layer = model.get_layer(VOCABULARY)
-    layer.set_weights(layer.values([f"phrase {i}" for i in range(len(said) - 2)], said))
+    layer.set_weights(layer.values([f"phrase {i}" for i in range(len(said))], said))
 
 
 def detector_errors(name: str) -> dict[str, float]:
