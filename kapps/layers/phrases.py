@@ -47,15 +47,16 @@ class PhraseVocabulary(keras.layers.Layer):
         self.phrases = weight(shape=(self.count, 2), dtype="int32", name="phrases")
 
     def call(self, inputs):
-        dtype, number = self.compute_dtype, np.arange(self.tokens, dtype="int32")
-        begins, ends = ops.convert_to_tensor(self.phrases)[:, 0], self.phrases[:, 1]
+        dtype, number = self.compute_dtype, ops.arange(self.tokens, dtype="int32")
+        phrases = ops.convert_to_tensor(self.phrases)
+        begins, ends = phrases[:, 0], phrases[:, 1]
         begun = ops.cast(begins[None] <= number[:, None], "int32")
         last = ops.max(ends)
         # [SEP] follows the last full stop, and room that nobody uses follows [SEP].
         after = [ops.cast(number > last + i, "int32") for i in (0, 1)]
         segments = ops.sum(begun, axis=1) + after[0] + after[1]
         same = ops.equal(segments[:, None], segments[None])
-        before = np.tri(self.tokens, k=-1, dtype="float32")
+        before = ops.convert_to_tensor(np.tri(self.tokens, k=-1, dtype="float32"))
         present = ops.logical_and(number <= last + 1, last > 0)
         words = begun * ops.cast(number[:, None] < ends[None], "int32")
         states = ops.cast(self.states, dtype)
@@ -64,7 +65,7 @@ class PhraseVocabulary(keras.layers.Layer):
             "within": ops.cast(ops.where(same, 0.0, NEVER), dtype)[None],
             "present": ops.cast(ops.where(present, 0.0, NEVER), dtype)[None, None],
             "places": ops.sum(ops.cast(same, "float32") * before, axis=-1)[None, :, None],
-            "phrases": ops.sum(words * np.arange(1, self.count + 1, dtype="int32"), axis=1),
+            "phrases": ops.sum(words * ops.arange(1, self.count + 1, dtype="int32"), axis=1),
         }
 
     def compute_output_spec(self, inputs):

@@ -2,16 +2,83 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
 import kapps
+from kapps.applications import _heads, get
 from kapps.applications.swin import windows_of
 from kapps.layers.token_windows import Unwindows, Windows
 from kapps.weights import catalog, dialects
 
+NAMES = ["cat", "remote control", "dog"]
+RNG = np.random.default_rng(0)
+ENDS = RNG.normal(size=(2, 1, 768)).astype("float32")  # [CLS] and [SEP]
+WORDS = {
+    name: np.concatenate([ENDS[0], RNG.normal(size=(count, 768)).astype("float32"), ENDS[1]])
+    for name, count in zip(NAMES, (2, 3, 2), strict=True)
+}
 DIALECT = dialects.find("grounding_dino", "transformers", "swin")
 BODY = "model.backbone.conv_encoder.model."
+
+
+def encoder(names):
+    return [WORDS[name] for name in names]
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """A small network that looks for three things."""
+    keras.utils.set_random_seed(0)
+    app = get("GroundingDINOSwinT")
+    body = get("SwinTiny")
+    small = {"channels": 8, "depths": (1, 1, 1, 1), "heads": (1, 1, 2, 2)}
+    app = dataclasses.replace(
+        app,
+        name="GroundingDINOTiny",
+        backbone=None,
+        plain=dataclasses.replace(body, config={**body.config, **small}),
+        config={**app.config, "queries": 8, "blocks": 1},
+        min_size=32,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        known = {app.name: app}
+        patch.setattr(_heads._registry, "get", lambda name: known.get(name) or get(name))
+        model = app(input_shape=(64, 64, 3), classes=1, tokens=12, weights=None)
+        assert model.get_layer("vocabulary").is_empty
+        yield kapps.set_vocabulary(model, NAMES, encoder)
+
+
+def said(model):
+    image = np.random.default_rng(3).integers(0, 256, (1, 64, 64, 3), dtype="uint8")
+    found = model(image, training=False)
+    return {key: keras.ops.convert_to_numpy(value) for key, value in found.items()}
+
+
+def test_phrases_in_another_order_have_their_scores_in_that_order(tiny):
+    """No phrase sees another, and how the text is read by the image has no order."""
+    order = [2, 0, 1]
+    names = [NAMES[i] for i in order]
+    other = kapps.set_vocabulary(tiny, names, encoder)
+    assert kapps.layers.spec_of(other)["labels"] == names
+    before, after = said(tiny), said(other)
+    np.testing.assert_allclose(after["scores"], before["scores"][..., order], atol=1e-5)
+    np.testing.assert_allclose(after["boxes"], before["boxes"], atol=1e-2)
+    assert np.abs(np.diff(before["scores"], axis=-1)).max() > 1e-3
+    with pytest.raises(ValueError, match="12 names are 38 tokens, and there is room for 12"):
+        kapps.set_vocabulary(tiny, list("abcdefghijkl"), [WORDS["remote control"]] * 12)
+
+
+def test_a_file_has_the_phrases_and_what_bert_says(tiny, tmp_path):
+    tiny.save(tmp_path / "text.keras")
+    again = keras.models.load_model(tmp_path / "text.keras")
+    for key, value in said(again).items():
+        np.testing.assert_array_equal(value, said(tiny)[key])
+    assert kapps.layers.spec_of(again)["labels"] == NAMES
+    states, phrases = again.get_layer("vocabulary").get_weights()
+    np.testing.assert_array_equal(states[3:6], WORDS["remote control"][1:4])
+    assert phrases.tolist() == [[1, 2], [3, 5], [6, 7]]
 
 
 def test_the_names_of_its_files_and_of_the_library():
