@@ -26,7 +26,8 @@ def set_vocabulary(model: keras.Model, names: Sequence[str], encoder: Any = None
         names: what to look for, as one would say it; no two alike.
         encoder: None for the text encoder that the network was trained with, by `transformers` (the
             extra `text`); a name on the Hugging Face hub or a folder for another of its kind;
-            `function(names) -> embeddings`; or the embeddings, of YOLO-World (names, 512).
+            `function(names) -> embeddings`; or the embeddings, of YOLO-World (names, 512), of
+            Grounding DINO for each name (tokens, 768), see `kapps.layers.PhraseVocabulary`.
 
     Returns:
         A new model, which shares no weights with `model`.

@@ -31,7 +31,8 @@ class Settings:
     weights: str | None = setting(None, "tag or file of weights, for an application")
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     vocabulary: tuple[str, ...] = setting(
-        (), "names to look for, as 'cat,traffic light', or a .npz of embeddings; of YOLO-World"
+        (),
+        "names to look for, as 'cat,traffic light', or a .npz of embeddings; of open vocabularies",
     )
     out: str = setting("bundle", "folder to make; an older bundle there is replaced")
     format: str = setting("litert", "what to make; tflite is litert", choices=FORMATS)

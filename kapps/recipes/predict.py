@@ -24,7 +24,8 @@ class Settings:
     weights: str | None = setting(None, "tag or file of weights, for an application")
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     vocabulary: tuple[str, ...] = setting(
-        (), "names to look for, as 'cat,traffic light', or a .npz of embeddings; of YOLO-World"
+        (),
+        "names to look for, as 'cat,traffic light', or a .npz of embeddings; of open vocabularies",
     )
     top: int = setting(5, "classes to name for each picture")
     threshold: float | None = setting(None, "least score of what is named or found; by task")
