@@ -32,7 +32,7 @@ class Settings:
     arguments: tuple[str, ...] = setting((), "of an application, such as alpha=0.5")
     vocabulary: tuple[str, ...] = setting(
         (),
-        "names to look for, as 'cat,traffic light', or a .npz of embeddings; of open vocabularies",
+        "what an open-vocabulary detector looks for: 'cat,traffic light', or a .npz of embeddings",
     )
     out: str = setting("bundle", "folder to make; an older bundle there is replaced")
     format: str = setting("litert", "what to make; tflite is litert", choices=FORMATS)
