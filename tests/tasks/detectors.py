@@ -133,7 +133,6 @@ def learnt(model: keras.Model, root: Path, count: int = 12, **settings) -> Run:
     spec = building.describe({}, seen.transform, 2, task, "detection")
     settings = train.Settings(data=uri, model="toy", out=str(root / "run"), validation=0.2)
     made = Run.create(root / "run", settings, "train", list(seen.class_names), spec)
-    made.write_history(rows, task.metrics, finished=True)
     made.save_model(task.answering(model), "best")
     made.write_history(rows, task.metrics, finished=True)
     (root / "rows.json").write_text(json.dumps(rows))
