@@ -59,9 +59,13 @@ def untrained(app, size: int, classes: int, activation: str | None):
     Args:
         activation: at its end, where that is for the task to say.
     """
-    ends = "classifier_activation" in app.__signature__.parameters and not named.below(app)
-    more = {"classifier_activation": activation} if ends else {}
+    more = {"classifier_activation": activation} if _ends_as_told(app) else {}
     return new(app, size, classes, weights=None, **more)
+
+
+def _ends_as_told(app) -> bool:
+    """Whether the task says what is at the end of an application: a classifier's activation."""
+    return "classifier_activation" in app.__signature__.parameters and not named.below(app)
 
 
 def completed(model, task: Task, names: Sequence[str], settings):
@@ -101,7 +105,7 @@ def pretrained(name: str, weights: str | None, arguments: tuple[str, ...]) -> Pr
     if not named.is_path(name):
         app = named.bound(name, weights, values)
         named.refuse_random(app)
-        build = functools.partial(_new_on_backbone if named.below(app) else _new_with_dense, app)
+        build = functools.partial(_new_with_dense if _ends_as_told(app) else _new_on_backbone, app)
         return Pretrained(app.spec.to_dict(), app.spec.size, app.spec.channels, build)
     named.refuse_for_path(name, weights, values)
     model, spec = read_model(name)

@@ -49,6 +49,13 @@ class Options:
     repeats: int = setting(
         1, "times that a picture is in a batch, augmented anew", group="data", advanced=True
     )
+    vocabulary: tuple[str, ...] = setting(
+        (),
+        "of an open-vocabulary detector: what the classes of the data are called, in their order, "
+        "or a .npz of embeddings; their own names",
+        group="data",
+        advanced=True,
+    )
     progressive: int | None = setting(
         None, "size to begin with, which grows to size in stages", group="data", advanced=True
     )
@@ -83,13 +90,6 @@ class Options:
     )
     metric: tuple[str, ...] = setting(
         (), "your own as module:function", group="task", advanced=True
-    )
-    vocabulary: tuple[str, ...] = setting(
-        (),
-        "of an open-vocabulary detector: what the classes of the data are called, in their order, "
-        "or a .npz of embeddings; their own names",
-        group="task",
-        advanced=True,
     )
     label_smoothing: float = setting(0.1, "share of the label given to all", group="task")
     focal_gamma: float = setting(2.0, "of the focal loss", group="task", advanced=True)

@@ -11,6 +11,7 @@ from kapps.detection import vocabulary
 from kapps.errors import ExportError, SettingsError, WeightsError
 from kapps.export import export, source
 from kapps.recipes import _predictor, predict
+from kapps.training import building
 from tests.parity import dense
 from tests.tasks.detectors import SIZE, learnt
 
@@ -155,6 +156,19 @@ def test_a_training_looks_for_the_classes_of_its_data(tiny, tmp_path, monkeypatc
     words = (str(tmp_path / "words.npz"),)
     with pytest.raises(SettingsError, match="has no embedding of 'dog'"):
         _vocabulary.for_classes(tiny, ["cat", "dog"], words, "it")
+
+
+def test_a_detector_with_a_backbone_of_its_own_starts_from_a_file(tiny, tmp_path, monkeypatch):
+    tiny.save_weights(tmp_path / "tiny.weights.h5")
+    app = TINY.bind(weights=tmp_path / "tiny.weights.h5")
+    monkeypatch.setattr(building.named, "bound", lambda *_: app)
+    model = building.pretrained("YOLOWorldTiny", None, ()).build(64, 2, None)
+    assert model.get_layer("vocabulary").is_empty
+    for layer in ("stem_conv", "head_class3_logits"):
+        for own, given in zip(
+            model.get_layer(layer).get_weights(), tiny.get_layer(layer).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(own, given)
 
 
 @pytest.mark.sweep
