@@ -105,9 +105,9 @@ class DenseApplication(Called):
         head: `head(maps, nn, *, ...) -> outputs`, neck and head in one: a dictionary of boxes and
             scores (see `kapps.layers.detector_outputs`), or a map of classes. Of these keywords it
             gets those it takes: `classes`, `published` (classes of the published network),
-            `image_size` (height, width), those of `config` and those of `arguments`. Its layers
-            begin with "neck_" and "head_"; those whose filters depend on the classes end in
-            "predictions".
+            `image_size` (height, width), `image` (the input), those of `config` and those of
+            `arguments`. Its layers begin with "neck_" and "head_"; those whose filters depend on
+            the classes end in "predictions".
         backbone: the name of an application; of the default one, where users may choose.
         plain: the backbone where `backbone` is None: one of the application's own.
         levels: the maps that `head` gets, see `kapps.applications._dense_graph.tap`; or

@@ -116,6 +116,7 @@ def build(app: "DenseApplication", a: dict[str, Any]) -> keras.Model:
         "classes": a["classes"],
         "published": app.classes,
         "image_size": tuple(image_size),
+        "image": image,
         "prompts": prompts,
     }
     outputs = app.head(maps, nn, **_graph.taken(app.head, offered))

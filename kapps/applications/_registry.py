@@ -163,6 +163,7 @@ FAMILIES = {  # module -> applications, in the order of the documentation
         *("SSDFPNLite", "SSDFPNLite320MobileNetV2", "SSDFPNLite640MobileNetV2"),
     ),
     "fcos": ("FCOS", "FCOSResNet50FPN"),
+    "fast_rcnn": ("FastRCNNVGG16", "FastRCNNAlexNet"),
     "faster_rcnn": (
         *("FasterRCNN", "FasterRCNNResNet50FPN", "FasterRCNNResNet50FPNV2"),
         *("FasterRCNNMobileNetV3LargeFPN", "FasterRCNNMobileNetV3Large320FPN"),
@@ -197,7 +198,8 @@ FAMILIES = {  # module -> applications, in the order of the documentation
 }
 TASKS = {  # what an application answers -> the families that do not classify
     "detection": (
-        *("ssd", "retinanet", "fcos", "faster_rcnn", "mask_rcnn", "efficientdet"),
+        *("ssd", "retinanet", "fcos", "mask_rcnn", "efficientdet"),
+        *("fast_rcnn", "faster_rcnn"),
         *(*(f"yolov{number}" for number in range(1, 9)), "yolox", "yolo_world"),
         *("detr", "rt_detr", "grounding_dino"),
     ),

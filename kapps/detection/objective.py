@@ -37,7 +37,6 @@ class Objective:
     outputs = ("class_logits", "box_regression")
     parts = ("class_loss", "box_loss")
     learns = "boxes"  # what the data must have: also "masks" or "keypoints"
-    stages = 1  # of a network that looks at some of its boxes again: 2
 
     def losses(self, raw: Mapping[str, Any], truth: Mapping[str, Any]) -> dict[str, Any]:
         """The parts of the loss.

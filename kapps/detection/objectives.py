@@ -13,7 +13,7 @@ from keras import ops
 from kapps.detection import assigning, losses, matching, sampling
 from kapps.detection.cell_objectives import YOLOv1, YOLOv2, YOLOv3, YOLOv4, YOLOv7
 from kapps.detection.objective import Objective
-from kapps.detection.region_objectives import FasterRCNN, KeypointRCNN, MaskRCNN
+from kapps.detection.region_objectives import FasterRCNN, FastRCNN, KeypointRCNN, MaskRCNN
 from kapps.detection.set_objectives import DETR, RTDETR, FocalSet
 from kapps.detection.yolo_objectives import YOLOX, YOLOv6, YOLOv8
 from kapps.errors import did_you_mean
@@ -122,6 +122,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "ssd": SSD,
     "retinanet": RetinaNet,
     "fcos": FCOS,
+    "fast_rcnn": FastRCNN,
     "faster_rcnn": FasterRCNN,
     "mask_rcnn": MaskRCNN,
     "keypoint_rcnn": KeypointRCNN,

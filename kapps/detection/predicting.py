@@ -16,6 +16,7 @@ def detections(
     threshold: float | None = None,
     iou: float | None = None,
     max_detections: int | None = None,
+    regions: np.ndarray | None = None,
     batch_size: int = 32,
 ) -> list[dict[str, np.ndarray]]:
     """The detections of a detector of this package in images.
@@ -29,6 +30,8 @@ def detections(
         iou: overlap from which on the weaker of two boxes of a class goes; not of a detector of two
             stages, which suppresses itself, with the threshold that it was published with.
         max_detections: how many an image has at most.
+        regions: (batch, n, 4) in pixels of the input, where a detector of two stages is to look in
+            place of its own regions; one without area does not count.
         batch_size: images at a time.
 
     Returns:
@@ -64,6 +67,8 @@ def detections(
             f"{layer.suppression.iou} from a score of {layer.suppression.threshold} on; leave iou "
             "away and choose a higher threshold"
         )
+    if regions is not None:
+        model, images = _given(model), [images, np.asarray(regions, "float32")]
     answers = model.predict(images, batch_size=batch_size, verbose=0)
     if finished:
         return found_in(answers, rule.threshold, most=rule.max_detections)
@@ -78,3 +83,15 @@ def detections(
         }
         for i, count in enumerate(found["count"])
     ]
+
+
+def _given(model: Any) -> Any:
+    """The same detector of images and regions."""
+    import keras
+
+    if all(layer.name != "regions" for layer in model.layers):
+        raise ValueError(
+            f"regions have no effect on {model.name}, which has one stage; drop them, or use a "
+            "detector such as kapps.applications.FastRCNNVGG16()"
+        )
+    return keras.Model([*model.inputs, model.get_layer("regions").output], model.output)

@@ -16,40 +16,34 @@ SOMEWHERE = (0.0, 0.0, 1.0, 1.0)  # in place of a region that is missing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FasterRCNN(Objective):
-    """Cross entropy and smooth L1 for each stage (Ren et al., 2015, arXiv:1506.01497, section 3.1;
-    Girshick, 2015, arXiv:1504.08083, section 2.3). Numbers are torchvision's.
+class FastRCNN(Objective):
+    """Cross entropy and smooth L1 of regions that others found (Girshick, 2015, arXiv:1504.08083,
+    section 2.3).
 
     Attributes:
-        region_high, region_low: intersection over union from which on an anchor is a region, and
-            below which it is background; each truth also has the anchors that overlap it most.
-        anchors_sampled, regions_sampled: how many of each image count, by chance; at most half of
-            the anchors and a quarter of the regions have a truth.
         iou: least intersection over union of a region and its truth; others are background.
+        lowest: and below this nothing: background should look a little like a thing.
+        regions_sampled: how many of each image count, by chance; at most a quarter has a truth.
+        beta: of smooth L1, where its parabola ends.
     """
 
-    region_high: float = 0.7
-    region_low: float = 0.3
-    anchors_sampled: int = 256
     iou: float = 0.5
-    regions_sampled: int = 512
-    region_coder: Any = DeltaCoder()
-    outputs = ("objectness", "region_regression", "regions", "class_logits", "box_regression")
-    parts = ("class_loss", "box_loss", "objectness_loss", "region_loss")
-    stages = 2
+    lowest: float = 0.1
+    regions_sampled: int = 64
+    beta: float = 1.0
+    outputs = ("regions", "class_logits", "box_regression")
     branch = None  # the layer that says more of a region than its class and its box
 
     def losses(self, raw, truth, seed=0):
-        """The parts of the loss, as of `Objective`; of both stages.
+        """The parts of the loss, as of `Objective`.
 
         Args:
-            raw: "objectness" (batch, A, 1) and "region_regression" (batch, A, 4) of the anchors;
-                "regions" (batch, R, 4), and of them "class_logits" (batch, R, columns) and
+            raw: "regions" (batch, R, 4), and of them "class_logits" (batch, R, columns) and
                 "box_regression" (batch, R, columns, 4). A region without area does not count.
             truth: as of `Objective`.
             seed: of the samples, a `keras.random.SeedGenerator` or a whole number.
         """
-        return {**self._second(raw, truth, seed), **self._first(raw, truth, seed)}
+        return self._second(raw, truth, seed)
 
     def sample(self, regions, truth, seed=0):
         """The regions to learn from: (batch, R, 4) -> (batch, regions_sampled or R, 4).
@@ -65,28 +59,16 @@ class FasterRCNN(Objective):
         return _chosen(sample, self.match(sample, truth).positive, most)
 
     def match(self, regions, truth) -> matching.Matches:
-        """Which truth each region has; those without area are ignored."""
+        """Which truth each region has; those without area, or too far from all, are ignored."""
         found = matching.match_by_iou(regions, truth["boxes"], truth["labels"], self.iou)
-        return found._replace(ignored=ops.logical_or(found.ignored, area(regions) <= 0))
+        ignored = ops.logical_or(found.ignored, area(regions) <= 0)
+        if self.lowest:
+            near = matching.match_by_iou(regions, truth["boxes"], truth["labels"], self.lowest)
+            ignored = ops.logical_or(ignored, ops.logical_not(near.positive))
+        return found._replace(ignored=ignored)
 
     def _sampled(self, found: matching.Matches, seed):
         return sampling.balanced(found, self.regions_sampled, POSITIVE, seed)
-
-    def _first(self, raw, truth, seed) -> dict:
-        found = matching.match_by_iou(
-            self.anchors, truth["boxes"], truth["labels"], self.region_high, self.region_low, True
-        )
-        positive, negative = sampling.balanced(found, self.anchors_sampled, 0.5, seed)
-        counted = ops.logical_or(positive, negative)
-        count = ops.sum(ops.cast(counted, "float32"))
-        logits = raw["objectness"][..., 0]
-        wrong = losses.sigmoid_cross_entropy(logits, ops.cast(positive, "float32"))
-        codes = self.region_coder.encode(self._boxes(truth, found), self.anchors)
-        far = losses.smooth_l1(raw["region_regression"], ops.stop_gradient(codes), BETA)
-        return {
-            "objectness_loss": losses.total(wrong, counted, count),
-            "region_loss": losses.total(far, positive[..., None], count),
-        }
 
     def _second(self, raw, truth, seed) -> dict:
         regions = ops.stop_gradient(ops.cast(raw["regions"], "float32"))
@@ -103,10 +85,58 @@ class FasterRCNN(Objective):
         boxes = ops.where(found.positive[..., None], boxes, regions)
         codes = ops.stop_gradient(self.coder.encode(boxes, regions))
         own = ops.take_along_axis(raw["box_regression"], columns[..., None], axis=2)[:, :, 0]
-        far = losses.smooth_l1(own, codes, BETA)
+        far = losses.smooth_l1(own, codes, self.beta)
         return {
             "class_loss": losses.total(wrong, counted, count),
             "box_loss": losses.total(far, positive[..., None], count),
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FasterRCNN(FastRCNN):
+    """Also the same for the stage that finds the regions (Ren et al., 2015, arXiv:1506.01497,
+    section 3.1). Numbers are torchvision's.
+
+    Attributes:
+        region_high, region_low: intersection over union from which on an anchor is a region, and
+            below which it is background; each truth also has the anchors that overlap it most.
+        anchors_sampled: how many of each image count, by chance; at most half have a truth.
+    """
+
+    region_high: float = 0.7
+    region_low: float = 0.3
+    anchors_sampled: int = 256
+    lowest: float = 0.0
+    regions_sampled: int = 512
+    beta: float = BETA
+    region_coder: Any = DeltaCoder()
+    outputs = ("objectness", "region_regression", *FastRCNN.outputs)
+    parts = (*FastRCNN.parts, "objectness_loss", "region_loss")
+
+    def losses(self, raw, truth, seed=0):
+        """As of `FastRCNN`, of both stages.
+
+        Args:
+            raw: also "objectness" (batch, A, 1) and "region_regression" (batch, A, 4) of the
+                anchors.
+            truth, seed: as of `FastRCNN`.
+        """
+        return {**super().losses(raw, truth, seed), **self._first(raw, truth, seed)}
+
+    def _first(self, raw, truth, seed) -> dict:
+        found = matching.match_by_iou(
+            self.anchors, truth["boxes"], truth["labels"], self.region_high, self.region_low, True
+        )
+        positive, negative = sampling.balanced(found, self.anchors_sampled, 0.5, seed)
+        counted = ops.logical_or(positive, negative)
+        count = ops.sum(ops.cast(counted, "float32"))
+        logits = raw["objectness"][..., 0]
+        wrong = losses.sigmoid_cross_entropy(logits, ops.cast(positive, "float32"))
+        codes = self.region_coder.encode(self._boxes(truth, found), self.anchors)
+        far = losses.smooth_l1(raw["region_regression"], ops.stop_gradient(codes), BETA)
+        return {
+            "objectness_loss": losses.total(wrong, counted, count),
+            "region_loss": losses.total(far, positive[..., None], count),
         }
 
 

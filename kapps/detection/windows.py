@@ -1,7 +1,8 @@
 """Detection with any classifier: it looks at many parts of an image, one by one.
 
 With the windows of `windows` this is the sliding window, with the regions of
-`kapps.detection.selective_search` it is how R-CNN classifies (without its box regressors).
+`kapps.detection.selective_search` it is how R-CNN classifies; the rest of that is in
+`kapps.detection.rcnn`.
 """
 
 from collections.abc import Sequence

@@ -81,6 +81,7 @@ from kapps.layers.query_selection import (
     TakePlaces,
 )
 from kapps.layers.random_pooling import MixedPooling2D, StochasticPooling2D
+from kapps.layers.region_search import SearchRegions
 from kapps.layers.regions import RoIAlign, RoIPool
 from kapps.layers.relative_position import RelativePositionAttention
 from kapps.layers.reparameterization import reparameterize
@@ -181,6 +182,7 @@ __all__ = [
     "ResizeToMultiple",
     "RoIAlign",
     "RoIPool",
+    "SearchRegions",
     "RotaryAttention",
     "SCells",
     "SinePositions",

@@ -92,6 +92,7 @@ NAMED = {
     "torch_uniform": lambda: VarianceScaling(1 / 3, "fan_in", "uniform"),  # of its convolutions
     "lecun_normal": lambda: VarianceScaling(1.0, "fan_in", "truncated_normal"),
     "truncated_normal": lambda: TruncatedNormal(stddev=0.02),
+    "normal_0.001": lambda: RandomNormal(stddev=0.001),
     "normal_0.01": lambda: RandomNormal(stddev=0.01),
     "normal_0.03": lambda: RandomNormal(stddev=0.03),
 }

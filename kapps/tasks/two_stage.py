@@ -1,4 +1,4 @@
-"""A detector of two stages as it trains: it looks at a sample of its regions and at the truths."""
+"""Detectors that look at regions as they train: at a sample of them, and at the truths."""
 
 import dataclasses
 
@@ -14,17 +14,56 @@ ALIGN = "head_box_align"  # where the second stage begins: the maps, and regions
 ALIGN_OF = {"mask_logits": "head_mask_align", "heatmaps": "head_joint_align"}  # of each branch
 
 
-class TwoStageDetector(Detector):
+class RegionDetector(Detector):
+    """A network that learns from regions which are given to it, and from the truths themselves;
+    `objective.sample` chooses of them.
+
+    Args:
+        network: ends in the layers `boxes`, `scores` and `classes`; its layer `regions` gives them.
+        box_weight: of all losses but that of the classes.
+    """
+
+    first = ("regions",)  # layers that say what regions there are
+
+    def __init__(self, network: keras.Model, box_weight: float = 1.0):
+        super().__init__(network, box_weight)
+        *maps, regions = network.get_layer(ALIGN).input
+        outputs = {name: network.get_layer(name).output for name in SECOND}
+        self.second = Network([*maps, regions], outputs, name=f"{network.name}_second")
+        self.seeds = keras.random.SeedGenerator(0)
+
+    def raw(self, network: keras.Model) -> keras.Model:
+        outputs = {name: network.get_layer(name).output for name in self.first}
+        *maps, _ = network.get_layer(ALIGN).input
+        maps = {f"map{i}": x for i, x in enumerate(maps)}
+        return Network(network.inputs, {**outputs, **maps}, name=network.name)
+
+    def regions(self, said):
+        """(batch, R, 4), from the outputs of `raw`."""
+        return said["regions"]
+
+    def more(self, maps, regions, truth, training: bool) -> dict:  # noqa: ARG002
+        """What else is said of the sample."""
+        return {}
+
+    def parts(self, truth, said, training: bool) -> dict:
+        regions = with_truths(self.regions(said), truth["boxes"], truth["labels"])
+        regions = self.objective.sample(regions, truth, self.seeds)
+        maps = [said[f"map{i}"] for i in range(len(self.second.inputs) - 1)]
+        raw = {**said, "regions": regions, **self.second([*maps, regions], training=training)}
+        raw |= self.more(maps, regions, truth, training)
+        return self.objective.losses(raw, truth, self.seeds)
+
+
+class TwoStageDetector(RegionDetector):
     """A network whose second stage learns from regions that its first stage proposes, and whose
     branch of masks or joints, if it has one, from those of them that have a truth.
 
     As in the code that torchvision follows there are twice as many regions as the network looks at
-    later, and the truths themselves; `objective.sample` chooses of them.
-
-    Args:
-        network: ends in the layers `boxes`, `scores` and `classes`.
-        box_weight: of all losses but that of the classes.
+    later.
     """
+
+    first = FIRST
 
     def __init__(self, network: keras.Model, box_weight: float = 1.0):
         super().__init__(network, box_weight)
@@ -32,9 +71,6 @@ class TwoStageDetector(Detector):
         rule = propose.proposals
         self.rule = dataclasses.replace(rule, count=2 * rule.count, candidates=2 * rule.candidates)
         self.levels, self.image_size = propose.levels, propose.image_size
-        *maps, regions = network.get_layer(ALIGN).input
-        outputs = {name: network.get_layer(name).output for name in SECOND}
-        self.second = Network([*maps, regions], outputs, name=f"{network.name}_second")
         if branch := self.objective.branch:
             self.branch = Network(
                 network.get_layer(ALIGN_OF[branch]).input,
@@ -42,29 +78,23 @@ class TwoStageDetector(Detector):
                 name=f"{network.name}_branch",
             )
             self.branch.input_spec = None  # it is built for as many boxes as are found
-        self.seeds = keras.random.SeedGenerator(0)
 
-    def raw(self, network: keras.Model) -> keras.Model:
-        outputs = {name: network.get_layer(name).output for name in FIRST}
-        *maps, _ = network.get_layer(ALIGN).input
-        maps = {f"map{i}": x for i, x in enumerate(maps)}
-        return Network(network.inputs, {**outputs, **maps}, name=network.name)
-
-    def parts(self, truth, said, training: bool) -> dict:
+    def regions(self, said):
         found = self.rule(
             said["anchor_boxes"], said["objectness"][..., 0], self.levels, self.image_size
         )
-        regions = with_truths(found["boxes"], truth["boxes"], truth["labels"])
-        regions = self.objective.sample(regions, truth, self.seeds)
-        maps = [said[f"map{i}"] for i in range(len(self.second.inputs) - 1)]
-        raw = {**said, "regions": regions, **self.second([*maps, regions], training=training)}
-        if self.objective.branch:
-            raw["boxes"] = self.objective.things(regions, truth)
-            raw |= self.branch([*maps, raw["boxes"]], training=training)
-        return self.objective.losses(raw, truth, self.seeds)
+        return found["boxes"]
+
+    def more(self, maps, regions, truth, training: bool) -> dict:
+        if not self.objective.branch:
+            return {}
+        boxes = self.objective.things(regions, truth)
+        return {"boxes": boxes, **self.branch([*maps, boxes], training=training)}
 
 
 def trainee(network: keras.Model, box_weight: float) -> Detector:
-    """A detector as it trains, in one stage or two."""
-    kind = TwoStageDetector if objective_of(network).stages == 2 else Detector
+    """A detector as it trains, with regions or without."""
+    needs = objective_of(network).outputs
+    kind = RegionDetector if "regions" in needs else Detector
+    kind = TwoStageDetector if "objectness" in needs and "regions" in needs else kind
     return kind(network, box_weight)

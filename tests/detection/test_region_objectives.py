@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kapps.detection import objectives
+from kapps.detection import host, objectives
 from kapps.detection.anchors import Anchors
 from kapps.detection.coders import DeltaCoder
 from kapps.detection.region_targets import mask_loss
@@ -140,3 +140,40 @@ def test_masks_and_joints_cost_what_they_cost_in_torchvision(name, part, expecte
     if name == "mask_rcnn":
         unknown = objective.losses(raw, {**truth, "masks": ops.zeros_like(truth["masks"])})
         assert float(ops.convert_to_numpy(unknown[part])) == 0
+
+
+def test_fast_rcnn_by_its_formula():
+    """Equations 1 to 3 of the paper in numpy; regions below an overlap of 0.1 do not count."""
+    objective = made("fast_rcnn")
+    raw = said(len(objective.anchors))
+    regions, logits, codes = (
+        ops.convert_to_numpy(raw[name]).astype("float64") for name in objective.outputs
+    )
+    found = objective.match(raw["regions"], TRUTH)
+    positive, ignored, truths = (
+        ops.convert_to_numpy(x) for x in (found.positive, found.ignored, found.truths)
+    )
+    best = np.stack(
+        [host.overlap(*x).max(axis=1) for x in zip(regions, TRUTH["boxes"], strict=True)]
+    )
+    there = regions[..., 2] > 0
+    np.testing.assert_array_equal(ignored, ~there | (best < 0.1))
+    wrong = far = 0.0
+    for image, region in zip(*np.nonzero(~ignored), strict=True):
+        box, truth = regions[image, region], truths[image, region]
+        column = TRUTH["labels"][image, truth] + 1 if positive[image, region] else 0
+        row = logits[image, region]
+        wrong += np.log(np.exp(row).sum()) - row[column]
+        if column:
+            goal = TRUTH["boxes"][image, truth].astype("float64")
+            size, wanted = box[2:] - box[:2], goal[2:] - goal[:2]
+            shift = (goal[:2] + wanted / 2 - box[:2] - size / 2) / size
+            t = np.concatenate([10 * shift, 5 * np.log(wanted / size)])
+            away = abs(codes[image, region, column] - t)
+            far += np.where(away < 1, away**2 / 2, away - 0.5).sum()
+    count = (~ignored).sum()
+    losses = objective.losses(raw, TRUTH)
+    losses = {key: float(ops.convert_to_numpy(value)) for key, value in losses.items()}
+    expected = {"class_loss": wrong / count, "box_loss": far / count}
+    assert losses == pytest.approx(expected, rel=1e-4)
+    assert positive.sum() > 0 and count > positive.sum()
