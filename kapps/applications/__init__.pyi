@@ -384,6 +384,9 @@ from kapps.applications.retinanet import SSDFPNLite640MobileNetV2 as SSDFPNLite6
 from kapps.applications import fcos as fcos
 from kapps.applications.fcos import FCOS as FCOS
 from kapps.applications.fcos import FCOSResNet50FPN as FCOSResNet50FPN
+from kapps.applications import fast_rcnn as fast_rcnn
+from kapps.applications.fast_rcnn import FastRCNNVGG16 as FastRCNNVGG16
+from kapps.applications.fast_rcnn import FastRCNNAlexNet as FastRCNNAlexNet
 from kapps.applications import faster_rcnn as faster_rcnn
 from kapps.applications.faster_rcnn import FasterRCNN as FasterRCNN
 from kapps.applications.faster_rcnn import FasterRCNNResNet50FPN as FasterRCNNResNet50FPN
