@@ -46,8 +46,9 @@ def test_it_learns_to_find_squares(voc):
 
 
 def test_what_cannot_be_is_one_sentence():
+    model = two_stage_network()
     with pytest.raises(ExportError, match="toy_of_two_stages has two stages"):
-        answers.of({"annotation": "boxes"}).to_convert(two_stage_network(), "float32")
+        answers.of({"annotation": "boxes"}, model).to_convert(model, "float32")
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +87,7 @@ def test_it_is_judged_as_it_answers(coco, branch, kind):
     task, network = Detection(annotation="objects"), two_stage_network(branch=branch)
     task.trainee(network)
     assert set(task.answering(network).output) == set(network.output)
-    assert task.count(network) == answers.of({"annotation": "objects", "task": "detection"}).count(
-        network
-    )
+    assert task.count(network) == answers.of({"task": "detection"}, network).count(network)
     numbers, show = task.examine(network, Pictures(load_objects(coco)))
     assert {*PARTS, f"{kind}_loss", f"{kind}_map"} < set(numbers)
     assert np.isfinite(list(numbers.values())).all() and show(["one", "two"])
