@@ -194,7 +194,8 @@ def answer(x, level: int, nn: Blocks, classes: int, v: Variant):
     return nn.conv(x, FORMS * (5 + classes), bias=bias, name=f"{name}_predictions")
 
 
-def _application(variant: str) -> DenseApplication:
+def application(variant: str) -> DenseApplication:
+    """A row: what VARIANTS says of it."""
     v, name = VARIANTS[variant], f"YOLOv7{variant}"
     last = 2 + len(v.levels)
     shared = {
@@ -225,6 +226,6 @@ def _application(variant: str) -> DenseApplication:
     )
 
 
-YOLOv7, YOLOv7X, YOLOv7Tiny, YOLOv7W6 = map(_application, VARIANTS)
+YOLOv7, YOLOv7X, YOLOv7Tiny, YOLOv7W6 = map(application, VARIANTS)
 
 __all__ = ["YOLOv7", "YOLOv7Tiny", "YOLOv7W6", "YOLOv7X"]

@@ -167,7 +167,7 @@ class CellCoder(Coder):
         else:
             sizes = [_logit(ops.sqrt(ratio) / 2) for ratio in ratios]
         return ops.stack(
-            [*(_logit(place / self._reach(strides) + 0.5) for place in places), *sizes], axis=-1
+            [*(_logit(place / self.reach_at(strides) + 0.5) for place in places), *sizes], axis=-1
         )
 
     def decode(self, codes, anchors, strides):
@@ -175,7 +175,7 @@ class CellCoder(Coder):
         codes = _floats(codes)
         ax, ay, across, down = sides(to_centres(_floats(anchors)))
         dx, dy, dw, dh = sides(codes)
-        reach = self._reach(strides) * strides
+        reach = self.reach_at(strides) * strides
         x, y = ax + (ops.sigmoid(dx) - 0.5) * reach, ay + (ops.sigmoid(dy) - 0.5) * reach
         if self.size == "exp":
             width, height = ops.exp(dw) * across, ops.exp(dh) * down
@@ -184,8 +184,8 @@ class CellCoder(Coder):
             width, height = width * across, height * down
         return to_corners(ops.stack([x, y, width, height], axis=-1))
 
-    def _reach(self, strides):
-        """That of each anchor."""
+    def reach_at(self, strides):
+        """That of each anchor, in cells."""
         reach = self.reach
         for stride, own in self.reaches:
             reach = ops.where(ops.equal(strides, stride), own, reach)
@@ -201,6 +201,7 @@ class RootCoder(Coder):
     """
 
     by_stride = True
+    reach = 1.0
 
     def encode(self, boxes, anchors, strides):
         """(..., 4) boxes -> (..., 4) codes; arguments as of `CellCoder.encode`."""

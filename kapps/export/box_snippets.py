@@ -1,6 +1,7 @@
 """The Kotlin and Swift of a detector: read its outputs, make boxes, suppress, map to the photo."""
 
 from kapps.detection import answers
+from kapps.export import box_codes
 
 KOTLIN_IMPORTS = "import android.graphics.RectF\nimport java.io.InputStream\n"
 
@@ -32,7 +33,6 @@ def kotlin(spec: dict) -> str:
             real = f"FloatArray(row.size) {{ i -> row[i].let {{ {one} }} }}"
         reads.append(f"    val {name} = {name}Out[0].map {{ row -> {real} }}")
     outs = ", ".join(f"{end['index']} to {end['name']}Out" for end in _ends(spec))
-    decode = _decoding(n, _KOTLIN_ANCHORS, _KOTLIN_DECODE) if n["how"] else ""
     anchors = ", anchors: FloatArray" if n["how"] else ""
     box = "decode(codes[i], anchors, i)" if n["how"] else "boxes[i]"
     lines = "\n".join([*arrays, f"    val outputs = mapOf<Int, Any>({outs})"])
@@ -50,17 +50,7 @@ def kotlin(spec: dict) -> str:
         "@SCALE@": _scale_kotlin(spec),
     }.items():
         body = body.replace(key, value)
-    return decode + body
-
-
-def _decoding(n: dict, anchors: str, decode: dict[str, str]) -> str:
-    """The functions that read the anchors and make boxes of codes, in one of both languages."""
-    how = n["how"]
-    values, by = dict(n), how.get("by", "deltas")
-    if by == "deltas":
-        values |= dict(zip(("wx", "wy", "ww", "wh"), how["weights"], strict=True))
-        values["most"] = how["clip"] if how["clip"] is not None else 80  # exp(80) is a float still
-    return anchors + decode[by].format(**values)
+    return (box_codes.kotlin(n["how"]) if n["how"] else "") + body
 
 
 def _scale_kotlin(spec: dict) -> str:
@@ -72,43 +62,6 @@ def _scale_kotlin(spec: dict) -> str:
         return f"{choose}Of({ratios}).let {{ Pair(it, it) }}"
     return f"Pair({ratios})"
 
-
-_KOTLIN_ANCHORS = """\
-/** `anchors.bin` of the bundle: middle x and y, width and height of each anchor. */
-fun readAnchors(file: InputStream): FloatArray {
-    val bytes = ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
-    return FloatArray(bytes.remaining()).also { bytes.get(it) }
-}
-
-/** What the head says of anchor i as left, top, right, bottom in pixels of the input. */
-fun decode(code: FloatArray, anchors: FloatArray, i: Int): FloatArray {
-    val (x, y, width, height) = anchors.slice(4 * i until 4 * i + 4)
-"""
-_KOTLIN_DECODE = {
-    "deltas": """\
-    fun grown(codes: Float) = kotlin.math.exp(minOf(codes, {most:.6f}f))
-    val middleX = x + code[0] / {wx}f * width
-    val middleY = y + code[1] / {wy}f * height
-    val halfX = grown(code[2] / {ww}f) * width / 2
-    val halfY = grown(code[3] / {wh}f) * height / 2
-    return floatArrayOf(
-        (middleX - halfX).coerceIn(0f, {width}f), (middleY - halfY).coerceIn(0f, {height}f),
-        (middleX + halfX).coerceIn(0f, {width}f), (middleY + halfY).coerceIn(0f, {height}f)
-    )
-}}
-
-""",
-    "distances": """\
-    return floatArrayOf(
-        (x - code[0] * width).coerceIn(0f, {width}f),
-        (y - code[1] * height).coerceIn(0f, {height}f),
-        (x + code[2] * width).coerceIn(0f, {width}f),
-        (y + code[3] * height).coerceIn(0f, {height}f)
-    )
-}}
-
-""",
-}
 
 _KOTLIN_OVERLAP = """\
 /** Intersection over union. */
@@ -195,45 +148,8 @@ def swift(spec: dict) -> str:
         "@SCALE@": scale if choose else f"    let (x, y) = {ratios}",
     }.items():
         body = body.replace(key, value)
-    return (_decoding(n, _SWIFT_ANCHORS, _SWIFT_DECODE) if n["how"] else "") + body
+    return (box_codes.swift(n["how"]) if n["how"] else "") + body
 
-
-_SWIFT_ANCHORS = """\
-/// `anchors.bin` of the bundle: middle x and y, width and height of each anchor.
-func readAnchors(_ file: URL) throws -> [Float] {
-    try Data(contentsOf: file).withUnsafeBytes { Array($0.bindMemory(to: Float32.self)) }
-}
-
-/// What the head says of anchor i as left, top, right, bottom in pixels of the input.
-func decode(_ code: [Float], _ anchors: [Float], _ i: Int) -> [Float] {
-    let (x, y) = (anchors[4 * i], anchors[4 * i + 1])
-    let (width, height) = (anchors[4 * i + 2], anchors[4 * i + 3])
-"""
-_SWIFT_DECODE = {
-    "deltas": """\
-    func grown(_ codes: Float) -> Float {{ exp(min(codes, {most:.6f})) }}
-    let middleX = x + code[4 * i] / {wx} * width
-    let middleY = y + code[4 * i + 1] / {wy} * height
-    let halfX = grown(code[4 * i + 2] / {ww}) * width / 2
-    let halfY = grown(code[4 * i + 3] / {wh}) * height / 2
-    return [
-        min(max(middleX - halfX, 0), {width}), min(max(middleY - halfY, 0), {height}),
-        min(max(middleX + halfX, 0), {width}), min(max(middleY + halfY, 0), {height}),
-    ]
-}}
-
-""",
-    "distances": """\
-    return [
-        min(max(x - code[4 * i] * width, 0), {width}),
-        min(max(y - code[4 * i + 1] * height, 0), {height}),
-        min(max(x + code[4 * i + 2] * width, 0), {width}),
-        min(max(y + code[4 * i + 3] * height, 0), {height}),
-    ]
-}}
-
-""",
-}
 
 _SWIFT_OVERLAP = """\
 /// Intersection over union.

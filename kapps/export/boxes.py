@@ -12,10 +12,10 @@ import numpy as np
 
 from kapps.detection import answers, judging
 from kapps.errors import ExportError
+from kapps.export import box_codes
 from kapps.export.verify import Comparison
 
 BOXES, SCORES, CODES = "boxes", "scores", "codes"
-ANCHORS = "anchors.bin"  # float32, little endian: middle x and y, width, height of each
 SHOWN = 0.3  # least score of what the golden image shows
 COUNTED = 0.05  # least score of an anchor whose box is compared
 
@@ -50,9 +50,14 @@ class Boxes:
             )
         if mode != "int8":
             return None
-        from kapps.layers import Network
+        from kapps.layers import DeformableAttention, Network
 
-        coded(model)  # says what cannot be decoded outside
+        if any(isinstance(layer, DeformableAttention) for layer in model.layers):
+            raise ExportError(
+                f"{model.name} attends to points of maps that it computes, whose slices LiteRT's "
+                "quantiser does not run: there is no int8 file of it; use float16."
+            )
+        box_codes.coded(model)  # says what cannot be decoded outside
         codes = model.get_layer(BOXES).input
         outputs = {CODES: codes, SCORES: model.get_layer(SCORES).output}
         return Network(model.inputs, outputs, name=model.name)
@@ -65,12 +70,12 @@ class Boxes:
         of an int8 file become boxes. What the kind means says `kapps.detection.answers.kind_of`.
         """
         named = {end["name"]: {"index": i, **end} for i, end in enumerate(ends)}
-        how = {"coded": coded(model)} if mode == "int8" else {}
+        how = {"coded": box_codes.coded(model)} if mode == "int8" else {}
         return {"kind": self.kind, **named, **how}
 
     def write_beside(self, folder: Path, model: Any, spec: dict) -> None:
         if "coded" in spec["output"]:
-            anchors_of(model).astype("<f4").tofile(folder / ANCHORS)
+            box_codes.anchors_of(model).astype("<f4").tofile(folder / box_codes.ANCHORS)
 
     def golden(self, folder: Path, image: np.ndarray, runner: Any, labels: list | None) -> dict:
         """What golden.json says; draws golden_boxes.png."""
@@ -80,7 +85,7 @@ class Boxes:
         how = spec.get("output", {}).get("coded")
         if not how:
             return runner
-        anchors = np.fromfile(folder / how["anchors"], "<f4").reshape(-1, 4)
+        anchors = np.fromfile(folder / how["anchors"], "<f4").reshape(-1, box_codes.width_of(how))
         return Decoding(runner, anchors, how)
 
     def compare(self, expected: dict, found: dict, images) -> Comparison:
@@ -88,10 +93,16 @@ class Boxes:
             key: value.shape for key, value in found.items()
         }:
             raise ValueError(f"outputs {sorted(found)} do not fit {sorted(expected)} of Keras.")
+        height, width = images.pixels.shape[1:3]
+        most, size = np.float32([width, height] * 2), float(max(height, width))
+        # What sticks out of the input is cut off behind the file, or by who decodes its codes.
+        expected, found = (
+            {**one, BOXES: np.clip(one[BOXES], 0, most)} for one in (expected, found)
+        )
+        theirs = _nearest(expected, found, size) if self.kind == answers.SET else found
         seen = expected[SCORES].max(axis=-1) >= COUNTED
-        rows = [np.abs(found[SCORES] - expected[SCORES]).ravel()]
-        size = float(max(images.pixels.shape[1:3]))
-        rows.append(np.abs(found[BOXES] - expected[BOXES])[seen].ravel() / size)
+        rows = [np.abs(theirs[SCORES] - expected[SCORES]).ravel()]
+        rows.append(np.abs(theirs[BOXES] - expected[BOXES])[seen].ravel() / size)
         difference = np.concatenate(rows)
         finite = all(np.isfinite(value).all() for value in found.values())
         said = [answers.detections(one, kind=self.kind) for one in (expected, found)]
@@ -109,6 +120,19 @@ class Boxes:
             *numbers,
             metric="map50",
         )
+
+
+def _nearest(expected: dict, found: dict, size: float) -> dict:
+    """What was found in the place of each box that was expected: a set has no order, and a choice
+    among queries that are nearly as sure takes them in either one.
+    """
+    keys, pictures = (BOXES, SCORES), []
+    for row in range(len(expected[BOXES])):
+        pairs = [(expected[key][row][:, None], found[key][row]) for key in keys]
+        far, apart = (np.abs(one - other).max(axis=-1) for one, other in pairs)
+        order = (far / size + apart).argmin(axis=1)
+        pictures.append({key: found[key][row][order] for key in keys})
+    return {key: np.stack([one[key] for one in pictures]) for key in keys}
 
 
 def _two_stages(model: Any) -> bool:
@@ -135,50 +159,6 @@ def _sure(one: dict) -> dict:
     return {key: value[one["scores"] >= SHOWN] for key, value in one.items()}
 
 
-def coded(model: Any) -> dict:
-    """How the codes of a detector become boxes, for spec.json.
-
-    Raises:
-        ExportError: it is neither by shifts and sizes of anchors nor by distances in strides.
-    """
-    from kapps.detection import coders
-
-    layer = model.get_layer(BOXES)
-    coder, how = layer.coder, {"anchors": ANCHORS, "size": list(layer.image_size)}
-    if isinstance(coder, coders.DeltaCoder):
-        return {**how, "by": "deltas", "weights": list(coder.weights), "clip": coder.clip}
-    if isinstance(coder, coders.DistanceCoder) and coder.in_strides:
-        return {**how, "by": "distances"}
-    raise ExportError(
-        f"{model.name} codes its boxes by {type(coder).__name__}, which is not decoded outside "
-        "of an int8 file yet; use float16 or dynamic_int8."
-    )
-
-
-def anchors_of(model: Any) -> np.ndarray:
-    """float32 (A, 4): middle x and y, width and height in pixels."""
-    boxes = np.asarray(model.get_layer(BOXES).anchors.boxes, "float32")
-    return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
-
-
-def decode(codes: np.ndarray, anchors: np.ndarray, how: dict) -> np.ndarray:
-    """Codes (B, A, 4) as boxes in pixels of the input; see `coded` and `anchors_of`."""
-    if how.get("by") == "distances":
-        far = np.asarray(codes, "float32") * np.tile(anchors[:, 2:], 2)
-        edges = [anchors[:, :2] - far[..., :2], anchors[:, :2] + far[..., 2:]]
-        return _clipped(np.concatenate(edges, axis=-1), how["size"])
-    shift = np.asarray(codes, "float32") / np.asarray(how["weights"], "float32")
-    size = shift[..., 2:] if how["clip"] is None else np.minimum(shift[..., 2:], how["clip"])
-    middle = shift[..., :2] * anchors[:, 2:] + anchors[:, :2]
-    half = np.exp(size) * anchors[:, 2:] / 2
-    return _clipped(np.concatenate([middle - half, middle + half], axis=-1), how["size"])
-
-
-def _clipped(boxes: np.ndarray, size: list[int]) -> np.ndarray:
-    height, width = size
-    return np.clip(boxes, 0, np.array([width, height] * 2, "float32")).astype("float32")
-
-
 class Decoding:
     """A runner whose file answers codes, with boxes in their place; see `kapps.export.runners`."""
 
@@ -188,7 +168,7 @@ class Decoding:
     def predict(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """{"boxes", "scores"} in real numbers."""
         said = self.runner.predict(images)
-        return {BOXES: decode(said[CODES], self.anchors, self.how), SCORES: said[SCORES]}
+        return {BOXES: box_codes.decode(said[CODES], self.anchors, self.how), SCORES: said[SCORES]}
 
     def __getattr__(self, name: str):
         return getattr(self.runner, name)

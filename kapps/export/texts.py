@@ -68,7 +68,7 @@ def _outputs(output: dict) -> list[str]:
         "boxes": "left, top, right, bottom of each anchor in pixels of the input",
         "scores": "probabilities of each anchor's classes",
         "codes": "what the head says of each anchor: `decode` below makes boxes of it with"
-        " `anchors.bin` (float32: middle x and y, width, height)",
+        " `anchors.bin` (float32)",
     }
     ends = [end for end in output.values() if isinstance(end, dict) and "shape" in end]
     return [

@@ -9,8 +9,13 @@ from PIL import Image
 
 from kapps import data
 from kapps.detection import answers
-from kapps.export import boxes, export, runners
-from tests.tasks.detectors import SIZE, finder, network
+from kapps.detection.anchors import CellAnchors, Everywhere
+from kapps.detection.coders import CellCoder, DeltaCoder, DistanceCoder, RootCoder, ShareCoder
+from kapps.errors import ExportError
+from kapps.export import box_codes, boxes, export, runners
+from kapps.export.images import Images
+from kapps.layers import DecodeBoxes, DeformableAttention
+from tests.tasks.detectors import SIZE, finder
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +62,52 @@ def test_a_bundle_answers_boxes_in_either_form(run, bundles):
     assert drawn.shape == image.shape[1:] and (drawn != image[0]).any()
 
 
-def test_codes_become_boxes_as_the_layer_makes_them():
-    model = network()
-    layer = model.get_layer("boxes")
-    codes = np.random.default_rng(0).normal(size=(2, 64, 4)).astype("float32")
-    expected = np.asarray(layer(codes))
-    found = boxes.decode(codes, boxes.anchors_of(model), boxes.coded(model))
-    assert found == pytest.approx(expected, abs=1e-3)
+@pytest.mark.parametrize(
+    "coder",
+    (
+        *(DeltaCoder(), DeltaCoder((10.0, 10.0, 5.0, 5.0), None), DistanceCoder(), RootCoder()),
+        *(CellCoder(reaches=((8, 1.2),)), CellCoder("square", 2.0), ShareCoder()),
+    ),
+)
+def test_each_kind_of_code_becomes_boxes_as_the_layer_makes_them(coder):
+    cells = CellAnchors((((10, 14), (20, 9)), ((30, 40),)), (8, 16))
+    layer = DecodeBoxes(cells, coder, [(4, 6), (2, 3)], (32, 48), {"name": "yolov3"})
+    model = SimpleNamespace(name="toy", get_layer=lambda name: layer)
+    codes = np.random.default_rng(0).uniform(-1, 1, (2, 54, 4)).astype("float32")
+    how, anchors = box_codes.coded(model), box_codes.anchors_of(model)
+    assert anchors.shape == (54, box_codes.width_of(how))
+    if isinstance(coder, ShareCoder):  # of the whole input
+        layer.anchors = Everywhere(54).lay((32, 48), [(1, 1)])
+        anchors = box_codes.anchors_of(model)
+    found = box_codes.decode(codes, anchors, how)
+    assert found == pytest.approx(np.asarray(layer(codes)), abs=1e-3)
+    for code in (box_codes.kotlin(how), box_codes.swift(how)):
+        assert code.count("{") == code.count("}") > 2 and code.count("(") == code.count(")")
+
+
+def test_what_the_quantiser_cannot_run_is_refused_in_a_sentence():
+    layer = DeformableAttention(num_heads=2, points=1, grids=((8, 8),))
+    model = SimpleNamespace(name="toy", layers=[layer])
+    with pytest.raises(
+        ExportError, match="toy attends to points .*no int8 file of it; use float16"
+    ):
+        boxes.Boxes({"output": {"kind": "set"}}).to_convert(model, "int8")
+
+
+def test_a_set_is_the_same_in_another_order():
+    """Queries of RT-DETR that are nearly as sure may come in either one; anchors may not."""
+    rng = np.random.default_rng(0)
+    shapes = {"boxes": (2, 5, 4), "scores": (2, 5, 3)}
+    expected = {key: rng.uniform(0, 1, shape).astype("float32") for key, shape in shapes.items()}
+    expected["boxes"][..., 2:] += 1
+    found = {key: value[:, [3, 1, 0, 4, 2]] for key, value in expected.items()}
+    images = Images(np.zeros((2, 32, 32, 3), np.uint8), None, "noise")
+    far = {
+        kind: boxes.Boxes({"output": {"kind": kind}}).compare(expected, found, images)
+        for kind in ("boxes", "set")
+    }
+    assert far["set"].max_difference == 0 and far["set"].agreement == 1
+    assert far["boxes"].max_difference > 0.1
 
 
 def test_the_golden_of_a_set_has_boxes_that_overlap(tmp_path):
