@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from kapps.export import card, origins
+from kapps.export import card, origins, verify
 from kapps.export.source import Source
 from kapps.runs import Run
 
@@ -24,10 +24,10 @@ SPEC = {
 }
 
 
-def told(folder, check=JUDGED, **known):
+def told(folder, check=JUDGED, spec=SPEC, **known):
     """(what a hub reads of the first lines, the text) of a card."""
     source = Source(None, "flowers", {}, ["a", "b"], None, None, "the run flowers", **known)
-    text = card.card(source, SPEC, {"verification": check}, folder)
+    text = card.card(source, spec, {"verification": check}, folder)
     _, front, rest = text.split("---\n", 2)
     return yaml.safe_load(front), rest
 
@@ -97,3 +97,23 @@ def test_what_is_gone_or_random_is_said(tmp_path):
     values, text = told(tmp_path, CHECK | {"drop": None})
     assert "model-index" not in values and "was not measured" in text
     assert "neither origin nor licence is known" in text
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind", "task", "does"),
+    [
+        ("labels", "probabilities", "image-classification", "says of each of 2 labels"),
+        ("values", "values", None, "estimates 2 numbers"),
+        ("boxes", "boxes", "object-detection", "finds objects of 2 classes"),
+        ("mask", "masks", "image-segmentation", "which of 2 classes each pixel"),
+    ],
+)
+def test_every_kind_of_answer_has_its_words(annotation, kind, task, does, tmp_path):
+    spec = {**SPEC, "annotation": annotation, "output": {"kind": kind}}
+    values, text = told(tmp_path, spec=spec)
+    assert values.get("pipeline_tag") == task and does in text
+    assert ("model-index" in values) == (task is not None)
+
+
+def test_every_metric_has_a_name_of_the_hub():
+    assert set(card.METRICS) == set(verify.NAMES.values())
