@@ -1,4 +1,5 @@
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,11 @@ def test_a_shipped_configuration_is_what_its_header_says(path):
     settings = {"train": train, "finetune": finetune}[job].Settings
     assert parse(settings, words).out == f"runs/{path.stem}"
     assert path.stem in words
-    text = " ".join(header)
-    assert any(word in text for word in ("Measured", "Cited", "measured"))
+    text = " ".join(line.strip("# ") for line in header)
+    assert any(word in text for word in ("Measured", "Cited", "No figure was measured"))
+    known = "unknown|No figure"  # or it says that it is not
+    assert re.search(f"GPU|TPU|CPU|core|thread|{known}", text)
+    assert re.search(f"hour|day|week|minute|second|no time|No time|{known}", text)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -14,7 +14,7 @@ from tools.benchmarks._measure import ROOT, Section
 
 SUBJECTS = (
     *("imports", "build_jax", "steps", "jit", "head", "export", "files"),
-    *("pipeline", "handover", "builds", "suppression", "detectors", "boxed"),
+    *("pipeline", "reading", "handover", "builds", "suppression", "detectors", "boxed"),
 )
 PAGE = ROOT / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks

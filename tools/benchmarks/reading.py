@@ -36,6 +36,7 @@ are in the memory of the system, so what shards spare on a disk or a network is 
 
 def run(count: int = COUNT) -> Section:
     """Both forms of the same pictures."""
+    load("digits", size=SIZE, training=True)  # imports TensorFlow, which is not measured
     with tempfile.TemporaryDirectory() as name:
         folder, shards = Path(name, "pictures"), Path(name, "shards")
         write_pictures(folder, count)
