@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from kapps.errors import KappsError
+
 SMALLEST = 1e-7  # probability below which the loss stops growing, as in Keras
 
 
@@ -62,6 +64,7 @@ def predict_batches(
 
     Raises:
         ValueError: there was no image.
+        KappsError: an answer is NaN, which every comparison would take for right.
     """
     rows, labels = [], []
     for images, numbers in batches:
@@ -77,7 +80,20 @@ def predict_batches(
             advance(count)
     if not rows:
         raise ValueError("there are no images to predict; check the data setting.")
-    return joined(rows), joined(labels)
+    rows = joined(rows)
+    refuse_nan(rows)
+    return rows, joined(labels)
+
+
+def refuse_nan(answers: Any) -> None:
+    """Raise KappsError where an answer, an array or one of a dictionary of them, has a NaN."""
+    for rows in answers.values() if isinstance(answers, dict) else [answers]:
+        if isinstance(rows, np.ndarray) and rows.dtype.kind == "f" and np.isnan(rows).any():
+            bad = int(np.isnan(rows.reshape(len(rows), -1)).any(axis=1).sum())
+            raise KappsError(
+                f"the model answers NaN to {bad} of {len(rows)} pictures; train it with a lower "
+                "learning_rate, or use the weights of an earlier epoch."
+            )
 
 
 def first(values: Any, count: int) -> Any:

@@ -164,8 +164,9 @@ class Supervised(Task):
                 f"loss={loss!r} is not one of {', '.join(losses)}, nor your own as module:function."
             )
         self.kind = loss
-        self.own_loss = functions.load(loss, "loss") if ":" in loss else None
-        self.own_metrics = [functions.load(name, "metric") for name in metric]
+        takes = "annotations", "answers"
+        self.own_loss = functions.load(loss, "loss", takes) if ":" in loss else None
+        self.own_metrics = [functions.load(name, "metric", takes) for name in metric]
         own = (Metric(f.__name__, share=False, trained=False) for f in self.own_metrics)
         self.metrics = (*type(self).metrics, *own)
 

@@ -63,9 +63,10 @@ class Profile:
                 f"between the steps and one picture takes {one} where {self.batch_size} take "
                 f"{alone}; raise batch_size, or try jit_compile=true."
             )
+        share = f"of the {training}" if self.resident < self.training else "and so all"
         return (
             f"profile: the device is the bottleneck: computing {self.batch_size} pictures takes "
-            f"{alone} of the {training} of a step, making them {made} beside it; use a smaller "
+            f"{alone} {share} of a step, making them {made} beside it; use a smaller "
             "size or network, precision=mixed_bfloat16, or more devices."
         )
 

@@ -54,6 +54,7 @@ def test_your_own_loss_and_metric(monkeypatch, tmp_path):
         "from keras import ops\nimport numpy\n"
         "def distance(y, p):\n    return ops.mean((ops.one_hot(y, 3) - p) ** 2, axis=-1)\n"
         "def missed(y, p):\n    return (p.argmax(1) != y).mean()\n"
+        "def alone(y):\n    return y\n"
         "number = 3\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -64,6 +65,8 @@ def test_your_own_loss_and_metric(monkeypatch, tmp_path):
         Classification(loss="mine:nothing")
     with pytest.raises(SettingsError, match="loss='mine:number' is a int; expected a function"):
         Classification(loss="mine:number")
+    with pytest.raises(SettingsError, match="called with .annotations, answers., which alone does"):
+        Classification(metric=("mine:alone",))
     with pytest.raises(SettingsError, match="module 'yours' cannot be imported"):
         Classification(loss="yours:loss")
     with pytest.raises(SettingsError, match="loss='focus' is not one of"):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from kapps.errors import KappsError
 from kapps.tasks import scoring
 
 RANDOM = np.random.default_rng(0)
@@ -26,6 +27,14 @@ def test_equal_probabilities_do_not_make_everything_right():
     rows = np.full((4, 10), 0.1, "float32")
     assert scoring.accuracy(rows, np.array([0, 1, 5, 9]), top=1) == 0.25
     assert scoring.accuracy(rows, np.array([0, 1, 5, 9]), top=2) == 0.5
+
+
+def test_answers_that_are_no_numbers_are_not_right():
+    rows = np.array([[0.2, 0.8], [np.nan, np.nan]], "float32")
+    batches = [(np.zeros((2, 1)), np.zeros(2, int))]
+    for answers in (rows, {"scores": rows}):
+        with pytest.raises(KappsError, match="answers NaN to 1 of 2 pictures"):
+            scoring.predict_batches(lambda _, answers=answers: answers, batches, 2)
 
 
 def test_a_shorter_last_batch_is_padded_and_left_out_again():
