@@ -84,6 +84,9 @@ class Augmenter:
     Args:
         layers: applied one after the other with training=True.
         shape: (height, width, channels) of the pictures.
+
+    Raises:
+        DataError: a layer refuses such pictures.
     """
 
     def __init__(self, layers: list[Any], shape: tuple[int, int, int]):
@@ -93,7 +96,14 @@ class Augmenter:
         # The layers make their TensorFlow random state at their first call; it must exist before
         # the pipeline, which then sets it for each batch.
         spec = tf.TensorSpec((None, *shape), tf.float32)
-        tf.function(self._call).get_concrete_function(spec)
+        try:
+            tf.function(self._call).get_concrete_function(spec)
+        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
+            names = ", ".join(type(layer).__name__ for layer in layers)
+            raise DataError(
+                f"augment: {names} cannot change pictures of shape {shape} (height, width, "
+                "channels); use other layers, or a model for such pictures as they take."
+            ) from error
         self.states = _random_states(layers)
 
     def _call(self, images: Any) -> Any:

@@ -115,7 +115,7 @@ def joined(batches: list) -> Any:
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Mean of -log p(label); labels are class numbers (images,)."""
     right = probabilities[np.arange(len(labels)), labels].astype("float64")
-    return float(-np.log(np.maximum(right, SMALLEST)).mean())
+    return abs(float(np.log(np.maximum(right, SMALLEST)).mean()))  # not -0.0
 
 
 def binary_cross_entropy(probabilities: np.ndarray, targets: np.ndarray) -> float:

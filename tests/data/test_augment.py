@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kapps.data import augment, load
+from kapps.data import augment, keras_layers, load
 from kapps.data.randaugment import TABLE, randaugment
 from kapps.errors import DataError, MissingPackageError
 
@@ -111,6 +111,17 @@ def test_keras_cv_layer_on_its_backend_only(photos, monkeypatch):
     monkeypatch.setitem(sys.modules, "keras_cv", None)
     with pytest.raises(MissingPackageError, match="pip install keras-cv"):
         augment.policy(policy)
+
+
+def test_a_layer_that_refuses_grey_pictures_is_named():
+    class Colours(keras.layers.Layer):
+        def call(self, images):
+            if images.shape[-1] != 3:
+                raise ValueError("a long story")
+            return images
+
+    with pytest.raises(DataError, match=r"Colours cannot change pictures of shape \(8, 8, 1\)"):
+        keras_layers.Augmenter([Colours()], (8, 8, 1))
 
 
 @pytest.mark.parametrize(
