@@ -113,6 +113,7 @@ def test_keras_cv_layer_on_its_backend_only(photos, monkeypatch):
         augment.policy(policy)
 
 
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="a layer of the backend's own")
 def test_a_layer_that_refuses_grey_pictures_is_named():
     class Colours(keras.layers.Layer):
         def call(self, images):
