@@ -8,7 +8,18 @@ from kapps.layers import kernels
 _register = keras.saving.register_keras_serializable(package="kapps")
 
 
-def _convolved(layer, inputs, weights, name):
+def padded(layer, inputs, zeros):
+    """What a convolution without padding of its own gives for `inputs` with zeros around them.
+
+    Args:
+        layer: a `Conv2D` or `DepthwiseConv2D`.
+        zeros: rows and columns, ((top, bottom), (left, right)).
+    """
+    name = "depthwise_conv" if isinstance(layer, DepthwiseConv2D) else "conv"
+    return _convolved(layer, inputs, layer.kernel, name, zeros)
+
+
+def _convolved(layer, inputs, weights, name, padding=None):
     """What the backend's `name` makes of `inputs` and `weights`, or None without one."""
     kernel = kernels.find(name)
     if kernel is None:
@@ -18,7 +29,7 @@ def _convolved(layer, inputs, weights, name):
         weights,
         layer.bias if layer.use_bias else None,
         layer.strides,
-        layer.padding,
+        padding or layer.padding,
         layer.dilation_rate,
         layer.data_format,
     )

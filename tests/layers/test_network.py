@@ -6,6 +6,7 @@ import pytest
 
 import kapps
 from kapps.layers import BatchNormalization, Network, kernels
+from kapps.layers.convolution import Conv2D, DepthwiseConv2D
 
 SHAPE = (32, 32, 3)
 IMAGES = np.random.default_rng(0).uniform(0, 255, (4, *SHAPE)).astype("float32")
@@ -51,9 +52,35 @@ def test_activations_that_overwrite_change_nothing_that_is_read_later():
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(given), x)
-    alone = [step.alone is not None for step in model._row()]
+    alone = [step.alone for step in model._row()]
     assert sum(alone) == 1
     assert alone[-1]
+
+
+@only_torch
+def test_zeros_go_into_the_convolution_and_sums_overwrite_what_only_they_read():
+    image = keras.Input((9, 9, 4))
+    pad = keras.layers.ZeroPadding2D
+    x = Conv2D(4, 3, strides=2)(pad(((2, 0), (1, 3)))(image))
+    y = DepthwiseConv2D(3)(pad(1)(x))
+    z = DepthwiseConv2D(3)(pad(((2, 0), (0, 2)))(x))
+    z = Conv2D(4, 1)(z)
+    narrow = keras.layers.GlobalAveragePooling2D(keepdims=True)(z)
+    kept = pad(1)(keras.layers.Add()([x, y]))
+    wide = keras.layers.Add()([BatchNormalization()(narrow), z])
+    outputs = [kept, Conv2D(4, 1)(pad(1)(wide)), Conv2D(2, 3)(kept)]
+    model = Network(image, outputs)
+    given = np.random.default_rng(0).normal(size=(2, 9, 9, 4)).astype("float32")
+    with kernels.reference():
+        expected = model.predict_on_batch(given)
+    for found in (model.predict_on_batch(given), model(given)):
+        for one, other in zip(found, expected, strict=True):
+            one = keras.ops.convert_to_numpy(one)
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+    layers = [type(step.layer) for step in model._row()]
+    assert layers.count(pad) == 1  # what is read from outside
+    alone = [step for step in model._row() if step.alone]
+    assert [type(step.layer) for step in alone] == [keras.layers.Add]  # not the one that broadcasts
 
 
 @only_torch

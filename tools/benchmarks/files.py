@@ -6,7 +6,7 @@ from tools.benchmarks._measure import Section, alternate, child, ratio, said, se
 
 TITLE = "Ten files of two networks"
 MODULE = "tools.benchmarks._files"
-TURNS = 3
+TURNS = 2
 TEXT = """LeNet-5 and EfficientNet-Lite0 at 128x128, trained on digits, as `kapps demo` exports
 them: a SavedModel and .tflite files in float32, float16, dynamic_int8 and int8 of each, checked and
 compared with Keras on 359 digits that neither was trained on, in a running interpreter with

@@ -15,7 +15,8 @@ Keras layer, whose path is the reference that the tests compare with:
   None or added to the scaled products
 - `calls_layers_anew()`, by its presence: each step calls each layer, see `kapps.layers.network`
 - `records_gradients()`: whether what is computed now may be asked for gradients
-- `overwriting(activation)`: the function of Keras in a form that writes over its argument
+- `overwriting(function)`: an activation of Keras, or `keras.ops.add`, in a form that writes over
+  its first argument
 
 What only a backend can do is in each of them, and has a function of its own here:
 
@@ -23,7 +24,7 @@ What only a backend can do is in each of them, and has a function of its own her
 - `differentiated(function)`, see below
 
 Tensors are the backend's; kernels have Keras's shape (height, width, channels, filters); `padding`
-is "valid" or "same".
+is "valid" or "same", and beside `calls_layers_anew` also the zeros ((top, bottom), (left, right)).
 """
 
 import contextlib

@@ -36,6 +36,7 @@ def conv(x, kernel, bias, strides, padding, dilation, data_format):
     last = data_format == "channels_last"
     channels, filters = kernel.shape[2:]
     pointwise = last and kernel.shape[:2] == (1, 1) and x.shape[-1] == channels
+    pointwise = pointwise and padding in ("same", "valid")
     # For training oneDNN is the slower one, as it orders the arrays anew for the gradients.
     short = channels <= SHORT and not records_gradients()
     if pointwise and not short and x.device.type == "cpu":
@@ -70,30 +71,36 @@ def _conv(x, weight, bias, strides, padding, dilation, last):
     if last:
         x = x.permute(0, 3, 1, 2)
     around = 0
-    if padding == "same":
-        x, weight, around = _pad_same(x, weight, strides, dilation)
+    if padding != "valid":
+        zeros = _same(x, weight, strides, dilation) if padding == "same" else padding
+        x, weight, around = _padded(x, weight, zeros, dilation)
     groups = x.shape[1] // weight.shape[1]
     y = tnn.conv2d(x, weight, bias, tuple(strides), around, tuple(dilation), groups)
     return y.permute(0, 2, 3, 1) if last else y
 
 
-def _pad_same(x, weight, strides, dilation):
-    """TensorFlow's "same": (x, weight, zeros on both sides).
-
-    Torch pads both sides alike. Where they differ, here `x` is padded, which copies it; or, without
-    gradients, a kernel of one channel, which is cheap then: it gets zeros where it begins.
-    """
+def _same(x, weight, strides, dilation):
+    """The zeros of TensorFlow's "same", ((top, bottom), (left, right))."""
     sides = []
     for size, kernel, stride, step in zip(
         x.shape[2:], weight.shape[2:], strides, dilation, strict=True
     ):
         total = max((-(-size // stride) - 1) * stride + (kernel - 1) * step + 1 - size, 0)
         sides.append((total // 2, total - total // 2))
-    (top, bottom), (left, right) = sides
+    return sides
+
+
+def _padded(x, weight, zeros, dilation):
+    """(x, weight, zeros on both sides) that give what `zeros` around `x` do.
+
+    Torch pads both sides alike. Where they differ, here `x` is padded, which copies it; or, without
+    gradients, a kernel of one channel, which is cheap then: it gets zeros where it begins.
+    """
+    (top, bottom), (left, right) = zeros
     if top == bottom and left == right:
         return x, weight, (top, left)
     plain = weight.shape[1] == 1 and tuple(dilation) == (1, 1) and x.device.type == "cpu"
-    if plain and not records_gradients():
+    if plain and not records_gradients() and top <= bottom and left <= right:
         weight = tnn.pad(weight, (right - left, 0, bottom - top, 0))
         return x, weight, (bottom, right)
     return tnn.pad(x, (left, right, top, bottom)), weight, 0
@@ -170,12 +177,13 @@ _OVERWRITING = {
     keras.activations.relu6: lambda x: tnn.hardtanh(x, 0.0, 6.0, inplace=True),
     keras.activations.silu: lambda x: tnn.silu(x, inplace=True),
     keras.activations.hard_silu: lambda x: tnn.hardswish(x, inplace=True),
+    keras.ops.add: torch.Tensor.add_,
 }
 
 
-def overwriting(activation):
+def overwriting(function):
     """See `kapps.layers.kernels`."""
-    return _OVERWRITING.get(activation)
+    return _OVERWRITING.get(function)
 
 
 def on_host(function, tensors, shape, dtype):
