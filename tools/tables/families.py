@@ -93,7 +93,10 @@ def _call(row: dict, own: list[Checkpoint]) -> str:
 
 def _dense_call(row: dict, first: Checkpoint | None) -> str:
     """How to call a detector or segmenter and what to do with its answer."""
-    weights = f"()  # weights={first.tag!r}".replace("'", '"') if first else "(classes=3)"
+    named = "set_vocabulary" in facts.docstring(row["family"])
+    random = '(weights="FILE.safetensors")' if named else "(classes=3)"
+    weights = f"()  # weights={first.tag!r}".replace("'", '"') if first else random
+    told = 'model = kapps.set_vocabulary(model, ["cat", "traffic light"])\n' if named else ""
     answer = {
         "detection": "found = kapps.detections(model, images)  # boxes, scores, classes of each",
         "segmentation": "maps = model.predict(images)  # (batch, height, width, classes)",
@@ -101,7 +104,7 @@ def _dense_call(row: dict, first: Checkpoint | None) -> str:
     }
     return (
         "```python\nimport kapps\n\n"
-        f"model = kapps.applications.{row['name']}{weights}\n"
+        f"model = kapps.applications.{row['name']}{weights}\n{told}"
         f"{answer[kapps.applications.task_of(row['name'])]}\n```\n"
     )
 
