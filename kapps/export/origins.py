@@ -62,7 +62,7 @@ def training_of(run) -> Training:
         settings=run.settings,
         job=environment["job"],
         best=metrics["best"],
-        metrics=tuple(metric["name"] for metric in metrics["metrics"]),
+        metrics=tuple(metric["name"] for metric in metrics.get("metrics", ())),  # of old runs none
         epochs=len(metrics["history"]),
         versions=environment["versions"],
         backend=environment["backend"],
@@ -70,7 +70,12 @@ def training_of(run) -> Training:
 
 
 def of_application(
-    name: str, weights: str | None, arguments: Mapping[str, Any] | None, *, body: bool = False
+    name: str,
+    weights: str | None,
+    arguments: Mapping[str, Any] | None,
+    *,
+    body: bool = False,
+    fresh: bool = False,
 ) -> Weights:
     """The weights of an application, as the catalog knows them.
 
@@ -79,10 +84,12 @@ def of_application(
         weights: tag or file; None for its own.
         arguments: of the application.
         body: whether a detector without weights has those of its backbone, as in fine-tuning.
+        fresh: whether it has none of its own, as in `kapps train`.
     """
     from kapps.applications import _named
 
-    network, row = _named.published(_named.bound(name, weights, arguments), body)
+    app = _named.bound(name, weights, arguments)
+    network, row = _named.published(app.bind(weights=None) if fresh else app, body)
     if row is None or not hasattr(row, "licence"):  # random weights, or a file of somebody's
         return Weights(network, None if row is None else str(row))
     stated = {"top-1 accuracy": row.top1, "top-5 accuracy": row.top5, **dict(row.metrics)}
@@ -102,16 +109,15 @@ def of_run(run, steps: int = CHAIN) -> Weights | None:
     from kapps.applications import _named
     from kapps.runs import SETTINGS, Run
 
-    settings = run.settings
-    if run.environment["job"] == "train":
-        return Weights(settings["model"])
-    given = Path(settings["model"])
+    settings, fresh = run.settings, run.environment["job"] == "train"
+    name = settings.get("model") or settings["runs"][0]  # an average of runs began as its members
+    given = Path(name)
     if (given / SETTINGS).is_file() and steps:
         return of_run(Run.open(given), steps - 1)
     if given.exists():
         return None
     arguments = _named.arguments_of(tuple(settings.get("arguments", ())))
     try:
-        return of_application(settings["model"], settings.get("weights"), arguments, body=True)
+        return of_application(name, settings.get("weights"), arguments, body=not fresh, fresh=fresh)
     except (KappsError, ValueError):  # a file or run that is gone, a tag that is no longer known
         return None

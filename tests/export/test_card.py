@@ -81,6 +81,8 @@ def test_a_run_tells_what_it_began_with_and_no_licence_of_its_own(tmp_path):
         "imagenet",
         "Apache-2.0",
     )
+    soup = run_of(tmp_path / "soup", "soup", runs=[str(second.path), "another"])
+    assert origins.of_run(soup) == began
     values, text = told(tmp_path, began=began, training=training)
     assert values["license"] == "unknown" and values["datasets"] == ["digits"]
     assert "seed: 3" in text and "mix:" not in text and "accuracy 0.93" in text
@@ -94,6 +96,8 @@ def test_what_is_gone_or_random_is_said(tmp_path):
     assert "began is unknown" in told(tmp_path, training=training)[1]
     fresh = origins.of_run(run_of(tmp_path / "fresh", "train", model="LeNet5"))
     assert "random weights" in told(tmp_path, began=fresh, training=training)[1]
+    words = {"model": "SSDLite320EfficientNetLite0", "arguments": ["backbone_weights=imagenet"]}
+    assert origins.of_run(run_of(tmp_path / "half", "train", **words)).licence == "Apache-2.0"
     values, text = told(tmp_path, CHECK | {"drop": None})
     assert "model-index" not in values and "was not measured" in text
     assert "neither origin nor licence is known" in text
