@@ -110,7 +110,10 @@ def of_run(run, steps: int = CHAIN) -> Weights | None:
     from kapps.runs import SETTINGS, Run
 
     settings, fresh = run.settings, run.environment["job"] == "train"
-    name = settings.get("model") or settings["runs"][0]  # an average of runs began as its members
+    # An average of runs began as they did. A run of somebody's own job may tell neither.
+    name = settings.get("model") or next(iter(settings.get("runs") or ()), None)
+    if name is None:
+        return None
     given = Path(name)
     if (given / SETTINGS).is_file() and steps:
         return of_run(Run.open(given), steps - 1)

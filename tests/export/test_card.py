@@ -91,7 +91,7 @@ def test_a_run_tells_what_it_began_with_and_no_licence_of_its_own(tmp_path):
 
 def test_what_is_gone_or_random_is_said(tmp_path):
     gone = run_of(tmp_path / "gone", "finetune", model="runs/no-longer-there")
-    assert origins.of_run(gone) is None
+    assert origins.of_run(gone) is None and origins.of_run(run_of(tmp_path / "own", "own")) is None
     training = origins.training_of(gone)
     assert "began is unknown" in told(tmp_path, training=training)[1]
     fresh = origins.of_run(run_of(tmp_path / "fresh", "train", model="LeNet5"))
