@@ -12,7 +12,7 @@ them: a SavedModel and .tflite files in float32, float16, dynamic_int8 and int8 
 compared with Keras on 359 digits that neither was trained on, in a running interpreter with
 TensorFlow. Together, one process converts while the other judges the file before, and the files of
 a network share its loading and, where the normalisation of the image folds alike, their SavedModel.
-Apart, each file is an export of its own. The files are the same."""
+Apart, each file is an export of its own. The files are the same. Turns of each way: {turns}."""
 
 
 def run() -> Section:
@@ -29,4 +29,4 @@ def run() -> Section:
     commands = ["make demo"]
     commands += [f"KERAS_BACKEND=tensorflow python -m {MODULE} {side} FOLDER" for side in sides]
     columns = ("", "together", "apart", "ratio")
-    return Section(TITLE, TEXT.replace("\n", " "), columns, rows, commands)
+    return Section(TITLE, TEXT.format(turns=TURNS).replace("\n", " "), columns, rows, commands)
