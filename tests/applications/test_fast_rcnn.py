@@ -45,22 +45,16 @@ def photos():
 
 
 def test_it_searches_its_regions_or_is_given_them(network, photos):
-    searched = [search(image) for image in photos]
-    regions = np.zeros((2, REGIONS, 4), "float32")
-    for rows, found in zip(regions, searched, strict=True):
-        rows[: len(found)] = found
-    own = kapps.detections(network, photos)
+    regions = np.stack([search(image) for image in photos])
+    own = kapps.detections(network, photos)  # of 24, most of which are missing
     given = kapps.detections(network, photos, regions=regions)
     for one, other in zip(own, given, strict=True):
         assert len(one["scores"]) > 0
         for key, value in one.items():
             np.testing.assert_allclose(value, other[key], rtol=1e-4, atol=1e-4)
-    few = kapps.detections(network, photos, regions=regions[:, :1])
-    assert len(few[0]["scores"]) <= 2  # a region is of each class at most
 
 
 def test_a_step_learns_from_regions_and_truths(network, photos):
-    """None of a class is near enough to be background: what is learnt are the truths themselves."""
     task = Detection()
     trainee = task.trainee(network)
     trainee.compile(optimizer="sgd", **task.compiled(network))
@@ -68,14 +62,13 @@ def test_a_step_learns_from_regions_and_truths(network, photos):
         "boxes": np.float32([[[4, 8, 32, 40]], [[24, 20, 60, 60]]]),
         "labels": np.int32([[0], [1]]),
     }
-    before = {v.path: np.array(v) for v in network.trainable_variables}
+    before = {v.path: keras.ops.convert_to_numpy(v) for v in network.trainable_variables}
     row = trainee.train_on_batch(photos, truth, return_dict=True)
     assert row["loss"] == pytest.approx(row["class_loss"] + row["box_loss"], rel=1e-5)
     # Three columns and small kernels: at first each is as likely.
     assert row["class_loss"] == pytest.approx(np.log(3), abs=0.1)
-    assert not [
-        v.path for v in network.trainable_variables if (np.array(v) == before[v.path]).all()
-    ]
+    after = {v.path: keras.ops.convert_to_numpy(v) for v in network.trainable_variables}
+    assert not [path for path in before if (after[path] == before[path]).all()]
 
 
 def test_the_numbers_of_the_paper():
