@@ -1,11 +1,11 @@
-"""Receptive fields: hand-computed ones, those of the literature, and what an impulse reaches."""
+"""Receptive fields: hand-computed, of the literature, and what impulses and gradients reach."""
 
 import math
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from kapps.applications import (
     VGG16,
@@ -18,12 +18,24 @@ from kapps.applications import (
     ShuffleNetV2_0_5x,
     ViTTiny16,
 )
-from kapps.inspect import receptive_fields
+from kapps.inspect import Score, gradient, receptive_fields
 
 
 def bare(app, side=None, **arguments):
     side = side or app.size
     return app(weights=None, include_top=False, input_shape=(side, side, 3), **arguments)
+
+
+def adding_up(app, side, **arguments):
+    """A network whose weights are all above 0: what a position sees, it shows."""
+    model = bare(app, side, include_preprocessing=False, **arguments)
+    for layer in model.layers:
+        for weight in layer.weights:
+            value = 0.0 if weight.name in ("bias", "beta", "moving_mean") else 1.0
+            weight.assign(np.full(weight.shape, value, "float32"))
+        if hasattr(layer, "kernel"):
+            layer.kernel.assign(layer.kernel / float(np.prod(layer.kernel.shape[:3])))
+    return model
 
 
 @pytest.mark.parametrize(
@@ -60,16 +72,9 @@ def test_without_padding_the_first_position_sees_the_corner():
 @pytest.mark.parametrize("app", [ResNet18, MobileNetV2, EfficientNetLite0, ShuffleNetV2_0_5x])
 @pytest.mark.parametrize("flavor", [0, 1])
 def test_an_impulse_reaches_what_the_field_says(app, flavor):
-    """With weights above 0 nothing cancels: a row of ones changes the rows that see it, no more."""
+    """A row of ones changes the rows that see it, no more."""
     flavors = list(app.flavors)
-    model = bare(app, 96, flavor=flavors[flavor % len(flavors)], include_preprocessing=False)
-    for layer in model.layers:
-        for weight in layer.weights:
-            name = weight.name
-            value = 0.0 if name in ("bias", "beta", "moving_mean") else 1.0
-            weight.assign(np.full(weight.shape, value, "float32"))
-        if hasattr(layer, "kernel"):
-            layer.kernel.assign(layer.kernel / float(np.prod(layer.kernel.shape[:3])))
+    model = adding_up(app, 96, flavor=flavors[flavor % len(flavors)])
     names = [name for name in app.levels.values() if model.get_layer(name).output.shape[1] > 2]
     heads = keras.Model(model.input, [model.get_layer(name).output for name in names])
     rows = [0, 7, 31, 48, 80, 95]
@@ -83,6 +88,22 @@ def test_an_impulse_reaches_what_the_field_says(app, flavor):
         for row, found in zip(rows, seen, strict=True):
             expected = (first <= row) & (row < first + field.extent[0])
             np.testing.assert_array_equal(found, expected, f"{name}, row {row}")
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("app", [MobileNetV2, EfficientNetLite0])  # a max pool hides pixels
+def test_the_gradient_of_a_position_reaches_what_the_field_says(app):
+    model = adding_up(app, 96)
+    name, at = app.levels[3], 5
+    part = keras.Model(model.input, model.get_layer(name).output)
+    images = np.full((1, 96, 96, 3), 1e-3, "float32")
+    slopes = gradient(Score(part, images, target=lambda y: ops.sum(y[:, at, at], axis=-1)))
+    field = receptive_fields(model)[name]
+    rows = np.arange(96)
+    first = field.first[0] + field.jump[0] * at
+    expected = (first <= rows) & (rows < first + field.extent[0])
+    assert 0 < expected.sum() < 96
+    np.testing.assert_array_equal(slopes[0].any(axis=-1), np.outer(expected, expected))
 
 
 def test_gates_and_attention_see_everything():
