@@ -26,11 +26,12 @@ from kapps.layers import (
     sppf,
 )
 
-VARIANTS = {  # depth, width, share of the filters within a stage, bins, loss of a box
-    "N": (0.33, 0.25, None, None, "siou"),
-    "S": (0.33, 0.50, None, None, "giou"),
-    "M": (0.60, 0.75, 2 / 3, 17, "giou"),
-    "L": (1.00, 1.00, 1 / 2, 17, "giou"),
+VARIANTS = {  # depth, width, share of the filters within a stage, whether blocks are plain
+    # convolutions, bins, loss of a box
+    "N": (0.33, 0.25, None, False, None, "siou"),
+    "S": (0.33, 0.50, None, False, None, "giou"),
+    "M": (0.60, 0.75, 2 / 3, False, 17, "giou"),
+    "L": (1.00, 1.00, 1 / 2, True, 17, "giou"),
 }
 STAGES = ((128, 6), (256, 12), (512, 18), (1024, 6))  # filters, blocks
 NECK = {4: (256, 12), 3: (128, 12)}  # of the maps on their way down
@@ -155,10 +156,16 @@ def answer(x, level: int, nn: Blocks, classes: int, bins: int | None):
 
 
 def application(
-    size: str, depth: float, width: float, share: float | None, bins: int | None, overlap: str
+    size: str,
+    depth: float,
+    width: float,
+    share: float | None,
+    plain: bool,
+    bins: int | None,
+    overlap: str,
 ) -> DenseApplication:
     """A row: the size and what VARIANTS says of it."""
-    body = {"depth": depth, "width": width, "share": share, "plain": size == "L"}
+    body = {"depth": depth, "width": width, "share": share, "plain": plain}
     shared = {"size": 640, "flavors": {"torch": TORCH}, "blocks": BLOCKS}
     return DenseApplication(
         f"YOLOv6{size}",

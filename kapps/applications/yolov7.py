@@ -32,6 +32,7 @@ class Variant(NamedTuple):
         halved: how, in stages and in the neck, see `halve`.
         focused: whether four neighbours become channels before the stem.
         branched: whether the last 3x3 convolutions train as sums of branches.
+        deep: whether 3x3 convolutions stand around the poolings, see `spp_csp`.
         gains: of classes and of objectness (data/hyp.scratch).
     """
 
@@ -47,6 +48,7 @@ class Variant(NamedTuple):
     activation: str = "silu"
     focused: bool = False
     branched: bool = False
+    deep: bool = True
     gains: tuple[float, float] = (0.3, 0.7)
 
 
@@ -80,6 +82,7 @@ VARIANTS = {
         halved=("pool", "conv"),
         anchors=layouts.YOLO_V7_TINY,
         activation="leaky_relu",
+        deep=False,
         gains=(0.5, 1.0),
     ),
     "W6": Variant(
@@ -153,8 +156,8 @@ def yolov7(maps, nn: Blocks, *, classes: int, image_size: tuple[int, int], varia
     def block(x, level, *, name):
         return elan(x, nn, *rows[level], v.depth, v.kept[1], name=name)
 
-    filters, deep = rows[last][0], variant != "Tiny"
-    x = spp_csp(maps[last], nn, filters, filters, deep=deep, name="neck_pyramid")
+    filters = rows[last][0]
+    x = spp_csp(maps[last], nn, filters, filters, deep=v.deep, name="neck_pyramid")
     met = {last: x}
     for level in range(last - 1, 2, -1):
         filters = rows[level][0]

@@ -70,7 +70,7 @@ def test_the_numbers_of_yolov6_and_yolov7():
 
 
 def test_a_narrow_yolov6_predicts_as_one_convolution_for_each_sum():
-    app = yolov6.application("Narrow", 0.2, 0.0625, 2 / 3, 17, "giou")
+    app = yolov6.application("Narrow", 0.2, 0.0625, 2 / 3, False, 17, "giou")
     model = app(input_shape=(64, 64, 3), classes=3)
     rng = np.random.default_rng(0)
     for layer in model.layers:

@@ -15,7 +15,7 @@ def tiny(name):
     if name == "yolov8":
         return TINY, "code[2] * width"
     if name == "yolov6":
-        return yolov6.application("Tiny", 0.33, 0.125, None, None, "siou"), "code[2] * width"
+        return yolov6.application("Tiny", 0.33, 0.125, None, False, None, "siou"), "code[2] * width"
     return yolov7.application("Narrow"), "2 * share(code[2]) * share(code[2]) * width"
 
 
