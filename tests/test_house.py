@@ -168,6 +168,19 @@ def test_a_module_says_what_it_is(module):
     assert ast.get_docstring(TREES[module]), f"{module} has no docstring"
 
 
+def test_no_two_classes_are_saved_under_one_name():
+    """Keras looks a class up by package and name, and takes whichever was registered last."""
+    found = {}
+    for module, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and any(
+                "register" in ast.dump(d) for d in node.decorator_list
+            ):
+                found.setdefault(node.name, []).append(module)
+    assert len(found) > 50
+    assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}
+
+
 HEAVY = ("keras", "tensorflow", "jax", "torch", "PIL", "h5py", "sklearn", "numpy")
 
 

@@ -10,7 +10,7 @@ Schedule = keras.optimizers.schedules.LearningRateSchedule
 
 
 @_register
-class Constant(Schedule):
+class ConstantRate(Schedule):
     """The same learning rate at every step.
 
     Args:

@@ -233,7 +233,7 @@ def _main(how: Course, peak: float, epochs: int, steps: int, length: int):
         boundaries = [round(steps * milestone) - 1 for milestone in milestones]
         values = [peak * decay_rate(how) ** i for i in range(len(boundaries) + 1)]
         return has.PiecewiseConstantDecay(boundaries, values)
-    return rates.Constant(peak)  # plateau too: the optimiser lowers it
+    return rates.ConstantRate(peak)  # plateau too: the optimiser lowers it
 
 
 def _check_warmup(steps: int, warmup_steps: int) -> None:

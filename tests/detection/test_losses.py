@@ -61,8 +61,8 @@ def test_boxes():
     np.testing.assert_allclose(
         call(losses.box_loss, a, b, kind="diou"), [2 / 3 + distance], rtol=1e-5
     )
-    with pytest.raises(ValueError, match="kind='siou': expected one of iou, giou"):
-        losses.box_loss(a, b, "siou")
+    with pytest.raises(ValueError, match="kind='hull': expected one of iou, giou"):
+        losses.box_loss(a, b, "hull")
 
 
 def test_centreness():

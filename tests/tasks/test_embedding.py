@@ -19,7 +19,7 @@ def rows():
     return np.concatenate([heaps, heaps[4:5] * 1.001, -np.ones((1, 8))])
 
 
-@pytest.mark.parametrize("method", embedding.METHODS)
+@pytest.mark.parametrize("method", ["pca", "tsne"])  # umap: tests/recipes/test_report.py
 def test_heaps_stay_together(rows, method):
     places = embedding.project(rows[:60], method)
     assert places.min() == 0 and places.max() == pytest.approx(1)
