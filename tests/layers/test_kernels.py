@@ -103,6 +103,19 @@ def test_a_convolution_is_that_of_keras(
     assert_equal(model_of(layer, x.shape[1:]), x)
 
 
+def test_a_kernel_of_one_pixel_that_passes_over_the_last_row_learns():
+    """TensorFlow's own gradient of it writes outside its memory, so here it is by hand."""
+    x = pixels((64, 64, 3), LAST)
+    model = model_of(Conv2D(4, 1, 2, use_bias=False), x.shape[1:])
+    kernel = np.array(model.get_weights()[-1])[0, 0]
+    seen = x[:, ::2, ::2].reshape(-1, 3)
+    expected = seen @ kernel
+    answers, changes = step(model, x, np.zeros((4, 32, 32, 4), "float32"))
+    np.testing.assert_allclose(answers.reshape(-1, 4), expected, rtol=1e-5, atol=1e-5)
+    slope = 2 / expected.size * seen.T @ expected
+    np.testing.assert_allclose(changes[-1][0, 0], -slope, rtol=1e-4, atol=1e-6)
+
+
 DEPTHWISE = [  # kernel, strides, padding, dilation, depth multiplier, bias, data format
     (3, 1, "same", 1, 1, False, LAST),
     (3, 2, "valid", 1, 2, False, LAST),

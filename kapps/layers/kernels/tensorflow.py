@@ -1,8 +1,25 @@
-"""TensorFlow: its fused batch normalisation, and work on the host."""
+"""TensorFlow: its fused batch normalisation, a convolution it breaks at, and work on the host."""
 
 import tensorflow as tf
 
-__all__ = ["batch_norm", "batch_statistics_norm", "differentiated", "on_host"]
+__all__ = ["batch_norm", "batch_statistics_norm", "conv", "differentiated", "on_host"]
+
+FEW = 16  # channels, below which oneDNN takes a pixel's as they lie there
+
+
+def conv(x, kernel, bias, strides, padding, dilation, data_format):  # noqa: ARG001
+    """See `kapps.layers.kernels`.
+
+    For kernels of one pixel with strides alone, on few channels: where the last row is one of those
+    that are passed over, oneDNN's gradient of the kernel writes outside its memory (TensorFlow
+    2.21), and the process dies then or later. So the pixels are picked first.
+    """
+    strided = tuple(kernel.shape[:2]) == (1, 1) and max(strides) > 1
+    if not strided or data_format != "channels_last" or x.shape[-1] >= FEW:
+        return None
+    x = x[:, :: strides[0], :: strides[1]]
+    outputs = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), 1, "VALID")
+    return outputs if bias is None else outputs + tf.cast(bias, x.dtype)
 
 
 def batch_norm(x, gamma, beta, mean, variance, epsilon, axis):
