@@ -252,7 +252,7 @@ def _limits(source, spec: dict, report: dict) -> str:
         points = 100 / check["images"] ** 0.5
         rows[-1] += f" A share of so few is uncertain by up to {points:.1f} points."
     if spec["quantize"] != "float32" and check["drop"] is not None:
-        rows.append(f"{spec['quantize']} costs {check['drop']:.2f} points there.")
+        rows.append(f"{spec['quantize']} changes the first by {-check['drop']:+.2f} points there.")
     if source.labels and _kind(spec) in ("probabilities", "logits"):
         rows.append(
             "It knows its classes only, and answers with one of them whatever the picture shows; "
