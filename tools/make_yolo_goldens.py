@@ -21,13 +21,13 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import numpy as np
 
 from tests.parity.fill import GOLDEN_SALT, fill, golden_input
 from tools.make_dense_goldens import FOLDER, FOUND, ROWS, _declare_operators
-from tools.yolo67_goldens import corners, of_meituan, of_wongkinyiu
+from tools.yolo67_goldens import Network, corners, of_meituan, of_wongkinyiu
 
 SIZE, SIZE_OF_FOUR_LEVELS = 96, 128
 LAST = re.compile(  # that --head-scale scales
@@ -76,13 +76,13 @@ def write(name: str, norm_scale: float, head_scale: float, megvii: Path | None) 
         print(f"{name} {key} {value.shape} {value.min():.4g} .. {value.max():.4g}")
 
 
-def _source(name: str) -> Callable[[str], SimpleNamespace]:
+def _source(name: str) -> Callable[[str], Network]:
     if name.startswith("yolov7"):
         return of_wongkinyiu
     return of_meituan if name.startswith("yolov6") else _of_ultralytics
 
 
-def _of_ultralytics(name: str) -> SimpleNamespace:
+def _of_ultralytics(name: str) -> Network:
     import torch
     from ultralytics.nn.tasks import DetectionModel, WorldModel
 
@@ -99,21 +99,14 @@ def _of_ultralytics(name: str) -> SimpleNamespace:
             "scores": decoded[:, 4:].transpose(1, 2),
         }
 
-    return SimpleNamespace(
-        model=model,
-        answers=answers,
-        reference=f"ultralytics/{reference}",
-        std=255.0,
-        threshold=0.25,
-        overlap=0.7,
-        more={"txt_feats": model.txt_feats} if world else {},
-    )
+    more = {"txt_feats": model.txt_feats} if world else {}
+    return Network(f"ultralytics/{reference}", model, answers, overlap=0.7, more=more)
 
 
 SIZES = {"nano": (0.33, 0.25), "tiny": (0.33, 0.375), "s": (0.33, 0.50)}  # depth, width
 
 
-def _of_megvii(name: str, folder: Path) -> SimpleNamespace:
+def _of_megvii(name: str, folder: Path) -> Network:
     import torch
 
     for module in ("yolox", "yolox.utils", "loguru"):
@@ -149,15 +142,7 @@ def _of_megvii(name: str, folder: Path) -> SimpleNamespace:
             "scores": said[..., 5:] * said[..., 4:5],
         }
 
-    return SimpleNamespace(
-        model=model,
-        answers=answers,
-        reference=f"megvii/{name}",
-        std=1.0,
-        threshold=0.25,
-        overlap=0.45,
-        more={},
-    )
+    return Network(f"megvii/{name}", model, answers, std=1.0)
 
 
 def _answers(rows: dict, threshold: float, overlap: float) -> tuple[dict, int]:

@@ -5,12 +5,34 @@ In the environment of the references, without what they depend on beside torch:
 not build, its source archive on the path), and what their modules import.
 """
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 
-def of_wongkinyiu(name: str) -> SimpleNamespace:
+class Network(NamedTuple):
+    """A network of a reference.
+
+    Attributes:
+        reference: its name here.
+        model: a module of torch.
+        answers: of images (batch, channels, height, width) in 0..255: what it says, by name.
+        threshold, overlap: of its suppression.
+        std: what pixels are divided by.
+        more: tensors of its checkpoint beside those of `model`.
+    """
+
+    reference: str
+    model: Any
+    answers: Callable
+    threshold: float = 0.25
+    overlap: float = 0.45
+    std: float = 255.0
+    more: dict = {}
+
+
+def of_wongkinyiu(name: str) -> Network:
     """A network of cfg/deploy, such as "yolov7-tiny"."""
     import sas_yolov7
     import torch
@@ -37,18 +59,10 @@ def of_wongkinyiu(name: str) -> SimpleNamespace:
             "scores": decoded[..., 5:] * decoded[..., 4:5],
         }
 
-    return SimpleNamespace(
-        model=model,
-        answers=answers,
-        reference=f"wongkinyiu/{name}",
-        std=255.0,
-        threshold=0.25,
-        overlap=0.45,
-        more={},
-    )
+    return Network(f"wongkinyiu/{name}", model, answers)
 
 
-def of_meituan(name: str) -> SimpleNamespace:
+def of_meituan(name: str) -> Network:
     """A network of the configurations, such as "yolov6n"."""
     import torch
     from yolov6.models import yolo
@@ -75,15 +89,7 @@ def of_meituan(name: str) -> SimpleNamespace:
             "scores": decoded[..., 5:],
         }
 
-    return SimpleNamespace(
-        model=model,
-        answers=answers,
-        reference=f"meituan/{name}",
-        std=255.0,
-        threshold=0.4,
-        overlap=0.45,
-        more={},
-    )
+    return Network(f"meituan/{name}", model, answers, threshold=0.4)
 
 
 def corners(boxes):

@@ -8,7 +8,7 @@ import keras
 from kapps.applications import _heads
 from kapps.detection import vocabulary
 from kapps.errors import SettingsError
-from kapps.layers import VOCABULARY, Normalize, spec_of
+from kapps.layers import Normalize, spec_of, vocabulary_of
 
 
 def set_vocabulary(model: keras.Model, names: Sequence[str], encoder: Any = None) -> keras.Model:
@@ -38,7 +38,7 @@ def set_vocabulary(model: keras.Model, names: Sequence[str], encoder: Any = None
         kapps.errors.MissingPackageError, kapps.errors.DownloadError: the encoder is not here.
     """
     app = _heads.dense_of(model)
-    layer = layer_of(model)
+    layer = vocabulary_of(model)
     if app is None or layer is None:
         raise ValueError(
             f"{getattr(model, 'name', model)!r} has no vocabulary; give an open-vocabulary "
@@ -47,7 +47,7 @@ def set_vocabulary(model: keras.Model, names: Sequence[str], encoder: Any = None
     names = vocabulary.checked(names)
     values = layer.values(names, vocabulary.encode(names, layer.encoder, encoder))
     result = _heads.rebuilt(app, model, len(names))
-    layer_of(result).set_weights(values)
+    vocabulary_of(result).set_weights(values)
     before, after = (next(x for x in m.layers if isinstance(x, Normalize)) for m in (model, result))
     counted = {"classes": len(names)} if "classes" in before.spec else {}
     after.spec = {**before.spec, **counted, "labels": names}
@@ -66,7 +66,7 @@ def of_words(
         SettingsError: the classes of the model are fixed.
         KappsError, ValueError: no such file, or names that are none.
     """
-    if layer_of(model) is None:
+    if vocabulary_of(model) is None:
         raise SettingsError(
             f"vocabulary={','.join(words)!r} has no effect on {name}, whose classes are fixed; "
             "drop it, or take an open-vocabulary detector such as YOLOWorldS."
@@ -90,7 +90,7 @@ def for_classes(
         KappsError, ValueError: as of `set_vocabulary`.
     """
     if not words:
-        layer = layer_of(model)
+        layer = vocabulary_of(model)
         known = layer is None or not layer.is_empty and spec_of(model).get("labels") == list(names)
         return model if known else set_vocabulary(model, names)
     said, encoder = of_words(model, words, name)
@@ -100,11 +100,6 @@ def for_classes(
                 f"vocabulary={','.join(words)!r} has {len(said)} names for the {len(names)} "
                 f"classes of the data, {', '.join(names)}; give one for each, in this order."
             )
-        kind = layer_of(model).encoder
+        kind = vocabulary_of(model).encoder
         return set_vocabulary(model, names, lambda _: vocabulary.encode(said, kind))
     return set_vocabulary(model, names, encoder)
-
-
-def layer_of(model: keras.Model) -> keras.layers.Layer | None:
-    """The layer that holds what a network looks for; None where that is fixed."""
-    return next((x for x in getattr(model, "layers", ()) if x.name == VOCABULARY), None)

@@ -17,6 +17,7 @@ from keras import layers
 from kapps.applications._application import Application, reference
 from kapps.applications._dense import DenseApplication
 from kapps.applications.resnet import TORCH
+from kapps.applications.rt_detr import HEADS, POINTS, look_at_each_other, look_at_points
 from kapps.detection.suppression import Suppression
 from kapps.layers import (
     AroundPlaces,
@@ -39,7 +40,7 @@ from kapps.layers import (
 )
 
 QUERIES, BLOCKS = 900, 6  # section 4.1, and the authors' configuration, as all numbers here
-CHANNELS, HEADS, MLP, POINTS = 256, 8, 2048, 4
+CHANNELS, MLP = 256, 2048
 TEXT_HEADS, TEXT_MLP = HEADS // 2, MLP // 2  # the latter is also the width of fusion
 BERT = 768  # channels of BERT-base
 TEMPERATURE = 20.0  # of the places of maps, as in DINO
@@ -95,21 +96,11 @@ def decoder_block(x, boxes, place, memory, text, words, nn: Blocks, grids, *, na
     Args:
         boxes: shares of the image. place: what is added to the queries for where they are.
     """
-    placed = layers.Add(name=f"{name}_self_queries")([x, place])
-    y = nn.cross_attention(placed, placed, x, HEADS, name=f"{name}_self")
-    x = nn.norm_after(x, y, name=f"{name}_self")
+    x = look_at_each_other(x, place, nn, name=f"{name}_self")
     placed = layers.Add(name=f"{name}_text_queries")([x, place])
     y = nn.cross_attention(placed, text, text, HEADS, mask=words["present"], name=f"{name}_text")
     x = nn.norm_after(x, y, name=f"{name}_text")
-    placed = layers.Add(name=f"{name}_cross_queries")([x, place])
-    y = deformable_attention(
-        *(placed, memory, boxes, nn),
-        num_heads=HEADS,
-        points=POINTS,
-        grids=grids,
-        name=f"{name}_cross",
-    )
-    x = nn.norm_after(x, y, name=f"{name}_cross")
+    x = look_at_points(x, place, memory, boxes, nn, grids, name=f"{name}_cross")
     return nn.norm_after(x, nn.mlp(x, MLP, name=f"{name}_mlp"), name=f"{name}_mlp")
 
 

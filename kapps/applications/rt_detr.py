@@ -105,24 +105,30 @@ def select(memory, nn: Blocks, grids, classes: int):
     return [TakePlaces(name=f"head_select_{key}")([x, best]) for key, x in parts.items()]
 
 
+def look_at_each_other(x, place, nn: Blocks, *, name: str):
+    """Queries, with `place` added for where they are, look at all of them."""
+    placed = layers.Add(name=f"{name}_queries")([x, place])
+    y = nn.cross_attention(placed, placed, x, HEADS, name=name)
+    return nn.norm_after(x, y, name=name)
+
+
+def look_at_points(x, place, memory, boxes, nn: Blocks, grids, *, name: str):
+    """Queries look at a few points of all maps around their boxes, shares of the image."""
+    placed = layers.Add(name=f"{name}_queries")([x, place])
+    y = deformable_attention(
+        *(placed, memory, boxes, nn), num_heads=HEADS, points=POINTS, grids=grids, name=name
+    )
+    return nn.norm_after(x, y, name=name)
+
+
 def decoder_block(x, boxes, place, memory, nn: Blocks, grids, *, name: str):
     """The queries look at each other, at points around their boxes, then an MLP.
 
     Args:
         boxes: shares of the image. place: what is added to the queries for where they are.
     """
-    placed = layers.Add(name=f"{name}_self_queries")([x, place])
-    y = nn.cross_attention(placed, placed, x, HEADS, name=f"{name}_self")
-    x = nn.norm_after(x, y, name=f"{name}_self")
-    placed = layers.Add(name=f"{name}_cross_queries")([x, place])
-    y = deformable_attention(
-        *(placed, memory, boxes, nn),
-        num_heads=HEADS,
-        points=POINTS,
-        grids=grids,
-        name=f"{name}_cross",
-    )
-    x = nn.norm_after(x, y, name=f"{name}_cross")
+    x = look_at_each_other(x, place, nn, name=f"{name}_self")
+    x = look_at_points(x, place, memory, boxes, nn, grids, name=f"{name}_cross")
     return nn.norm_after(x, nn.mlp(x, MLP, "relu", name=f"{name}_mlp"), name=f"{name}_mlp")
 
 

@@ -90,9 +90,9 @@ class Source:
 
     def refuse_empty(self) -> None:
         """Raise ExportError where an open-vocabulary detector was not told what to look for."""
-        from kapps.applications._vocabulary import layer_of
+        from kapps.layers import vocabulary_of
 
-        layer = layer_of(self.model)
+        layer = vocabulary_of(self.model)
         if layer is not None and layer.is_empty:
             raise ExportError(
                 f"{self.name} looks for a vocabulary, and has none; say what to look for with "

@@ -109,7 +109,7 @@ from kapps.layers.two_stage import (
 )
 from kapps.layers.units import Units
 from kapps.layers.unpooling import MaxPoolingWithSwitches2D, MaxUnpooling2D
-from kapps.layers.vocabulary import VOCABULARY, Vocabulary
+from kapps.layers.vocabulary import VOCABULARY, Vocabulary, vocabulary_of
 
 __all__ = [
     "PREPROCESSING",
@@ -246,4 +246,5 @@ __all__ = [
     "spp_csp",
     "sppf",
     "upsample_to",
+    "vocabulary_of",
 ]

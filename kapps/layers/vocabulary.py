@@ -78,3 +78,8 @@ class Vocabulary(keras.layers.Layer):
             "channels": self.channels,
             "encoder": self.encoder,
         }
+
+
+def vocabulary_of(model: keras.Model) -> keras.layers.Layer | None:
+    """The layer that holds what a network looks for; None where that is fixed."""
+    return next((x for x in getattr(model, "layers", ()) if x.name == VOCABULARY), None)
