@@ -2,15 +2,17 @@
 
 Writes docs/tflite.json, one application after another, so that it can be stopped and gone on with:
 bytes in float32 and int8 (or the error of the conversion), operators of the float32 file and those
-that a GPU leaves to the CPU. Weights are random, which changes neither. Each application has a
-process of its own. `--all` takes every application, `--again` those that are measured already.
+that a GPU leaves to the CPU. Weights are random and int8 sees one picture of noise, which changes
+none of them. `--all` takes every application, `--again` those that are measured already. Several
+can run at once: each adds its lines to what the file holds by then.
 """
 
 import argparse
+import fcntl
+import gc
 import json
-import subprocess
-import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from kapps.applications import APPLICATIONS
@@ -18,10 +20,11 @@ from kapps.files import atomic_write
 
 OUT = Path(__file__).parents[1] / "docs/tflite.json"
 MODES = ("float32", "int8")
+PROCESS = 8  # conversions of so many applications share a process, then its memory is given back
 
 
 def measure(name: str) -> dict:
-    """Convert one application at its default size; printed by the child process."""
+    """Convert one application at its default size."""
     import numpy as np
 
     import kapps
@@ -29,11 +32,10 @@ def measure(name: str) -> dict:
     from kapps.export import child, delegates, flatbuffer
 
     app = kapps.applications.get(name)
-    model = app(weights=None)
     result: dict = {}
-    with tempfile.TemporaryDirectory() as folder, child.kept():
-        model.save(f"{folder}/model.keras")
-        shape = (8, app.size, app.size, app.channels)
+    with tempfile.TemporaryDirectory() as folder:
+        app(weights=None).save(f"{folder}/model.keras")
+        shape = (1, app.size, app.size, app.channels)
         noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         np.save(f"{folder}/images.npy", noise)
         for mode in MODES:
@@ -59,32 +61,48 @@ def measure(name: str) -> dict:
     return result
 
 
-def main() -> int:
+def read() -> dict[str, dict]:
+    """What is measured, by application."""
+    return json.loads(OUT.read_text("utf-8")) if OUT.exists() else {}
+
+
+def add(name: str, facts: dict) -> None:
+    """Write one application's line among the others, in the order of the registry."""
+    with open(__file__) as turn:  # one process at a time
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        known = {**read(), name: facts}
+        rows = [f'"{n}": {json.dumps(known[n])}' for n in APPLICATIONS if n in known]
+        with atomic_write(OUT, "w") as file:
+            file.write("{\n" + ",\n".join(rows) + "\n}\n")
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="applications")
     parser.add_argument("--all", action="store_true", help="every application")
     parser.add_argument("--again", action="store_true", help="also those that are measured already")
-    parser.add_argument("--one", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.one:
-        print(json.dumps(measure(options.one)))
-        return 0
-    known = json.loads(OUT.read_text("utf-8")) if OUT.exists() else {}
-    for name in APPLICATIONS if options.all else options.names:
-        if name in known and not options.again:
-            continue
-        command = [sys.executable, "-m", "tools.measure_tflite", "--one", name]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-        if done.returncode:
-            print(f"{name}: the process ended with {done.returncode}", file=sys.stderr)
-            continue
-        known[name] = json.loads(done.stdout.splitlines()[-1])
-        rows = [f'"{n}": {json.dumps(known[n])}' for n in APPLICATIONS if n in known]
-        with atomic_write(OUT, "w") as file:
-            file.write("{\n" + ",\n".join(rows) + "\n}\n")
-        print(name, known[name], flush=True)
-    return 0
+    names = list(APPLICATIONS) if options.all else options.names
+    if not options.again:
+        names = [name for name in names if name not in read()]
+
+    import keras
+
+    from kapps.export import child
+
+    for start in range(0, len(names), PROCESS):
+        with child.kept():
+            for name in names[start : start + PROCESS]:
+                try:
+                    facts = measure(name)
+                except Exception:  # of one network, say: the others can still be measured
+                    traceback.print_exc()
+                    continue
+                add(name, facts)
+                print(name, facts, flush=True)
+                keras.backend.clear_session()
+                gc.collect()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
