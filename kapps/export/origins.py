@@ -86,10 +86,10 @@ def of_application(
         body: whether a detector without weights has those of its backbone, as in fine-tuning.
         fresh: whether it has none of its own, as in `kapps train`.
     """
-    from kapps.applications import _named
+    from kapps.applications import named
 
-    app = _named.bound(name, weights, arguments)
-    network, row = _named.published(app.bind(weights=None) if fresh else app, body)
+    app = named.bound(name, weights, arguments)
+    network, row = named.published(app.bind(weights=None) if fresh else app, body)
     if row is None or not hasattr(row, "licence"):  # random weights, or a file of somebody's
         return Weights(network, None if row is None else str(row))
     stated = {"top-1 accuracy": row.top1, "top-5 accuracy": row.top5, **dict(row.metrics)}
@@ -106,7 +106,7 @@ def of_application(
 
 def of_run(run, steps: int = CHAIN) -> Weights | None:
     """The weights that a run began with; None where that cannot be found out any more."""
-    from kapps.applications import _named
+    from kapps.applications import named
     from kapps.runs import SETTINGS, Run
 
     settings, fresh = run.settings, run.environment["job"] == "train"
@@ -119,7 +119,7 @@ def of_run(run, steps: int = CHAIN) -> Weights | None:
         return of_run(Run.open(given), steps - 1)
     if given.exists():
         return None
-    arguments = _named.arguments_of(tuple(settings.get("arguments", ())))
+    arguments = named.arguments_of(tuple(settings.get("arguments", ())))
     try:
         return of_application(name, settings.get("weights"), arguments, body=not fresh, fresh=fresh)
     except (KappsError, ValueError):  # a file or run that is gone, a tag that is no longer known

@@ -148,9 +148,9 @@ def resolve(
         WeightsError: the weights do not fit, or their classifier has other classes.
     """
     if not isinstance(what, str | os.PathLike) or Path(what).exists():
-        from kapps.applications import _named
+        from kapps.applications import named
 
-        _named.refuse_for_path(getattr(what, "name", what), weights, arguments)
+        named.refuse_for_path(getattr(what, "name", what), weights, arguments)
     if isinstance(what, str | os.PathLike):
         source = _from_path(what, weights, arguments)
     elif isinstance(what, Source):
@@ -200,7 +200,7 @@ def _from_path(
         return _from_run(Run.open(path))
     if path.is_file():
         return _from_file(path)
-    from kapps.applications import _named
+    from kapps.applications import named
 
     text = str(what)
     library, slash, _ = text.partition("/")
@@ -209,11 +209,11 @@ def _from_path(
             f"{text} is not there; expected a run folder, a .keras file or the name of an"
             " application (see `kapps list`)."
         )
-    app = _named.bound(text, weights, arguments)
+    app = named.bound(text, weights, arguments)
     said = [f"{name}={value}" for name, value in (arguments or {}).items()]
     said.append("its default weights" if weights is None else f"the weights {weights}")
     origin = f"the application {text} with {', '.join(said)}"
-    source = _from_model(_named.build_classifier(app), text, origin)
+    source = _from_model(named.build_classifier(app), text, origin)
     source.began = origins.of_application(text, weights, arguments)
     return source
 

@@ -106,9 +106,9 @@ def is_file(name: str) -> bool:
     Raises:
         MissingFileError: it looks like a path and nothing is there.
     """
-    from kapps.applications import _named
+    from kapps.applications import named
 
-    if _named.is_path(name):
+    if named.is_path(name):
         path = Path(name)
         if path.is_dir() and not any((path / f).exists() for f in ("spec.json", "settings.yaml")):
             raise MissingFileError(

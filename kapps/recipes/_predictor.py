@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kapps import tasks
-from kapps.applications import _named
+from kapps.applications import named
 from kapps.errors import ExportError, SettingsError
 from kapps.recipes import _tta
 from kapps.tasks import scoring
@@ -106,7 +106,7 @@ def load_any(
         (path / file).is_file() for file in ("saved_model.pb", "report.json")
     )
     if exported:
-        _named.refuse_for_path(name, weights, arguments)
+        named.refuse_for_path(name, weights, arguments)
         if vocabulary:
             raise SettingsError(
                 f"vocabulary={','.join(vocabulary)!r} has no effect on {name}, which is exported "
@@ -128,10 +128,10 @@ def load_network(
     """
     from kapps.layers import spec_of
 
-    if Path(name).expanduser().exists() or _named.is_path(name):
+    if Path(name).expanduser().exists() or named.is_path(name):
         return load_any(name, weights=weights, arguments=arguments)
-    app = _named.bound(name, weights, arguments)
-    _named.refuse_random(app, alone=True)
+    app = named.bound(name, weights, arguments)
+    named.refuse_random(app, alone=True)
     model = app()
     spec = {**spec_of(model), "channels": app.spec.channels}
     predictor = _predictor(name, "keras", None, 0, spec, model.predict_on_batch)
@@ -142,11 +142,11 @@ def _keras(name: str, path: Path, batch_size: int, own: dict, settings: dict) ->
     from kapps.export import source as sources
     from kapps.training import building
 
-    if path.exists() or _named.is_path(name):
+    if path.exists() or named.is_path(name):
         what = path
     else:
         what = name
-        _named.refuse_random(_named.bound(name, own["weights"], own["arguments"]), alone=True)
+        named.refuse_random(named.bound(name, own["weights"], own["arguments"]), alone=True)
     found = sources.resolve(what, **own)
     found.refuse_empty()
     height, width, channels = found.image_shape

@@ -142,11 +142,11 @@ def _words(fixed: tuple[str, ...]) -> dict[str, str]:
 
 def _sizes(options) -> tuple[int, ...]:
     """Sizes around the application's; of a file, whose size may be fixed, none."""
-    from kapps.applications import _named
+    from kapps.applications import named
 
-    if options.size is not None or _named.is_path(options.model):
+    if options.size is not None or named.is_path(options.model):
         return ()
-    size = _named.bound(options.model, None, _named.arguments_of(options.arguments)).spec.size
+    size = named.bound(options.model, None, named.arguments_of(options.arguments)).spec.size
     rounded = {max(round(size * f / MULTIPLE), 1) * MULTIPLE for f in SIZES[:-1]}
     return tuple(sorted({one for one in rounded if one < size} | {size}))
 

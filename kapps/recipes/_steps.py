@@ -32,10 +32,10 @@ def measure(settings) -> dict:
         raise SettingsError(f"batch_size={settings.batch_size} is not possible; give 1 or more.")
     import keras
 
-    from kapps.applications import _named
+    from kapps.applications import named
     from kapps.training import stepping
 
-    arguments = _named.arguments_of(settings.arguments)
+    arguments = named.arguments_of(settings.arguments)
     size = _application(settings.model, arguments).spec.size if not settings.size else settings.size
     given = [("kapps", settings.model, arguments)]
     if settings.against:
@@ -85,11 +85,11 @@ def quartiles(values: list[float]) -> tuple[float, float, float]:
 
 def _application(name: str, arguments: dict):
     """The application of that name; SettingsError where it is a file."""
-    from kapps.applications import _named
+    from kapps.applications import named
 
-    if _named.is_path(name):
+    if named.is_path(name):
         raise SettingsError(f"{name} is a file; train=True times an application, see kapps list.")
-    return _named.bound(name, None, arguments)
+    return named.bound(name, None, arguments)
 
 
 def _times(seconds: list[float]) -> dict:

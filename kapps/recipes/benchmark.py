@@ -54,7 +54,7 @@ def run(settings: Settings) -> dict:
         KappsError, ValueError: a model or the data cannot be used.
     """
     from kapps import data, tasks
-    from kapps.applications import _named
+    from kapps.applications import named
     from kapps.export import timing
 
     if settings.rounds < 1 or settings.threads < 1:
@@ -71,9 +71,9 @@ def run(settings: Settings) -> dict:
     for name in names:
         _check(name)
     if timing.kind_of(settings.model) != "keras" or Path(settings.model).exists():
-        _named.refuse_for_path(settings.model, **own)
+        named.refuse_for_path(settings.model, **own)
     elif any(own.values()):
-        _named.bound(settings.model, **own)  # says at once what the child would say late
+        named.bound(settings.model, **own)  # says at once what the child would say late
     print(f"timing {' and '.join(names)}", file=sys.stderr, flush=True)
     timings = timing.alternate(names, rounds=settings.rounds, threads=settings.threads, **own)
     models = [_row(name, t) for name, t in zip(names, timings, strict=True)]
@@ -98,9 +98,9 @@ def run(settings: Settings) -> dict:
 
 def _own(settings: Settings) -> dict:
     """What the first model is given, as keyword arguments."""
-    from kapps.applications import _named
+    from kapps.applications import named
 
-    return {"weights": settings.weights, "arguments": _named.arguments_of(settings.arguments)}
+    return {"weights": settings.weights, "arguments": named.arguments_of(settings.arguments)}
 
 
 def _check(name: str) -> None:

@@ -69,12 +69,12 @@ def run(settings: Settings) -> dict:
             name.
     """
     from kapps import data
-    from kapps.applications import _named
+    from kapps.applications import named
     from kapps.recipes import _predictor, _robustness, _tta
     from kapps.tasks import scoring
     from kapps.training import progress
 
-    _named.is_path(settings.model)  # a missing file is said first, then missing data
+    named.is_path(settings.model)  # a missing file is said first, then missing data
     uri, split, validation = _what(settings)
     names = _robustness.names_of(settings.corruptions)
     if not settings.severities or not all(1 <= s <= 5 for s in settings.severities):
@@ -83,7 +83,7 @@ def run(settings: Settings) -> dict:
         settings.model,
         settings.batch_size,
         settings.weights,
-        _named.arguments_of(settings.arguments),
+        named.arguments_of(settings.arguments),
         settings.vocabulary,
     )
     predictor = _tta.with_views(predictor, settings.tta)

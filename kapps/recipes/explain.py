@@ -70,10 +70,10 @@ def run(settings: Settings) -> list[dict]:
         KappsError, ValueError: no such picture, model, class or layer, a method that the model has
             no use for, or a setting out of range.
     """
-    from kapps.applications import _named
+    from kapps.applications import named
     from kapps.recipes import _explaining, _photos, _predictor
 
-    arguments = _named.arguments_of(settings.arguments)
+    arguments = named.arguments_of(settings.arguments)
     files = _photos.find(settings.images)
     if settings.method == "deconvnet" and (settings.layer is None or settings.channel is None):
         raise ValueError("method=deconvnet looks at one filter: add --layer and --channel.")
@@ -92,8 +92,8 @@ def run(settings: Settings) -> list[dict]:
     results = []
     for stem, one in zip(_photos.stems([row.name for row in seen]), seen, strict=True):
         saved = _save(one.pictures, stem, settings) if settings.save else []
-        named = {"image": one.name, "method": settings.method}
-        results.append({**named, **one.numbers, "files": saved})
+        found = {"image": one.name, "method": settings.method, **one.numbers}
+        results.append({**found, "files": saved})
     print(json.dumps(results, indent=2)) if settings.json else _print(results)
     return results
 

@@ -66,7 +66,7 @@ def run(settings: Settings) -> dict:
     Raises:
         KappsError, ValueError: one sentence; nothing is left at `out`.
     """
-    from kapps.applications import _named
+    from kapps.applications import named
     from kapps.export import export
 
     modes = [mode.strip() for mode in settings.quantize.split(",")]
@@ -83,7 +83,7 @@ def run(settings: Settings) -> dict:
         name=settings.name,
         max_images=settings.max_images,
         weights=settings.weights,
-        arguments=_named.arguments_of(settings.arguments),
+        arguments=named.arguments_of(settings.arguments),
         vocabulary=settings.vocabulary,
         say=_say,
     )

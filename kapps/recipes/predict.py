@@ -57,7 +57,7 @@ def run(settings: Settings) -> list[dict]:
     """
     import numpy as np
 
-    from kapps.applications import _named
+    from kapps.applications import named
     from kapps.data import images
     from kapps.recipes import _photos, _predictor, _tta
     from kapps.training import progress
@@ -66,7 +66,7 @@ def run(settings: Settings) -> list[dict]:
         raise ValueError(
             f"top={settings.top}, batch_size={settings.batch_size}: use numbers of at least 1."
         )
-    arguments = _named.arguments_of(settings.arguments)
+    arguments = named.arguments_of(settings.arguments)
     files = _photos.find(settings.images)
     given = {} if settings.threshold is None else {"threshold": settings.threshold}
     predictor = _predictor.load_any(
@@ -94,7 +94,7 @@ def run(settings: Settings) -> list[dict]:
 
     with progress.bar(f"predicting with {settings.model}", len(files), quiet=True) as advance:
         names, pixels, places = [], [], []
-        for name, named in files:
+        for name, by_name in files:
             try:
                 picture = images.peek(name)
                 size = images.size_of(picture)
@@ -103,7 +103,7 @@ def run(settings: Settings) -> list[dict]:
                 places.append((placement, size))
                 names.append(name)
             except images.ImageError as error:
-                if named:
+                if by_name:
                     raise
                 progress.say(f"left out {name}: {error}")
             advance(1)

@@ -56,7 +56,7 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
     import keras
 
     from kapps import layers, runs, tasks
-    from kapps.applications import _named as named
+    from kapps.applications import named
     from kapps.training import building, devices, job, pictures, replicas, resizing
 
     began = time.perf_counter()

@@ -77,7 +77,7 @@ def make(options: object) -> Task:
     Raises:
         SettingsError: there is no such task, or a setting does not fit it.
     """
-    from kapps.applications._named import arguments_of
+    from kapps.applications.named import arguments_of
 
     kind = find(of_model(options.model) if options.task == AUTO else options.task)
     takes = kind.settings()

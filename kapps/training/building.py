@@ -11,8 +11,7 @@ import keras
 import kapps
 import kapps.layers
 from kapps import runs
-from kapps.applications import _named as named
-from kapps.applications import _vocabulary
+from kapps.applications import _vocabulary, named
 from kapps.data.transforms import Transform
 from kapps.errors import SettingsError
 from kapps.inspect import channels_first

@@ -36,7 +36,7 @@ def test_a_shipped_configuration_is_what_its_header_says(path):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_its_settings_go_together(path):
     """As far as that can be told without the data: ranges, task, model and its arguments."""
-    from kapps.applications import _named
+    from kapps.applications import named
     from kapps.data import augment, moving
     from kapps.training import optimization, resolving, schedules
 
@@ -44,7 +44,7 @@ def test_its_settings_go_together(path):
     _, job, *words = words.strip("# ").split()
     settings = parse({"train": train, "finetune": finetune}[job].Settings, words)
     settings = resolving.resolve(settings, least_epochs=0 if job == "finetune" else 1)
-    app = _named.bound(settings.model, None, _named.arguments_of(settings.arguments))
+    app = named.bound(settings.model, None, named.arguments_of(settings.arguments))
     assert app.spec.size >= 28
     moving.check(augment.policy(settings.augment), tasks.make(settings).annotation)
     optimization.check(settings)

@@ -271,10 +271,10 @@ def test_judged_and_saved_at_another_size_than_trained(settings, tmp_path):
 @pytest.fixture
 def of_small_pictures(tmp_path, monkeypatch):
     """A run of an application at 32 pixels, and the settings of its data."""
-    from kapps.applications import _named, resnet_cifar
+    from kapps.applications import named, resnet_cifar
     from kapps.recipes import train
 
-    monkeypatch.setattr(_named, "get", lambda _: resnet_cifar._application(8))
+    monkeypatch.setattr(named, "get", lambda _: resnet_cifar._application(8))
     random = np.random.default_rng(0)
     images = random.integers(0, 255, (24, 32, 32, 3)).astype("uint8")
     np.savez(tmp_path / "data.npz", images=images, labels=np.arange(24) % 3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kapps import layers, runs, tasks
-from kapps.applications import _named, resnet_cifar
+from kapps.applications import named, resnet_cifar
 from kapps.cli.settings import from_yaml, main
 from kapps.errors import KappsError
 from kapps.recipes import train
@@ -112,7 +112,7 @@ def test_pictures_grow_and_the_model_is_for_larger_ones(tmp_path, monkeypatch):
     """Two sizes to train on, a third to judge by; killed between them, the run goes on."""
     from sklearn.datasets import load_digits
 
-    monkeypatch.setattr(_named, "get", lambda _: resnet_cifar._application(8))
+    monkeypatch.setattr(named, "get", lambda _: resnet_cifar._application(8))
     data = load_digits()
     images = np.rint(data.images[:96] * (255 / 16)).astype("uint8")
     np.savez(tmp_path / "digits.npz", images=images, labels=data.target[:96])
@@ -143,7 +143,7 @@ def test_pictures_grow_and_the_model_is_for_larger_ones(tmp_path, monkeypatch):
 def test_sizes_change_by_chance_and_a_killed_run_goes_on(tmp_path, monkeypatch):
     from kapps.training import resizing
 
-    monkeypatch.setattr(_named, "get", lambda _: resnet_cifar._application(8))
+    monkeypatch.setattr(named, "get", lambda _: resnet_cifar._application(8))
     images = np.random.default_rng(0).integers(0, 255, (48, 40, 40, 3)).astype("uint8")
     np.savez(tmp_path / "fake.npz", images=images, labels=np.arange(48) % 3)
     how = settings(
