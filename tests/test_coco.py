@@ -3,7 +3,7 @@
 import pytest
 
 from kapps import _coco
-from kapps.export import source
+from kapps.models import sources
 from kapps.weights import catalog
 from tests.tasks import detectors
 
@@ -32,7 +32,7 @@ def test_names_are_those_of_the_publishers():
 def test_a_detector_that_no_run_trained_has_them(more, first, monkeypatch):
     spec = {"task": "detection", "size": 64, "crop_pct": 1.0, **more}
     monkeypatch.setattr("kapps.layers.spec_of", lambda _: spec)
-    found = source.resolve(detectors.network(80))
+    found = sources.resolve(detectors.network(80))
     assert (found.labels[0] if found.labels else None) == first
 
 

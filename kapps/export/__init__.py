@@ -1,7 +1,7 @@
 """From a trained model to something a phone, a server or a browser can run, verified on the way."""
 
 _HOME = {
-    "export": "kapps.export.pipeline",
+    "export": "kapps.models.exporting",  # it takes names of applications, which nothing here knows
     "Bundle": "kapps.export.bundle",
     "Runner": "kapps.export.litert",
 }

@@ -7,7 +7,8 @@ this package can fill from what it measured. What it does not know it says it do
 
 from pathlib import Path
 
-from kapps.export import origins, verify
+from kapps.export import verify
+from kapps.export.source import Source, Weights
 
 # SPDX name -> the hub's; another licence is "other" there, with its name.
 LICENCES = {
@@ -39,11 +40,11 @@ SHOWN = 20  # classes that are named
 TEMPORARY = ("out", "resume", "hosts", "host_index", "tensorboard")  # says nothing of the training
 
 
-def card(source, spec: dict, report: dict, folder: Path) -> str:
+def card(source: Source, spec: dict, report: dict, folder: Path) -> str:
     """The text of the card.
 
     Args:
-        source: the `kapps.export.source.Source` that was exported.
+        source: what was exported.
         spec, report: as in spec.json and report.json.
         folder: the bundle, with all other files.
     """
@@ -109,13 +110,10 @@ def _short(address: str) -> str:
 
 
 def _about(source, spec: dict) -> str:
-    from kapps.applications import APPLICATIONS, facts
-
     network, described = source.spec.get("application"), source.answers.described
     article = "an" if described[0] in "aeiou" else "a"
     what = f"{network}, {article} {described}" if network else f"{article.title()} {described}"
-    paper = facts(network)["paper"] if network in APPLICATIONS else None
-    paper = f" {paper}" if paper else ""
+    paper = f" {source.paper}" if source.paper else ""
     return (
         f"{what} as a {spec['format']} file in {spec['quantize']}, made by kapps {spec['kapps']} "
         f"from {source.origin}.{paper}"
@@ -177,7 +175,7 @@ def _training(source) -> str:
     return "\n\n".join([*lines, f"```yaml\n{text}```"])
 
 
-def _first_weights(began: origins.Weights | None) -> str:
+def _first_weights(began: Weights | None) -> str:
     if began is None:
         return "With which weights it began is unknown: the file or run that had them is not there."
     if began.name is None:

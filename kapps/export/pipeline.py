@@ -1,124 +1,71 @@
-"""`export`: convert, check, verify, and only then put a bundle under its name."""
+"""Convert, check, verify, and only then put a bundle under its name."""
 
 import contextlib
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from kapps.errors import ExportError
 from kapps.export import checks
 from kapps.export.bundle import Bundle
-from kapps.export.request import ALIASES, Request, check
+from kapps.export.request import Request
+from kapps.export.source import Source
 
 ROOM = 2**28  # numbers of the answers to all images that are judged: a gigabyte
 FILES = {"saved_model": "saved_model", "litert": "model.tflite", "onnx": "model.onnx"}
 
 
-def _silent(line: str) -> None:
-    """Progress that nobody asked for."""
-
-
-def export(
-    model: Any,
-    out: str | Path,
+def run(
+    find: Callable[[], Source],
+    requests: list[Request],
+    calibrate: str | None,
+    data: str | None,
     *,
-    format: str = "litert",
-    quantize: str | Sequence[str] = "float32",
-    calibrate: str | None = None,
-    data: str | None = None,
-    batch_size: int = 1,
-    max_drop: float = 2.0,
-    labels: list[str] | None = None,
-    name: str | None = None,
-    max_images: int = 1000,
-    weights: str | None = None,
-    arguments: Mapping[str, Any] | None = None,
-    vocabulary: Sequence[str] = (),
-    say: Callable[[str], None] = _silent,
-) -> Bundle | list[Bundle]:
-    """Export a model as a verified bundle, or as several of different quantisation.
-
-    The conversion runs in a child process on TensorFlow, from float32, whatever backend this
-    process uses. Nothing appears at `out` unless the file passed every check; after a failed
-    verification `OUT.failed-report.json` says what was measured.
+    first_error_ends: bool,
+) -> list[Bundle]:
+    """Export one model as often as it was asked for.
 
     Args:
-        model: a Keras model, a run folder, a .keras file, the name of an application, or what
-            `kapps.export.source.resolve` made of one, which is read once for several exports.
-        out: the bundle folder to make; an existing bundle is replaced.
-        format: "litert" (or "tflite"), "saved_model" or "onnx".
-        quantize: "float32", "float16" (weights), "dynamic_int8" (weights; float inside) or "int8"
-            (everything, uint8 pixels in and uint8 scores out). Only LiteRT files are quantised.
-            Of several, each has its bundle OUT/MODE, and one process converts all.
+        find: loads the model; called while the process that converts is starting.
+        requests: that `kapps.export.request.check` let through, each of another quantisation.
         calibrate: data whose images set the ranges of int8; by default the run's training data.
         data: labelled data to judge accuracy with; by default what the run did not train on.
-        batch_size: images of one inference; static. SavedModel and ONNX take any number.
-        max_drop: points of top-1 accuracy that may be lost against Keras.
-        labels: class names in output order, for models that have none.
-        name: what the bundle calls the model.
-        max_images: judge on at most so many images.
-        weights: tag or file of an application's weights; None for its own.
-        arguments: of the application, such as {"alpha": 0.5}.
-        vocabulary: what an open-vocabulary detector looks for: names, or one .npz file of them.
-        say: called with a line of progress.
-
-    Returns:
-        The bundle, or a list of them in the order of `quantize` where it is no single word.
+        first_error_ends: whether the error of a file is raised as it is, and not after the others.
 
     Raises:
-        ExportError: the model cannot be converted, or a file failed a check; of several modes the
-            others are at their places.
-        ValueError: arguments that do not go together.
-        MissingFileError, DataError: no such model or data.
+        ExportError: the model cannot be converted, or a file failed a check.
+        ValueError, MissingFileError, DataError: no such model or data, or none where it is needed.
     """
-    single = isinstance(quantize, str)
-    modes = [quantize] if single else list(dict.fromkeys(quantize))
-    requests = [
-        Request(
-            Path(out) if single else Path(out, mode),
-            ALIASES.get(format, format), mode, batch_size, max_drop, max_images, say,
-        )
-        for mode in modes
-    ]  # fmt: skip
-    for request in requests:
-        check(request, calibrate, modes)
     from kapps.export import child
-    from kapps.export import source as sources
 
+    say = requests[0].say
+    int8 = any(request.quantize == "int8" for request in requests)
     with child.kept():
         child.begin()
-        source = sources.resolve(
-            model,
-            labels=labels,
-            name=name,
-            weights=weights,
-            arguments=arguments,
-            vocabulary=vocabulary,
-        )
+        source = find()
         source.refuse_empty()
-        if "int8" in modes and calibrate is None and source.data is None:
+        if int8 and calibrate is None and source.data is None:
             raise ValueError(
                 "int8 needs real images to measure ranges with; give --calibrate, for example"
                 " --calibrate folder:photos (about 100 images like those of the app)."
             )
-        pixels = _calibration(source, calibrate, say) if "int8" in modes else None
+        pixels = _calibration(source, calibrate, say) if int8 else None
         judged = _judged(source, requests[0], calibrate, data)
-        bundles, errors = _bundles(source, requests, pixels, judged, first_error_ends=single)
+        bundles, errors = _bundles(source, requests, pixels, judged, first_error_ends)
     if errors:
         made = ", ".join(str(bundle.path) for bundle in bundles) or "nothing"
         raise ExportError(f"{' '.join(errors)} Exported: {made}.")
-    return bundles[0] if single else bundles
+    return bundles
 
 
 def _bundles(
-    source, requests: list[Request], pixels: np.ndarray | None, judged, *, first_error_ends: bool
+    source, requests: list[Request], pixels: np.ndarray | None, judged, first_error_ends: bool
 ) -> tuple[list[Bundle], list[str]]:
     """The bundles that passed, and a sentence for each that did not."""
     bundles, errors = [], []

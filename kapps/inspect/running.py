@@ -68,9 +68,9 @@ def find(model: keras.Model, name: str) -> keras.layers.Layer:
 
 
 def channels_first(model: keras.Model) -> bool:
-    """Whether a model takes images as (batch, channels, height, width)."""
-    layers = layers_of(model).values()
-    return any(getattr(layer, "data_format", None) == "channels_first" for layer in layers)
+    """Whether a model takes images as (batch, channels, height, width): as its first layer does."""
+    formats = (getattr(layer, "data_format", None) for layer in layers_of(model).values())
+    return next(filter(None, formats), None) == "channels_first"
 
 
 def run(

@@ -76,7 +76,7 @@ def _tflite(file: Path) -> dict:
 
 
 def _keras(path: Path) -> dict:
-    from kapps.export import source as sources
+    from kapps.models import sources
 
     found = sources.resolve(path)
     file = found.file or path

@@ -6,9 +6,10 @@ import time
 import keras
 import numpy as np
 
+from kapps import inspect
 from kapps.files import atomic_write
 from kapps.runs import Run
-from kapps.training import building, features, freezing, job, pictures
+from kapps.training import features, freezing, job, pictures
 from kapps.training.progress import say
 from kapps.training.replicas import Share
 
@@ -40,7 +41,7 @@ def train(training: job.Job, model: keras.Model, devices: int) -> tuple[list[dic
     say(f"training the classifier on cached features: {freezing.unfreeze(model, 'none')}")
     began = time.perf_counter()
     backbone = features.backbone_of(model)
-    first = building.channels_first(model)
+    first = inspect.channels_first(model)
 
     def extract(dataset, part: str) -> features.Features:
         key = {"part": part, "names": dataset.names, "classes": list(dataset.class_names)}

@@ -139,8 +139,7 @@ def load_network(
 
 
 def _keras(name: str, path: Path, batch_size: int, own: dict, settings: dict) -> Predictor:
-    from kapps.export import source as sources
-    from kapps.training import building
+    from kapps.models import sources
 
     if path.exists() or named.is_path(name):
         what = path
@@ -151,7 +150,7 @@ def _keras(name: str, path: Path, batch_size: int, own: dict, settings: dict) ->
     found.refuse_empty()
     height, width, channels = found.image_shape
     spec = {**found.spec, "size": (height, width), "channels": channels}
-    model, first = found.model, building.channels_first(found.model)
+    model, first = found.model, found.channels_first
     task = tasks.of_spec(spec, **settings)
     count = task.count(model)
     if count is None:

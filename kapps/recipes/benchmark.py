@@ -55,7 +55,7 @@ def run(settings: Settings) -> dict:
     """
     from kapps import data, tasks
     from kapps.applications import named
-    from kapps.export import timing
+    from kapps.models import timing
 
     if settings.rounds < 1 or settings.threads < 1:
         name = "rounds" if settings.rounds < 1 else "threads"
@@ -106,21 +106,18 @@ def _own(settings: Settings) -> dict:
 def _check(name: str) -> None:
     """Refuse early what a child process would refuse late."""
     from kapps import applications
-    from kapps.errors import MissingFileError
-    from kapps.export import source
+    from kapps.models import sources
 
     if Path(name).exists() or name in applications.APPLICATIONS:
         return
-    library, slash, _ = name.partition("/")
-    if slash and library not in source.LIBRARIES or Path(name).suffix in source.SUFFIXES:
-        raise MissingFileError(f"{name} is not there; expected a {WHAT}.")
+    sources.refuse_missing(name, WHAT)
     applications.get(name)  # says what it could have been
 
 
 def _row(name: str, timing) -> dict:
     """The measurements of one model as plain values."""
     from kapps import applications
-    from kapps.export import timing as timings
+    from kapps.models import timing as timings
 
     low, middle, high = _steps.quartiles(timing.rounds)
     kind = timings.kind_of(name)

@@ -116,7 +116,7 @@ def _measured(settings: Settings) -> dict[str, float]:
     """Name -> milliseconds of one image, the median."""
     if not settings.measure:
         return {}
-    from kapps.export import timing
+    from kapps.models import timing
     from kapps.recipes import _steps
 
     names = list(settings.names)

@@ -133,14 +133,15 @@ def _photos() -> list:
 
 def exports(out: Path, runs: dict[str, str]) -> list:
     """Export the runs in every format and mode to `out`/bundles; a row of the table for each."""
-    from kapps.export import child, source
+    from kapps.export import child
+    from kapps.models import sources
     from kapps.training.progress import bar
 
     rows = []
     with child.kept(), bar("exporting", FILES * len(runs), unit="files") as advance:
         child.begin()
         for model, folder in runs.items():
-            trained = source.resolve(folder)
+            trained = sources.resolve(folder)
             for format, modes in EXPORTS.items():
                 advance(0, f"{model} {format}")
                 rows += _bundles(model, trained, out / "bundles", format, modes)

@@ -67,7 +67,7 @@ def run(settings: Settings) -> dict:
         KappsError, ValueError: one sentence; nothing is left at `out`.
     """
     from kapps.applications import named
-    from kapps.export import export
+    from kapps.models.exporting import export
 
     modes = [mode.strip() for mode in settings.quantize.split(",")]
     made = export(

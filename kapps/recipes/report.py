@@ -79,9 +79,10 @@ def run(settings: Settings) -> dict:
 
 def _examine(run) -> None:
     """Let the best model of a run answer about the pictures that it was judged by."""
+    from kapps import inspect
     from kapps.errors import KappsError
     from kapps.reports import keeping
-    from kapps.training import building, pictures, progress
+    from kapps.training import pictures, progress
 
     try:
         task, held = _held(run)
@@ -89,7 +90,7 @@ def _examine(run) -> None:
             return
         model = run.load_model()
         with progress.bar(f"judging {run.path}", held.images, quiet=True) as advance:
-            data = pictures.Pictures(held, building.channels_first(model))
+            data = pictures.Pictures(held, inspect.channels_first(model))
             _, show = task.examine(model, data, advance)
     except (KappsError, ImportError) as error:  # the page has its curves without them
         progress.say(f"{run.path}: without its answers, as its pictures cannot be had: {error}")
@@ -103,16 +104,17 @@ def _embed(run, method: str) -> None:
     Raises:
         KappsError, ValueError: the pictures cannot be had, or the model has no Dense classifier.
     """
+    from kapps import inspect
     from kapps.reports import keeping
     from kapps.tasks import embedding, scoring
-    from kapps.training import building, features, pictures, progress
+    from kapps.training import features, pictures, progress
 
     _, held = _held(run)
     if held is None:
         raise ValueError(f"{run.path} was judged by no pictures, of which there could be a map.")
     model = run.load_model()
     below = features.backbone_of(model)
-    data = pictures.Pictures(held, building.channels_first(model))
+    data = pictures.Pictures(held, inspect.channels_first(model))
     with progress.bar(f"mapping {run.path}", held.images, quiet=True) as advance:
         rows, _ = scoring.predict_batches(below.predict_on_batch, data, data.batch_size, advance)
     classes = held.annotation == "class"
@@ -127,15 +129,16 @@ def _flow(run, steps: int) -> None:
     Raises:
         KappsError, ValueError: the pictures cannot be had, or it is no classifier.
     """
+    from kapps import inspect
     from kapps.recipes import _flow
     from kapps.reports import keeping
-    from kapps.training import building, pictures
+    from kapps.training import pictures
 
     _, held = _held(run)
     if held is None:
         raise ValueError(f"{run.path} was judged by no pictures, on which to take gradients.")
     model = run.load_model()
-    batches = pictures.Pictures(held, building.channels_first(model))
+    batches = pictures.Pictures(held, inspect.channels_first(model))
     found = _flow.measure(run, model, batches, held.annotation, steps)
     keeping.add(run, "gradients", found)
 

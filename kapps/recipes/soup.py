@@ -47,10 +47,10 @@ def run(settings: Settings) -> dict:
         KappsError, ValueError: fewer than two runs, runs of other networks or classes, or none that
             was judged.
     """
-    from kapps import runs, tasks
+    from kapps import inspect, runs, tasks
     from kapps.cli.settings import before_there_was
     from kapps.errors import RunError
-    from kapps.training import building, job, options, pictures
+    from kapps.training import job, options, pictures
     from kapps.training.recalibration import Recalibration
 
     if len(settings.runs) < 2:
@@ -78,7 +78,7 @@ def run(settings: Settings) -> dict:
     known = before_there_was(options.Options) | first.settings
     trained, spec = types.SimpleNamespace(**known), first.spec
     splits = pictures.Splits(trained, spec, spec["size"], spec["channels"], task=task)
-    channels_first = building.channels_first(model)
+    channels_first = inspect.channels_first(model)
     data = pictures.Pictures(splits.validation(), channels_first)
     measured = None
     if settings.recalibrate:

@@ -53,9 +53,9 @@ class KerasTeacher:
     """A network that answers inside the training step; its variables are not trained."""
 
     def __init__(self, name: str, names: Sequence[str], distill: str):
-        from kapps.export import source
+        from kapps.models import sources
 
-        self.found = source.resolve(name)
+        self.found = sources.resolve(name)
         self.model = self.found.model
         self.model.trainable = False
         self.kind = scoring.kind_of(self.model)

@@ -9,12 +9,12 @@ from functools import partial
 
 import keras
 
-from kapps import runs
+from kapps import inspect, runs
 from kapps.data import Dataset
 from kapps.errors import RunError
 from kapps.reports import run_page
 from kapps.tasks import Task
-from kapps.training import building, engine, pictures, rehearsal, replicas, resizing
+from kapps.training import engine, pictures, rehearsal, replicas, resizing
 from kapps.training.options import Options
 from kapps.training.progress import say
 
@@ -133,7 +133,7 @@ class Job:
         return history
 
     def _fit(self, model, train: Dataset, history: list[dict], changes: dict) -> list[dict]:
-        first = building.channels_first(model)
+        first = inspect.channels_first(model)
         batches = pictures.Pictures(train, first)
         how = plan(self.options, **changes)
         how = rehearsal.rehearsed(

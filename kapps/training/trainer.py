@@ -6,8 +6,8 @@ from difflib import get_close_matches
 
 import keras
 
-from kapps import data, tasks
-from kapps.training import building, engine, pictures
+from kapps import data, inspect, tasks
+from kapps.training import engine, pictures
 
 
 def fit(
@@ -50,7 +50,7 @@ def fit(
             near = get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"the fields are {sorted(names)}."
             raise TypeError(f"fit has no argument {name!r}; {hint}")
-    first = building.channels_first(model)
+    first = inspect.channels_first(model)
 
     def batches(dataset):
         return pictures.Pictures(dataset, first) if isinstance(dataset, data.Dataset) else dataset

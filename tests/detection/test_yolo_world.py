@@ -9,7 +9,8 @@ import kapps
 from kapps.applications import _heads, _vocabulary, facts, get, yolo_world, yolov8
 from kapps.detection import vocabulary
 from kapps.errors import ExportError, SettingsError, WeightsError
-from kapps.export import export, source
+from kapps.export import export
+from kapps.models import sources
 from kapps.recipes import _predictor, predict
 from kapps.training import building
 from tests.parity import dense
@@ -122,17 +123,17 @@ def test_predict_finds_what_it_is_told_to_look_for(tiny, tmp_path, capsys):
 
 
 def test_what_was_not_told_what_to_look_for_or_cannot_be(tiny, tmp_path):
-    kept = source.resolve(tiny)
+    kept = sources.resolve(tiny)
     kept.refuse_empty()
     assert kept.labels == ["cat", "dog", "traffic light"]
     empty = TINY(input_shape=SHAPE, classes=1)
     with pytest.raises(ExportError, match="looks for a vocabulary, and has none; .*--vocabulary"):
-        source.resolve(empty).refuse_empty()
+        sources.resolve(empty).refuse_empty()
     with pytest.raises(ValueError, match=r"names\[1\]='' is empty"):
-        source.resolve(empty, vocabulary=("cat", ""))
+        sources.resolve(empty, vocabulary=("cat", ""))
     fixed = get("LeNet5")(weights=None)
     with pytest.raises(SettingsError, match="'cat,dog' has no effect on lenet5, whose classes are"):
-        source.resolve(fixed, vocabulary=("cat", "dog"))
+        sources.resolve(fixed, vocabulary=("cat", "dog"))
     (tmp_path / "model.tflite").touch()
     with pytest.raises(SettingsError, match="'cat' has no effect on .*, which is exported already"):
         _predictor.load_any(str(tmp_path / "model.tflite"), vocabulary=("cat",))

@@ -5,8 +5,9 @@ import json
 import pytest
 import yaml
 
-from kapps.export import card, origins, verify
+from kapps.export import card, verify
 from kapps.export.source import Source
+from kapps.models import origins
 from kapps.runs import Run
 
 CHECK = {"images": 100, "where": "folder:flowers (val)", "agreement": 0.99, "max_difference": 0.01}

@@ -8,7 +8,7 @@ from kapps.applications import LeNet5, MobileNetV2
 from kapps.cli.settings import main
 from kapps.errors import SettingsError, WeightsError
 from kapps.export import Bundle
-from kapps.export import source as sources
+from kapps.models import sources
 from kapps.recipes import _predictor, benchmark, evaluate, export, predict
 
 ARGUMENTS = ("alpha=0.35", "classes=4", "input_shape=[32, 32, 3]")

@@ -9,7 +9,7 @@ from PIL import Image
 from kapps import runs
 from kapps.errors import DataError, MissingFileError
 from kapps.export import images
-from kapps.export import source as sources
+from kapps.models import sources
 from kapps.recipes import evaluate, finetune, train
 
 

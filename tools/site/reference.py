@@ -11,6 +11,7 @@ AREAS = {  # a folder of kapps -> what its modules are
     "export": "files for phones, verified",
     "inspect": "look into a model",
     "layers": "blocks and layers",
+    "models": "what a job's `model` names: found, loaded, exported, timed",
     "segmentation": "masks as arrays",
     "tasks": "what is learnt",
     "training": "the engine",

@@ -1,62 +1,19 @@
-"""Whose weights an export holds, and how they were trained: what its model card tells of them."""
+"""Whose weights a model has, and how kapps trained it: what the card of an export tells of them."""
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kapps.applications import named
 from kapps.errors import KappsError
+from kapps.export.source import Training, Weights
+from kapps.runs import SETTINGS, Run
 
 CHAIN = 8  # runs that began with one another are followed so far back
 
 
-@dataclasses.dataclass(frozen=True)
-class Weights:
-    """The weights that a model has, or that its training began with.
-
-    Attributes:
-        network: name of the application whose weights they are, or None.
-        name: their tag, file or address; None for random ones.
-        licence: SPDX name, "not stated", or None where nothing is known.
-        publisher, url: who published them, and where; None where nothing is known.
-        accuracy: (name, share in [0, 1]) that the publisher states.
-        protocol: how that was measured, and by whom; None where nothing is known.
-    """
-
-    network: str | None
-    name: str | None = None
-    licence: str | None = None
-    publisher: str | None = None
-    url: str | None = None
-    accuracy: tuple[tuple[str, float], ...] = ()
-    protocol: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """A training by kapps, as its run folder tells of it.
-
-    Attributes:
-        settings: resolved settings.
-        job: "train" or "finetune".
-        best: the row of metrics.json whose weights were exported.
-        metrics: the names of its metrics, without "val_", the one that ranks epochs first.
-        epochs: how many there are rows of.
-        versions: of the packages that trained.
-        backend: of Keras.
-    """
-
-    settings: dict
-    job: str
-    best: dict
-    metrics: tuple[str, ...]
-    epochs: int
-    versions: dict[str, str]
-    backend: str
-
-
-def training_of(run) -> Training:
-    """What a `kapps.runs.Run` that has finished an epoch tells."""
+def training_of(run: Run) -> Training:
+    """What a run that has finished an epoch tells."""
     environment, metrics = run.environment, run.metrics
     return Training(
         settings=run.settings,
@@ -86,8 +43,6 @@ def of_application(
         body: whether a detector without weights has those of its backbone, as in fine-tuning.
         fresh: whether it has none of its own, as in `kapps train`.
     """
-    from kapps.applications import named
-
     app = named.bound(name, weights, arguments)
     network, row = named.published(app.bind(weights=None) if fresh else app, body)
     if row is None or not hasattr(row, "licence"):  # random weights, or a file of somebody's
@@ -104,11 +59,8 @@ def of_application(
     )
 
 
-def of_run(run, steps: int = CHAIN) -> Weights | None:
+def of_run(run: Run, steps: int = CHAIN) -> Weights | None:
     """The weights that a run began with; None where that cannot be found out any more."""
-    from kapps.applications import named
-    from kapps.runs import SETTINGS, Run
-
     settings, fresh = run.settings, run.environment["job"] == "train"
     # An average of runs began as they did. A run of somebody's own job may tell neither.
     name = settings.get("model") or next(iter(settings.get("runs") or ()), None)

@@ -1,6 +1,6 @@
 """The child process of a benchmark: one model, alone in memory, timed when it is told to.
 
-Started by `kapps.export.timing` as `python -m kapps.export._bench job.json`. It answers each line
+Started by `kapps.models.timing` as `python -m kapps.models._bench job.json`. It answers each line
 on stdin with a line of JSON on stdout; everything else that libraries print goes to stderr.
 """
 
@@ -53,7 +53,7 @@ def prepare(job: dict, answer):
         import keras
         import tensorflow
 
-        from kapps.export import source as sources
+        from kapps.models import sources
 
         before = peak_memory()
         own = {name: job[name] for name in ("weights", "arguments") if name in job}

@@ -110,7 +110,7 @@ class _Worker:
         log = Path(self._folder.name, "log.txt")
         self._log = log.open("w+", errors="replace")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "kapps.export._bench", str(job)],
+            [sys.executable, "-m", "kapps.models._bench", str(job)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -1,0 +1,1 @@
+"""What the setting `model` of a job means: an application, a run folder, a file, or a model."""
