@@ -206,9 +206,9 @@ def grounding_dino(
     )
 
 
-def _whole_windows(app: Application) -> Application:
+def _shifted_windows(app: Application) -> Application:
     """A Swin Transformer as the authors' detectors have it."""
-    return dataclasses.replace(app, config={**app.config, "whole_windows": True})
+    return dataclasses.replace(app, config={**app.config, "windows": "shifted"})
 
 
 def _application(size: str, backbone: str, encoder: str) -> DenseApplication:
@@ -222,7 +222,7 @@ def _application(size: str, backbone: str, encoder: str) -> DenseApplication:
         min_size=224,  # as many places as queries
         classes=80,
         flavors={"torch": TORCH},
-        adapt=_whole_windows,
+        adapt=_shifted_windows,
         blocks={"norm_groups": 32, "use_bias": True},
         config={"queries": QUERIES, "blocks": BLOCKS, "encoder": encoder},
         arguments={"tokens": 256},

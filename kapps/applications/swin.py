@@ -3,6 +3,7 @@
 arXiv:2103.14030.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from kapps.applications._application import Application, Flavor, reference
@@ -19,16 +20,21 @@ VARIANTS = {  # channels of the first stage, blocks and heads of the four: table
 
 
 def windows_of(
-    grid, window: int, block: int, whole: bool = False
+    grid, window: int, block: int, windows: str = "fitted"
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The window and the shift of a block: every second one is shifted by half a window.
 
-    A side that one window covers is not cut, nor shifted, but where windows are `whole`.
+    Args:
+        windows: "fitted" to a side that they would cover, which is then not shifted; as timm.
+            "padded" is the side to whole windows before it is shifted, which a side of one window
+            is not; as torchvision. "shifted" are those too; as the authors' detectors.
     """
-    if whole:
-        return (window, window), (window // 2 if block % 2 == 0 else 0,) * 2
-    sizes = tuple(min(side, window) for side in grid)
-    shifts = tuple(window // 2 if block % 2 == 0 and side > window else 0 for side in grid)
+    fits = windows == "fitted"
+    sizes = tuple(min(side, window) if fits else window for side in grid)
+    shifts = tuple(
+        window // 2 if block % 2 == 0 and (side > window or windows == "shifted") else 0
+        for side in grid
+    )
     return sizes, shifts
 
 
@@ -52,14 +58,9 @@ def backbone(
     heads,
     window: int,
     drop_path: float,
-    whole_windows: bool = False,
+    windows: str = "fitted",
 ):
-    """Four stages of windows.
-
-    Args:
-        whole_windows: the order of the authors' code for detectors, which pads a grid to whole
-            windows before it shifts them, also one that is smaller than a window.
-    """
+    """Four stages of windows, see `windows_of`."""
     grid = nn.grid(x, 4)
     x = nn.patch_embed(x, channels, 4, name="stem")
     x = nn.layer_norm(x, 1e-5, name="stem_norm")
@@ -73,12 +74,12 @@ def backbone(
             x = nn.dense(x, width, use_bias=False, name=f"{name}_project")
             grid = tuple(-(-side // 2) for side in grid)
         for block in range(1, depth + 1):
-            sizes, shift = windows_of(grid, window, block, whole_windows)
+            sizes, shift = windows_of(grid, window, block, windows)
             x = nn.transformer_block(
                 x,
                 partial(
                     shifted_attention, nn=nn, grid=grid, window=sizes, shift=shift,
-                    num_heads=num_heads, pad_first=whole_windows,
+                    num_heads=num_heads, pad_first=windows != "fitted",
                 ),
                 partial(nn.mlp, units=4 * width),
                 drop_path=next(rates),
@@ -93,24 +94,26 @@ def _application(
     drop_path: float = 0.1,
 ):  # fmt: skip
     channels, depths, heads = VARIANTS[variant]
-    references = [f"timm/swin_{variant.lower()}_patch4_window{window}_{size}"]
+    references = [reference(f"timm/swin_{variant.lower()}_patch4_window{window}_{size}", "torch")]
+    flavors = {
+        "torch": Flavor("torch", crop_pct=0.9 if size == 224 else 1.0, interpolation="bicubic")
+    }
     if torchvision:
-        references.append(f"torchvision/{torchvision}")
+        references.append(reference(f"torchvision/{torchvision}", "torchvision"))
+        flavors["torchvision"] = replace(flavors["torch"], config={"windows": "padded"})
     return Application(
         f"Swin{variant}" + ("" if size == 224 else str(size)),
         backbone,
         size=size,
         min_size=4,
-        flavors={
-            "torch": Flavor("torch", crop_pct=0.9 if size == 224 else 1.0, interpolation="bicubic")
-        },
+        flavors=flavors,
         activation="gelu",
         blocks={"kernel_initializer": "truncated_normal"},
         config={"channels": channels, "depths": depths, "heads": heads, "window": window},
         drop_path=drop_path,
         stages={2: 1, 3: 2, 4: 3, 5: 4},
         tokens=Tokens(4, prefix=0, pooling="avg", pyramid=True),
-        references=tuple(reference(name, "torch") for name in references),
+        references=tuple(references),
     )
 
 

@@ -1,5 +1,6 @@
 """Swin Transformer V2: Scaling Up Capacity and Resolution (Liu et al., 2021, arXiv:2111.09883)."""
 
+from dataclasses import replace
 from functools import partial
 
 from kapps.applications._application import Application, Flavor, reference
@@ -9,7 +10,9 @@ from kapps.applications.swin import VARIANTS, windows_of
 from kapps.layers import Blocks, CosineAttention, MergePatches, drop_path_rates
 
 
-def shifted_attention(x, nn: Blocks, grid, window, shift, trained, num_heads: int, *, name: str):
+def shifted_attention(
+    x, nn: Blocks, grid, window, shift, trained, num_heads: int, pad_first: bool, *, name: str
+):
     """Attention by cosines within windows, whose biases are computed: section 3.2 and 3.3."""
     core = partial(
         CosineAttention,
@@ -20,15 +23,26 @@ def shifted_attention(x, nn: Blocks, grid, window, shift, trained, num_heads: in
         trained=(trained, trained) if trained else None,
     )
     attention = partial(nn.attention, num_heads=num_heads, core=core, use_bias="query_value")
-    return nn.windowed(x, grid, window, shift, attention, name=name)
+    return nn.windowed(x, grid, window, shift, attention, pad_first, name=name)
 
 
 def backbone(
-    x, nn: Blocks, *, channels: int, depths, heads, window: int, trained, drop_path: float
+    x,
+    nn: Blocks,
+    *,
+    channels: int,
+    depths,
+    heads,
+    window: int,
+    trained,
+    drop_path: float,
+    windows: str = "fitted",
 ):
     """Swin whose branches are normalised at their ends.
 
-    `trained` is the window of each stage that the weights' first training had; None for `window`.
+    Args:
+        trained: the window of each stage that the weights' first training had; None for `window`.
+        windows: see `kapps.applications.swin.windows_of`.
     """
     grid = nn.grid(x, 4)
     x = nn.patch_embed(x, channels, 4, name="stem")
@@ -43,12 +57,13 @@ def backbone(
             x = nn.layer_norm(x, 1e-5, name=f"{name}_norm")
             grid = tuple(-(-side // 2) for side in grid)
         for block in range(1, depth + 1):
-            sizes, shift = windows_of(grid, window, block)
+            sizes, shift = windows_of(grid, window, block, windows)
             x = nn.transformer_block(
                 x,
                 partial(
                     shifted_attention, nn=nn, grid=grid, window=sizes, shift=shift,
                     trained=trained[stage - 1] if trained else None, num_heads=num_heads,
+                    pad_first=windows != "fitted",
                 ),
                 partial(nn.mlp, units=4 * width),
                 drop_path=next(rates),
@@ -64,13 +79,17 @@ def _application(
     drop_path: float = 0.1,
 ):  # fmt: skip
     channels, depths, heads = VARIANTS[variant]
-    references = [f"timm/swinv2_{timm}"] + ([f"torchvision/{torchvision}"] if torchvision else [])
+    references = [reference(f"timm/swinv2_{timm}", "torch")]
+    flavors = {"torch": Flavor("torch", crop_pct=0.9, interpolation="bicubic")}
+    if torchvision:
+        references.append(reference(f"torchvision/{torchvision}", "torchvision"))
+        flavors["torchvision"] = replace(flavors["torch"], config={"windows": "padded"})
     return Application(
         f"SwinV2{name}",
         backbone,
         size=256,
         min_size=4,
-        flavors={"torch": Flavor("torch", crop_pct=0.9, interpolation="bicubic")},
+        flavors=flavors,
         activation="gelu",
         blocks={"kernel_initializer": "truncated_normal"},
         config={
@@ -83,7 +102,7 @@ def _application(
         drop_path=drop_path,
         stages={2: 1, 3: 2, 4: 3, 5: 4},
         tokens=Tokens(4, prefix=0, pooling="avg", pyramid=True),
-        references=tuple(reference(other, "torch") for other in references),
+        references=tuple(references),
     )
 
 

@@ -135,8 +135,9 @@ def test_the_numbers_of_the_reference():
 
 def test_windows_of_detectors_are_whole_and_padded_before_they_are_shifted():
     assert windows_of((4, 9), 7, 2) == ((4, 7), (0, 3))
-    assert windows_of((4, 9), 7, 2, whole=True) == ((7, 7), (3, 3))
-    assert windows_of((4, 9), 7, 1, whole=True) == ((7, 7), (0, 0))
+    assert windows_of((4, 9), 7, 2, "padded") == ((7, 7), (0, 3))
+    assert windows_of((4, 9), 7, 2, "shifted") == ((7, 7), (3, 3))
+    assert windows_of((4, 9), 7, 1, "shifted") == ((7, 7), (0, 0))
     x = np.arange(1.0, 6.0, dtype="float32").reshape(1, 5, 1)
     row = {"grid": (1, 5), "window": (1, 3), "shift": (0, 1)}
     first, last = Windows(**row, pad_first=True), Windows(**row)
@@ -144,7 +145,7 @@ def test_windows_of_detectors_are_whole_and_padded_before_they_are_shifted():
     assert np.reshape(last(x), -1).tolist() == [2, 3, 4, 5, 1, 0]
     np.testing.assert_array_equal(Unwindows(**row, pad_first=True)(first(x)), x)
     body = kapps.applications.get("SwinTiny")
-    assert "whole_windows" not in body.config  # classifiers have timm's
+    assert "windows" not in body.config  # classifiers have timm's
     app = kapps.applications.get("GroundingDINOSwinT")
     assert app.adapt(body) != body
     assert dataclasses.asdict(app)["config"]["queries"] == 900

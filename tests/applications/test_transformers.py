@@ -121,6 +121,7 @@ SMALL = (
     "timm/vit_small_patch16_dinov3",
     "timm/eva02_tiny_patch14_336",
     "timm/swin_tiny_patch4_window7_224@72",  # odd grids, and windows smaller than 7
+    "torchvision/swin_v2_t@96",  # padded before they are shifted
     "timm/samvit_base_patch16",
     "timm/resnet50_clip",
 )
