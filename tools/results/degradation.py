@@ -14,6 +14,7 @@ def _measure(place: Place, seed: int, *, depth: int, residual: bool) -> dict:
     place.link("cifar10_subset", SHARED / "cifar10_subset")
     run = f"degradation/{_name(depth, residual)}-{seed}"
     words = ("--config", "resnet20_cifar10", f"model=ResNet{depth}", f"data=folder:{DATA}")
+    words = (*words, "augment=default")
     shape = () if residual else ("arguments=[residual=false]",)
     budget = (f"epochs={EPOCHS}", f"batch_size={BATCH}", f"learning_rate={RATE}", "validation=0")
     course = ("schedule=cosine", "decay_epochs=[]", "warmup_epochs=0.5", f"seed={seed}")
