@@ -29,6 +29,7 @@ SETTINGS = "settings.yaml"
 # What may differ when a run is continued, or between its hosts.
 OF_THE_PROCESS = ("resume", "hosts", "host_index", "profile")
 COLUMNS = ("stage", "epoch", "seconds", "learning_rate")  # and those of the task
+RESULTS = ("metrics.json", "learning_rate.json", "profile.json")  # the first of them after an epoch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +109,11 @@ class Run:
     def last(self) -> Path:
         """The model after the last finished epoch."""
         return self._existing("last.keras")
+
+    @property
+    def is_begun_only(self) -> bool:
+        """Whether it holds nothing that a training found out: no epoch of it has ended."""
+        return not any((self.path / name).exists() for name in RESULTS)
 
     @property
     def backup(self) -> Path:
@@ -209,7 +215,10 @@ def refuse_existing(path: str | os.PathLike) -> None:
     if path.is_file():
         raise RunError(f"--out {path} is a file; choose another --out.")
     if (path / SETTINGS).exists():
-        raise RunError(f"--out {path} holds a run; add --resume to continue it, or choose another.")
+        only = " of which no epoch has ended" if Run(path).is_begun_only else ""
+        raise RunError(
+            f"--out {path} holds a run{only}; add --resume to continue it, or choose another."
+        )
     if path.is_dir() and any(path.iterdir()):
         raise RunError(f"--out {path} is a folder with other files in it; choose another --out.")
 

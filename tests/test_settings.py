@@ -57,6 +57,13 @@ class Job:
         (["m", "modes=[]"], {"modes": ()}),
         (["m", "size=[3,4]"], {"size": (3, 4)}),
         (["m", "--images", "[a"], {"images": ("[a",)}),
+        (["m", "--images", "[a,b"], {"images": ("[a", "b")}),
+        (["m", "--images", "a=[1, 2],b=(3,4)"], {"images": ("a=[1, 2]", "b=(3,4)")}),
+        (["m", "--images", "[a=[1,2], b={c: 3, d: 4}]"], {"images": ("a=[1,2]", "b={c: 3, d: 4}")}),
+        (["m", "--images", "a=[1],b=[2]"], {"images": ("a=[1]", "b=[2]")}),
+        (["m", "--images", "[a],[b]"], {"images": ("[a]", "[b]")}),
+        (["m", "--images", "a='1,2',Bob's,Eve's"], {"images": ("a='1,2'", "Bob's", "Eve's")}),
+        (["m", "--images", "a=[1,2]", "--images", "b"], {"images": ("a=[1,2]", "b")}),
         (["m", "--modes", "fast", "--modes", "exact"], {"modes": ("fast", "exact")}),
         (["m", "mode=none"], {"mode": "none"}),
         (["m", "weights=None"], {"weights": None}),
@@ -184,11 +191,12 @@ def test_an_int_is_a_float_but_not_the_reverse():
         from_dict(Job, {"model": "m", "epochs": 1.5})
 
 
+HOWS = ("not", "kapps", "value", "interrupt", "bug", "found", "found nothing")
+
+
 @dataclass(frozen=True)
 class Fails:
-    how: str = setting(
-        "not", "what to raise", choices=("not", "kapps", "value", "interrupt", "bug")
-    )
+    how: str = setting("not", "what to raise", choices=HOWS)
     module: str = setting("", "module to import")
 
 
@@ -204,7 +212,9 @@ def run_fails(job):
         raise KeyboardInterrupt
     if job.how == "bug":
         raise ZeroDivisionError
-    print("done")
+    if job.how in ("found", "found nothing"):
+        return {"errors": 3 if job.how == "found" else 0}
+    return print("done")
 
 
 @pytest.mark.parametrize(
@@ -214,6 +224,8 @@ def run_fails(job):
         ("kapps", 2, "kapps: error: one thing is wrong\n"),
         ("value", 2, "kapps: error: bad value (KAPPS_DEBUG=1 shows where)\n"),
         ("interrupt", 130, "kapps: interrupted\n"),
+        ("found", 1, ""),
+        ("found nothing", 0, ""),
         ("nothing", 2, "kapps: error: how='nothing' is not a choice"),
     ],
 )

@@ -54,7 +54,7 @@ def help_text() -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run `kapps ARGV...`; returns 0, 2 after an error, 130 after Ctrl-C."""
+    """Run `kapps ARGV...`; the status is that of `settings.main`."""
     words = list(sys.argv[1:] if argv is None else argv)
     status = 0
 

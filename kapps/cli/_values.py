@@ -39,11 +39,31 @@ def _item_hints(kind: object, count: int) -> tuple:
 
 
 def _items(text: str) -> list[str]:
-    """What a person means by a list: a,b or, as in YAML, [a, b]; [] for none."""
-    if text.startswith("[") and text.endswith("]"):
+    """What a person means by a list: a,b or, as in YAML, [a, b]; [] for none.
+
+    A comma within brackets or quotes belongs to its item: "shape=[32, 32, 3],alpha=1" is two.
+    """
+    if text.startswith("[") and text.endswith("]") and len(_split(text)) == 1:
         text = text[1:-1]
-        return [item.strip() for item in text.split(",")] if text.strip() else []
-    return text.split(",")
+        return [item.strip() for item in _split(text)] if text.strip() else []
+    return _split(text)
+
+
+def _split(text: str) -> list[str]:
+    """At commas outside of brackets and quotes; at all where those are not closed."""
+    items, depth, quote = [""], 0, ""
+    for before, letter in zip(" " + text, text, strict=False):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"" and not before.isalnum():  # not the apostrophe of a word
+            quote = letter
+        else:
+            depth += (letter in "[({") - (letter in "])}")
+        if letter == "," and not depth and not quote:
+            items.append("")
+        else:
+            items[-1] += letter
+    return text.split(",") if depth or quote else items
 
 
 def _as_kind(value: object, kind: object, is_text: bool) -> object:

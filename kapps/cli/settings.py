@@ -206,13 +206,25 @@ def parse(cls: type, argv: list[str], *, extra: tuple[str, ...] = ()):
 
 
 def main(cls: type, run: typing.Callable, argv: list[str] | None = None, *, prog: str = "") -> int:
-    """Run a job from command-line words; returns 0, 2 after an error, 130 after Ctrl-C."""
+    """Run a job from command-line words.
+
+    Args:
+        cls, run: the settings of the job, and what it does.
+        argv: the words; None for those of the process.
+        prog: how the job is called.
+
+    Returns:
+        0; 1 where `run` returns a dict in which "errors" is not 0, of a job that looks for them;
+        2 after an error; 130 after Ctrl-C.
+    """
+    status = 0
     argv = sys.argv[1:] if argv is None else argv
     if not prog:  # `python -m kapps.recipes.train` too is called `kapps train`
         spec = getattr(sys.modules[run.__module__], "__spec__", None)
         prog = f"kapps {(spec.name if spec else run.__module__).rpartition('.')[2]}"
 
     def job() -> None:
+        nonlocal status
         try:
             settings, others = parse(cls, argv, extra=("backend",))
         except HelpRequested as help:
@@ -220,6 +232,7 @@ def main(cls: type, run: typing.Callable, argv: list[str] | None = None, *, prog
             return
         _console.choose_backend(others.get("backend") or getattr(settings, "backend", None))
         with quiet():
-            run(settings)
+            result = run(settings)
+        status = int(isinstance(result, dict) and bool(result.get("errors")))
 
-    return _console.guarded(job)
+    return _console.guarded(job) or status

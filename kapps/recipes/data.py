@@ -43,7 +43,7 @@ class Settings:
 
 
 def run(settings: Settings) -> dict:
-    """Do the action, print what came of it, and return that.
+    """Do the action, print what came of it, and return that, of `check` with the number of errors.
 
     Raises:
         DataError, MissingFileError: no such data, or it cannot be used.
@@ -109,7 +109,8 @@ def _check(settings: Settings) -> dict:
     count = sum(len(part) for part in found.parts.values())
     with progress.bar(f"checking {settings.data}", count) as advance:
         result = checking.check(found, settings.validation, advance)
-    result = {"data": settings.data, **result}
+    errors = sum(row["level"] == "error" for row in result["findings"])
+    result = {"data": settings.data, "errors": errors, **result}
     if settings.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
     else:
@@ -150,12 +151,11 @@ def _print_check(result: dict) -> None:
             print(f"    {one if isinstance(one, str) else ' = '.join(one)}")
         if (more := len(row["pictures"]) - EXAMPLES) > 0:
             print(f"    and {more} more; --json names all")
-    levels = [row["level"] for row in result["findings"]]
-    if not levels:
-        print("nothing wrong was found")
-    elif "error" in levels:
-        print(f"next: cure the {levels.count('error')} errors, then check again")
+    if result["errors"]:
+        print(f"next: cure the {result['errors']} errors, then check again")
         return
+    if not result["findings"]:
+        print("nothing wrong was found")
     print(f"next: kapps finetune --data {result['data']} --out runs/first")
 
 

@@ -102,8 +102,8 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
     share = replicas.share()
     run = runs.resumable(settings, "finetune")
     task = tasks.make(settings)
-    share_out = settings.distribute, settings.batch_size, settings.accumulate
-    distributed = partial(devices.distributed, *share_out, settings.model_parallel)
+    share_out = settings.distribute, settings.batch_size, settings.model_parallel
+    distributed = partial(devices.distributed, *share_out)
     apart = _head.apart(settings, task, share)
 
     def read() -> building.Pretrained:

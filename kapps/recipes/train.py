@@ -81,8 +81,8 @@ def _train(settings: Settings, callbacks: Sequence = ()) -> dict:
         return complete(building.untrained(app, size, len(names), task.activation))
 
     with devices.precision(settings.precision):
-        share_out = settings.distribute, settings.batch_size, settings.accumulate
-        with devices.distributed(*share_out, settings.model_parallel) as count:
+        share_out = settings.distribute, settings.batch_size, settings.model_parallel
+        with devices.distributed(*share_out) as count:
             model = building.untrained(app, stages[0].size, len(names), task.activation)
             initialization.draw(model, settings.initializer, app.family, settings.seed)
             model = complete(model)

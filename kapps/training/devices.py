@@ -29,9 +29,7 @@ def precision(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def distributed(
-    wanted: bool, batch_size: int, accumulate: int = 1, model_parallel: int = 1
-) -> Iterator[int]:
+def distributed(wanted: bool, batch_size: int, model_parallel: int = 1) -> Iterator[int]:
     """Models built inside train on all devices of the backend, each on a share of every batch.
 
     keras.distribution on JAX, tf.distribute on TensorFlow: the devices of this host, and of the
@@ -41,15 +39,13 @@ def distributed(
     Args:
         wanted: False does nothing.
         batch_size: of all devices together.
-        accumulate: batches whose gradients are averaged into one update.
         model_parallel: devices of one host that one copy of the network is cut over, on JAX.
 
     Yields:
         The number of devices.
 
     Raises:
-        SettingsError: one device only, a batch or a network that cannot be shared evenly, or
-            several batches an update on TensorFlow.
+        SettingsError: one device only, or a batch or a network that cannot be shared evenly.
     """
     if not wanted:
         yield 1
@@ -64,7 +60,7 @@ def distributed(
         yield replicas.share().count
         return
     if backend == "tensorflow":
-        strategy = _strategy(batch_size, accumulate)
+        strategy = _strategy(batch_size)
         with strategy.scope():
             yield strategy.num_replicas_in_sync
         return
@@ -73,7 +69,7 @@ def distributed(
         yield len(devices)
 
 
-def _strategy(batch_size: int, accumulate: int):
+def _strategy(batch_size: int):
     """tf.distribute's, of all hosts where there are several."""
     import tensorflow as tf
 
@@ -84,12 +80,6 @@ def _strategy(batch_size: int, accumulate: int):
         names = [d.name for d in tf.config.list_logical_devices("GPU")]
         names = names or [d.name for d in tf.config.list_logical_devices("CPU")]
     replicas.check(names, batch_size)
-    if accumulate > 1:
-        # Keras adds up the gradients of the devices inside a condition, which TensorFlow refuses.
-        raise SettingsError(
-            f"accumulate={accumulate} does not go with distribute on TensorFlow; drop one of them, "
-            "or use JAX or torch."
-        )
     return joined or tf.distribute.MirroredStrategy(names)
 
 
@@ -131,6 +121,13 @@ def _on_device() -> int | None:
     if not tf.config.list_logical_devices("GPU"):
         return None
     return tf.config.experimental.get_memory_info("GPU:0")["current"]
+
+
+def join_optimizer(model) -> None:
+    """Let the optimiser of a compiled model see the gradients of all its devices as one."""
+    if getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1) > 1:
+        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        replicas_tensorflow.join(optimizer)
 
 
 def compile_step(model) -> None:

@@ -94,6 +94,7 @@ def compile_for(model, plan: Plan, steps: int, task: Task, network=None, rate=No
         jit_compile={"true": True, "false": False, "auto": "auto"}[plan.jit_compile],
     )
     model.optimizer.build(model.trainable_variables)
+    devices.join_optimizer(model)
     devices.compile_step(model)
 
 

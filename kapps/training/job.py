@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -178,11 +179,19 @@ def has_begun(run: runs.Run, stage: str) -> bool:
 
 @contextlib.contextmanager
 def continuable(run: runs.Run, job: str) -> Iterator[None]:
-    """Say how to go on when the block is interrupted by Ctrl-C."""
+    """Say how to go on when the block is interrupted by Ctrl-C.
+
+    A run that this or an error ends before there is anything to go on from is removed, so that the
+    same command with what was wrong in it put right is not refused.
+    """
     try:
         yield
-    except KeyboardInterrupt:
-        say(f"stopped; continue with: {runs.resume_command(run, job)}")
+    except BaseException as error:
+        if run.is_begun_only:
+            if replicas.share().leads:
+                shutil.rmtree(run.path, ignore_errors=True)  # the error is the news
+        elif isinstance(error, KeyboardInterrupt):
+            say(f"stopped; continue with: {runs.resume_command(run, job)}")
         raise
 
 

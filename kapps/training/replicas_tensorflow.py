@@ -111,6 +111,60 @@ def distribute(dataset, rows: int):
     return strategy().distribute_datasets_from_function(lambda _: dataset.with_options(options))
 
 
+def join(optimizer) -> None:
+    """Let an optimiser that several devices share clip and add up as that of one device does.
+
+    Keras clips what each device has of the gradients before their sum, and chooses between adding
+    up and updating by a condition on each device, in which TensorFlow lets no devices meet. Here
+    they meet before both.
+
+    Args:
+        optimizer: built, within the scope of its strategy; changed. One without scaling of losses.
+    """
+    import tensorflow as tf
+
+    clip, own = optimizer._clip_gradients, optimizer._backend_apply_gradients
+    steps = optimizer.gradient_accumulation_steps
+
+    def clipped(grads: list) -> list:
+        replica = tf.distribute.get_replica_context()
+        count = replica.num_replicas_in_sync
+        return [g / count for g in clip(replica.all_reduce("SUM", grads))]
+
+    if optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue:
+        optimizer._clip_gradients = clipped
+    if not steps:
+        return
+
+    def apply(grads: list, variables: list) -> None:
+        if tf.__internal__.distribute.strategy_supports_no_merge_call():
+            own(grads, variables)  # GPUs within XLA may meet anywhere
+            return
+        places = [optimizer._get_variable_index(variable) for variable in variables]
+        sums = [optimizer._accumulated_gradients[place] for place in places]
+
+        def update(grads: list) -> None:
+            means = [(g + total) / steps for g, total in zip(grads, sums, strict=True)]
+            means = optimizer._clip_gradients(means)
+            optimizer._apply_weight_decay(variables)
+            optimizer._backend_update_step(means, variables, optimizer.learning_rate)
+            optimizer._backend_reset_gradient_accumulators()
+
+        def add(grads: list) -> None:
+            optimizer._backend_increment_gradient_accumulators(grads, sums)
+
+        def choose(strategy, grads: list) -> None:
+            each = strategy.extended.call_for_each_replica
+            updates = (optimizer._iterations + 1) % steps == 0
+            tf.cond(updates, lambda: each(update, args=(grads,)), lambda: each(add, args=(grads,)))
+
+        tf.distribute.get_replica_context().merge_call(choose, args=(grads,))
+        if optimizer.use_ema:
+            optimizer._update_model_variables_moving_average(optimizer._trainable_variables)
+
+    optimizer._backend_apply_gradients = apply
+
+
 def is_loss(error: Exception) -> bool:
     """Whether TensorFlow says by `error` that another process is gone."""
     import tensorflow as tf

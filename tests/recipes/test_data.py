@@ -36,6 +36,28 @@ def test_shard(photos, tmp_path, capsys):
     assert len(find(f"shards:{tmp_path / 'again'}").parts["all"]) == 10
 
 
+def test_check_counts_errors_for_the_status(tmp_path, capsys):
+    """0 with notes and warnings alone; see `settings.main`."""
+    from PIL import Image
+
+    from kapps.cli.settings import main
+
+    for number, name in enumerate(("cat", "dog")):
+        (tmp_path / name).mkdir()
+        for i in range(4):  # each a colour, which is a warning
+            colour = (60 * i, 80 * number, 200)
+            Image.new("RGB", (40, 40), colour).save(tmp_path / name / f"{i}.png")
+    words = ["check", str(tmp_path)]
+    assert main(data.Settings, data.run, words) == 0
+    assert "warning: " in capsys.readouterr().out
+    (tmp_path / "dog" / "empty.jpg").touch()
+    assert main(data.Settings, data.run, words) == 1
+    out = capsys.readouterr().out
+    assert "empty.jpg" in out and out.endswith("next: cure the 1 errors, then check again\n")
+    assert main(data.Settings, data.run, [*words, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["errors"] == 1
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -158,6 +158,25 @@ def test_ctrl_c_leaves_a_run_and_says_how_to_go_on(interrupted, capsys):
     assert "continuing after epoch 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+@pytest.mark.parametrize("found", [None, "metrics.json", "learning_rate.json"])
+def test_what_ends_before_there_is_anything_leaves_nothing(tmp_path, capsys, error, found):
+    """So that the same --out can be tried again with other settings."""
+    from kapps.training import job
+
+    path = tmp_path / "run"
+    values = train.Settings(data="digits", model="LeNet5", out=str(path))
+    run = job.begin(values, "train", ["a"], {})
+    with pytest.raises(error), job.continuable(run, "train"):
+        run.backup.mkdir()
+        if found:
+            (path / found).touch()
+        raise error
+    assert path.exists() is bool(found)
+    said = "stopped; continue with: kapps train" in capsys.readouterr().err
+    assert said is bool(found and error is KeyboardInterrupt)
+
+
 def test_changed_settings_are_refused_by_name(interrupted):
     changed = train.Settings(**{**interrupted, "epochs": 3, "resume": True})
     with pytest.raises(RunError, match="epochs=2, not 3"):

@@ -41,8 +41,9 @@ SUBSET = Experiment(
     about="5,000 pictures to train on, 1,000 to judge by. The plain script "
     "(`tools/results/plain_cifar10.py`) is what people write with Keras alone: "
     "`image_dataset_from_directory`, Keras's augmentation layers, `model.fit`. Network, optimiser, "
-    "learning rate and its course, L2, epochs and batch size are the same; BatchNorm's momentum, "
-    "the crops and the input pipeline are each one's own.",
+    "learning rate and its course, L2, shifts by up to four pixels, epochs and batch size are the "
+    "same; BatchNorm's momentum and the input pipeline are each one's own, and the script's shifts "
+    "are by fractions of a pixel, onto black.",
     parts={"kapps": _kapps, "plain Keras": _plain},
     verdict=_comparing,
 )
