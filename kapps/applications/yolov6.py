@@ -11,16 +11,13 @@ from functools import partial
 from kapps.applications._application import Application, Flavor, reference
 from kapps.applications._dense import DenseApplication
 from kapps.applications.retinanet import prior_bias
-from kapps.applications.yolov8 import GREY, STRIDES, repeats
-from kapps.detection.anchors import Points
-from kapps.detection.coders import DistanceCoder
+from kapps.applications.yolov8 import GREY, distances, repeats
 from kapps.detection.suppression import Suppression
 from kapps.layers import (
     Blocks,
     LayerScale,
     branched_conv,
     conv_transpose,
-    detector_outputs,
     scaled,
     spp_csp,
     sppf,
@@ -127,19 +124,9 @@ def yolov6(
         x = found[level] = blocks(x, scaled(filters, width), times, name=f"neck_bottom_up{level}")
     answers = [answer(found[level], level, nn, classes, bins) for level in (3, 4, 5)]
     class_maps, box_maps = zip(*answers, strict=True)
-    return detector_outputs(
-        nn,
-        class_maps,
-        box_maps,
-        columns=classes,
-        bins=bins,
-        anchors=Points(STRIDES),
-        coder=DistanceCoder(),
-        image_size=image_size,
-        objective={"name": "yolov6", "overlap": overlap, "distance_gain": 0.5 if bins else 0.0},
-        suppression=SUPPRESSION,
-        clip=False,
-    )
+    objective = {"name": "yolov6", "overlap": overlap, "distance_gain": 0.5 if bins else 0.0}
+    shared = {"classes": classes, "image_size": image_size, "bins": bins}
+    return distances(nn, class_maps, box_maps, objective, SUPPRESSION, **shared)
 
 
 def answer(x, level: int, nn: Blocks, classes: int, bins: int | None):

@@ -93,17 +93,34 @@ def detect(pyramid: dict, nn: Blocks, *, classes: int, image_size: tuple[int, in
         [branch(*level, kind=kind, last=last) for level in levels]
         for kind, last in (("class", predictions), ("box", regression))
     )
+    return distances(
+        nn, class_maps, box_maps, OBJECTIVE, SUPPRESSION, classes=classes, image_size=image_size
+    )
+
+
+def distances(
+    nn: Blocks,
+    class_maps,
+    box_maps,
+    objective: dict,
+    suppression: Suppression,
+    *,
+    classes: int,
+    image_size: tuple[int, int],
+    bins: int | None = BINS,
+):
+    """What heads end in that say, of each point, how far away the edges are."""
     return detector_outputs(
         nn,
         class_maps,
         box_maps,
         columns=classes,
-        bins=BINS,
+        bins=bins,
         anchors=Points(STRIDES),
         coder=DistanceCoder(),
         image_size=image_size,
-        objective=OBJECTIVE,
-        suppression=SUPPRESSION,
+        objective=objective,
+        suppression=suppression,
         clip=False,  # what sticks out of the input is cut off behind the suppression
     )
 

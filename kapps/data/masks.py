@@ -8,7 +8,7 @@ does a class that classes.txt calls void, unlabelled, unlabeled or ignore; those
 numbered anew. Without classes.txt the classes are the numbers that the masks hold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ def open_masks(path: str, uri: str) -> Collection:
     names = read_names(root)
     named = names is not None
     if names is None:
-        names = [str(i) for i in range(_most(parts.values()) + 1)]
+        names = [str(i) for i in range(largest_number(parts.values()) + 1)]
     if not 0 < len(names) <= IGNORE:
         raise DataError(f"{uri} has {len(names)} classes; a mask has room for 1 to {IGNORE}.")
     classes = [name for name in names if name.casefold() not in VOID]
@@ -82,7 +82,7 @@ def _files(folder: Path) -> tuple[dict[str, Path], Skipped]:
     return by_name(folder, found)
 
 
-def _most(parts: Sequence[Source]) -> int:
+def largest_number(parts: Iterable[Source]) -> int:
     """The largest number of a class in all masks; files that cannot be read count for nothing."""
     files = [file for part in parts for file in part.labels]
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from kapps.data import boxes, examples, images, indexes, parallel
+from kapps.data import boxes, examples, indexes
 from kapps.data.folders import SPLIT_FOLDERS
-from kapps.data.marks import SHARES, UNKNOWN, read_mask
+from kapps.data.marks import SHARES, UNKNOWN
+from kapps.data.masks import largest_number
 from kapps.data.packed import Packed
 from kapps.data.placement import IGNORE
 from kapps.data.sources import Collection, Source
@@ -198,7 +199,7 @@ def collect_masks(builder: Any, uri: str, image: str) -> Collection:
         raise DataError(f"{uri} has examples neither to train, validate nor test on.")
     known = NAMED.get(builder.name)
     if known is None:
-        known = {i: str(i) for i in range(_most(parts) + 1)}
+        known = {i: str(i) for i in range(largest_number(parts.values()) + 1)}
     classes = [name for name in known.values() if name]
     numbers = np.full(256, UNKNOWN, np.int16)
     numbers[IGNORE] = IGNORE
@@ -223,15 +224,3 @@ def _find_masks(paths: Sequence[str], image: str, mask: str) -> dict[str, np.nda
     table = np.array(rows, np.uint64).reshape(-1, 5).T
     names = ("files", "offsets", "lengths", "offsets_mask", "lengths_mask")
     return dict(zip(names, table, strict=True))
-
-
-def _most(parts: dict[str, Source]) -> int:
-    """The largest number of a class in all masks."""
-    masks = [mask for part in parts.values() for mask in part.labels]
-
-    def most(i: int) -> int:
-        values = read_mask(images.peek(masks[i]))
-        return int(values[values != IGNORE].max(initial=0))
-
-    found = parallel.in_order(parallel.guarded(most, images.UNREADABLE), len(masks), progress=False)
-    return max((one for one in found if not isinstance(one, Exception)), default=0)

@@ -27,6 +27,17 @@ class Cells(Objective):
     def _predicted(self, raw):
         return self.coder.decode(raw["box_regression"], self.anchors, self.strides)
 
+    def _matched(self, raw, truth, match, *how):
+        """What `match` of `kapps.detection.priors` finds.
+
+        Returns:
+            The boxes that are said, the matches, and of each anchor the true box and class.
+        """
+        predicted = self._predicted(raw)
+        found = match(self.anchors, self.strides, truth["boxes"], truth["labels"], predicted, *how)
+        targets = self._targets(truth, found, raw["class_logits"].shape[-1])
+        return predicted, found, self._boxes(truth, found), targets
+
     def _goals(self, boxes):
         """The codes of true boxes."""
         return ops.stop_gradient(self.coder.encode(boxes, self.anchors, self.strides))
@@ -60,14 +71,8 @@ class YOLOv3(Cells):
     also = None
 
     def losses(self, raw, truth):
-        found = match_by_prior(
-            *(self.anchors, self.strides, truth["boxes"], truth["labels"]),
-            self._predicted(raw),
-            self.ignore,
-            self.also,
-        )
-        boxes = self._boxes(truth, found)
-        targets = self._targets(truth, found, raw["class_logits"].shape[-1])
+        how = (match_by_prior, self.ignore, self.also)
+        _, found, boxes, targets = self._matched(raw, truth, *how)
         wrong = ops.sum(losses.sigmoid_cross_entropy(raw["class_logits"], targets), axis=-1)
         positive = ops.cast(found.positive, "float32")
         missed = losses.sigmoid_cross_entropy(raw["objectness"][..., 0], positive)
@@ -173,15 +178,11 @@ class YOLOv2(Cells):
     nothing_gain: float = 1.0
 
     def losses(self, raw, truth):
-        predicted = self._predicted(raw)
-        found = match_by_prior(
-            *(self.anchors, self.strides, truth["boxes"], truth["labels"]), predicted, self.ignore
-        )
-        boxes, codes = self._boxes(truth, found), raw["box_regression"]
-        goals = self._goals(boxes)
+        how = (match_by_prior, self.ignore)
+        predicted, found, boxes, targets = self._matched(raw, truth, *how)
+        codes, goals = raw["box_regression"], self._goals(boxes)
         place = ops.sigmoid(codes[..., :2]) - ops.sigmoid(goals[..., :2])
         away = ops.sum(ops.square(place) + ops.square(codes[..., 2:] - goals[..., 2:]), axis=-1)
-        targets = self._targets(truth, found, raw["class_logits"].shape[-1])
         wrong = -ops.sum(targets * ops.log_softmax(raw["class_logits"], axis=-1), axis=-1)
         share = ops.sigmoid(raw["objectness"][..., 0])
         overlap = ops.stop_gradient(aligned_iou(predicted, boxes))
@@ -206,13 +207,8 @@ class YOLOv1(Cells):
     nothing_gain: float = 0.5
 
     def losses(self, raw, truth):
-        predicted = self._predicted(raw)
-        found = match_by_cell(
-            self.anchors, self.strides, truth["boxes"], truth["labels"], predicted
-        )
-        boxes = self._boxes(truth, found)
+        predicted, found, boxes, targets = self._matched(raw, truth, match_by_cell)
         away = ops.sum(ops.square(raw["box_regression"] - self._goals(boxes)), axis=-1)
-        targets = self._targets(truth, found, raw["class_logits"].shape[-1])
         wrong = ops.sum(ops.square(raw["class_logits"] - targets), axis=-1)
         confidence = raw["objectness"][..., 0]
         overlap = ops.stop_gradient(aligned_iou(predicted, boxes))

@@ -4,6 +4,7 @@ A row of `anchors.bin` is an anchor's middle x and y, width and height in pixels
 that count in cells, how many pixels a middle may lie apart.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -104,51 +105,99 @@ FORMS = {
 AXES = (("x", "width", 0), ("y", "height", 1))
 
 
-def _lines(how: dict, let: str, f: str, code: str) -> list[str]:
-    """Assignments of middleX, halfX, middleY and halfY."""
-    found = []
-    for axis, side, number in AXES:
-        weights = how.get("weights", (1.0,) * 4)
-        values = {"first": weights[number], "last": weights[number + 2], "f": f}
-        values |= {"place": axis, "side": side}
-        values |= {"code": code.format(number), "size": code.format(number + 2)}
-        for name, form in zip(("middle", "half"), FORMS[how["by"]], strict=True):
-            found.append(f"    {let} {name}{axis.upper()} = {form.format(**values)}")
-    return found
+@dataclasses.dataclass(frozen=True)
+class Language:
+    """How a language writes the body of `decode`.
+
+    Attributes:
+        let: begins an assignment.
+        f: stands behind a number.
+        code: number {} of what the head says.
+        anchor: takes x, y, width and height from an anchor of {0} numbers.
+        reach, grown, share: what only some coders need.
+        cut: an edge within the input.
+        answer: returns the four edges.
+    """
+
+    let: str
+    f: str
+    code: str
+    anchor: str
+    reach: str
+    grown: str
+    share: str
+    cut: str
+    answer: str
+
+    def body(self, how: dict) -> str:
+        """Of the function that makes a box of codes."""
+        by, columns = how["by"], width_of(how)
+        lines = [self.anchor.format(columns)]
+        if columns > 4:
+            lines.append(self.reach.format(columns))
+        if by in ("deltas", "cells"):
+            lines.append(self.grown.format(f"{how.get('clip') or MOST:.6f}{self.f}"))
+        if by in ("cells", "squares"):
+            lines.append(self.share)
+        if by != "distances":
+            lines += self._middles(how)
+        height, width = how["size"]
+        pairs = zip(self._edges(by), (width, height) * 2, strict=True)
+        cut = [self.cut.format(edge=edge, side=side) for edge, side in pairs]
+        return "\n".join([*lines, self.answer.format(",\n".join(cut))])
+
+    def _middles(self, how: dict) -> list[str]:
+        """Assignments of middleX, halfX, middleY and halfY."""
+        found = []
+        for axis, side, number in AXES:
+            weights = how.get("weights", (1.0,) * 4)
+            values = {"first": weights[number], "last": weights[number + 2], "f": self.f}
+            values |= {"place": axis, "side": side}
+            values |= {"code": self.code.format(number), "size": self.code.format(number + 2)}
+            for name, form in zip(("middle", "half"), FORMS[how["by"]], strict=True):
+                found.append(f"    {self.let} {name}{axis.upper()} = {form.format(**values)}")
+        return found
+
+    def _edges(self, by: str) -> list[str]:
+        """Left, top, right and bottom, not cut off at the borders yet."""
+        if by == "distances":
+            return [
+                f"{axis} {sign} {self.code.format(number + 2 * (sign == '+'))} * {side}"
+                for sign in "-+"
+                for axis, side, number in AXES
+            ]
+        return [f"middle{axis} {sign} half{axis}" for sign in "-+" for axis in "XY"]
 
 
-def _edges(how: dict, code: str) -> list[str]:
-    """Left, top, right and bottom, not cut off at the borders yet."""
-    if how["by"] == "distances":
-        return [
-            f"{axis} {sign} {code.format(number + 2 * (sign == '+'))} * {side}"
-            for sign in "-+"
-            for axis, side, number in AXES
-        ]
-    return [f"middle{axis} {sign} half{axis}" for sign in "-+" for axis in "XY"]
+KOTLIN = Language(
+    let="val",
+    f="f",
+    code="code[{}]",
+    anchor="    val (x, y, width, height) = anchors.slice({0} * i until {0} * i + 4)",
+    reach="    val reach = anchors[{} * i + 4]",
+    grown="    fun grown(code: Float) = kotlin.math.exp(minOf(code, {}))",
+    share="    fun share(code: Float) = 1 / (1 + kotlin.math.exp(-code))",
+    cut="        ({edge}).coerceIn(0f, {side}f)",
+    answer="    return floatArrayOf(\n{}\n    )",
+)
+SWIFT = Language(
+    let="let",
+    f="",
+    code="code[4 * i + {}]",
+    anchor="""\
+    let (x, y) = (anchors[{0} * i], anchors[{0} * i + 1])
+    let (width, height) = (anchors[{0} * i + 2], anchors[{0} * i + 3])""",
+    reach="    let reach = anchors[{} * i + 4]",
+    grown="    func grown(_ code: Float) -> Float {{ exp(min(code, {})) }}",
+    share="    func share(_ code: Float) -> Float { 1 / (1 + exp(-code)) }",
+    cut="        min(max({edge}, 0), {side})",
+    answer="    return [\n{},\n    ]",
+)
 
 
 def kotlin(how: dict) -> str:
     """The functions that read the anchors and make a box of codes."""
-    how, columns = {"by": "deltas", **how}, width_of(how)
-    height, width = how["size"]
-    lines = [
-        f"    val (x, y, width, height) = anchors.slice({columns} * i until {columns} * i + 4)"
-    ]
-    lines += [f"    val reach = anchors[{columns} * i + 4]"] * (columns > 4)
-    if how["by"] in ("deltas", "cells"):
-        most = f"{how.get('clip') or MOST:.6f}f"
-        lines.append(f"    fun grown(code: Float) = kotlin.math.exp(minOf(code, {most}))")
-    if how["by"] in ("cells", "squares"):
-        lines.append("    fun share(code: Float) = 1 / (1 + kotlin.math.exp(-code))")
-    if how["by"] != "distances":
-        lines += _lines(how, "val", "f", "code[{}]")
-    sides = (width, height) * 2
-    edges = [
-        f"        ({edge}).coerceIn(0f, {side}f)"
-        for edge, side in zip(_edges(how, "code[{}]"), sides, strict=True)
-    ]
-    body = "\n".join([*lines, "    return floatArrayOf(", ",\n".join(edges), "    )"])
+    how = {"by": "deltas", **how}
     return f"""\
 /** `{ANCHORS}` of the bundle: {_meaning(how)}. */
 fun readAnchors(file: InputStream): FloatArray {{
@@ -158,7 +207,7 @@ fun readAnchors(file: InputStream): FloatArray {{
 
 /** What the head says of anchor i as left, top, right, bottom in pixels of the input. */
 fun decode(code: FloatArray, anchors: FloatArray, i: Int): FloatArray {{
-{body}
+{KOTLIN.body(how)}
 }}
 
 """
@@ -166,27 +215,7 @@ fun decode(code: FloatArray, anchors: FloatArray, i: Int): FloatArray {{
 
 def swift(how: dict) -> str:
     """The same in Swift."""
-    how, columns = {"by": "deltas", **how}, width_of(how)
-    height, width = how["size"]
-    first = "4 * i" if columns == 4 else "5 * i"
-    lines = [
-        f"    let (x, y) = (anchors[{first}], anchors[{first} + 1])",
-        f"    let (width, height) = (anchors[{first} + 2], anchors[{first} + 3])",
-    ]
-    lines += [f"    let reach = anchors[{first} + 4]"] * (columns > 4)
-    if how["by"] in ("deltas", "cells"):
-        most = f"{how.get('clip') or MOST:.6f}"
-        lines.append(f"    func grown(_ code: Float) -> Float {{ exp(min(code, {most})) }}")
-    if how["by"] in ("cells", "squares"):
-        lines.append("    func share(_ code: Float) -> Float { 1 / (1 + exp(-code)) }")
-    if how["by"] != "distances":
-        lines += _lines(how, "let", "", "code[4 * i + {}]")
-    sides = (width, height) * 2
-    edges = [
-        f"        min(max({edge}, 0), {side}),"
-        for edge, side in zip(_edges(how, "code[4 * i + {}]"), sides, strict=True)
-    ]
-    body = "\n".join([*lines, "    return [", *edges, "    ]"])
+    how = {"by": "deltas", **how}
     return f"""\
 /// `{ANCHORS}` of the bundle: {_meaning(how)}.
 func readAnchors(_ file: URL) throws -> [Float] {{
@@ -195,7 +224,7 @@ func readAnchors(_ file: URL) throws -> [Float] {{
 
 /// What the head says of anchor i as left, top, right, bottom in pixels of the input.
 func decode(_ code: [Float], _ anchors: [Float], _ i: Int) -> [Float] {{
-{body}
+{SWIFT.body(how)}
 }}
 
 """

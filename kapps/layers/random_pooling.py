@@ -4,33 +4,13 @@ import keras
 from keras import ops
 
 from kapps.layers.initializers import Constant
-from kapps.layers.windows import pooled, spatial, windows, with_spatial
+from kapps.layers.windows import Pooling, windows
 
 _register = keras.saving.register_keras_serializable(package="kapps")
 
 
-class _Pooling(keras.layers.Layer):
-    """Windows of `pool_size` pixels within the image, `strides` pixels apart."""
-
-    def __init__(self, pool_size=2, strides=None, data_format=None, **kwargs):
-        super().__init__(**kwargs)
-        self.pool_size, self.strides = pool_size, strides or pool_size
-        self.data_format = data_format or keras.config.image_data_format()
-
-    def compute_output_shape(self, input_shape):
-        sides = [
-            None if side is None else pooled(side, self.pool_size, self.strides)
-            for side in spatial(input_shape, self.data_format)
-        ]
-        return with_spatial(input_shape, sides, self.data_format)
-
-    def get_config(self):
-        names = ("pool_size", "strides", "data_format")
-        return super().get_config() | {name: getattr(self, name) for name in names}
-
-
 @_register
-class StochasticPooling2D(_Pooling):
+class StochasticPooling2D(Pooling):
     """In training one pixel of the window, drawn in proportion to its value; then their mean.
 
     With p = x / sum(x) over the window, training takes pixel i with probability p_i and inference
@@ -76,7 +56,7 @@ class UnitInterval(keras.constraints.Constraint):
 
 
 @_register
-class MixedPooling2D(_Pooling):
+class MixedPooling2D(Pooling):
     """`a * maximum + (1 - a) * mean`, with one proportion a in [0, 1] that is learnt.
 
     Source: Generalizing Pooling Functions in Convolutional Neural Networks: Mixed, Gated, and Tree

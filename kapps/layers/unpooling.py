@@ -3,13 +3,13 @@
 import keras
 from keras import ops
 
-from kapps.layers.windows import pooled, spatial, windows, with_spatial
+from kapps.layers.windows import Pooling, windows, with_spatial
 
 _register = keras.saving.register_keras_serializable(package="kapps")
 
 
 @_register
-class MaxPoolingWithSwitches2D(keras.layers.Layer):
+class MaxPoolingWithSwitches2D(Pooling):
     """The maximum of each window, and the place of its first maximum in it.
 
     Source: Visualizing and Understanding Convolutional Networks (Zeiler and Fergus, 2013,
@@ -24,26 +24,13 @@ class MaxPoolingWithSwitches2D(keras.layers.Layer):
         window, int32.
     """
 
-    def __init__(self, pool_size=2, strides=None, data_format=None, **kwargs):
-        super().__init__(**kwargs)
-        self.pool_size, self.strides = pool_size, strides or pool_size
-        self.data_format = data_format or keras.config.image_data_format()
-
     def call(self, inputs):
         x = windows(inputs, self.pool_size, self.strides, self.data_format)
         return [ops.max(x, axis=0), ops.cast(ops.argmax(x, axis=0), "int32")]
 
     def compute_output_spec(self, inputs):
-        sides = [
-            pooled(side, self.pool_size, self.strides)
-            for side in spatial(inputs.shape, self.data_format)
-        ]
-        shape = with_spatial(inputs.shape, sides, self.data_format)
+        shape = self.compute_output_shape(inputs.shape)
         return [keras.KerasTensor(shape, self.compute_dtype), keras.KerasTensor(shape, "int32")]
-
-    def get_config(self):
-        names = ("pool_size", "strides", "data_format")
-        return super().get_config() | {name: getattr(self, name) for name in names}
 
 
 @_register

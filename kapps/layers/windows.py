@@ -1,5 +1,6 @@
 """The pixels of pooling windows side by side, for rules that need more than their maximum."""
 
+import keras
 from keras import ops
 
 
@@ -36,3 +37,23 @@ def with_spatial(shape, sides, data_format: str) -> tuple:
 def pooled(size: int, pool_size: int, strides: int) -> int:
     """Windows along an axis of `size` pixels."""
     return (size - pool_size) // strides + 1
+
+
+class Pooling(keras.layers.Layer):
+    """Windows of `pool_size` pixels within the image, `strides` pixels apart."""
+
+    def __init__(self, pool_size=2, strides=None, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.pool_size, self.strides = pool_size, strides or pool_size
+        self.data_format = data_format or keras.config.image_data_format()
+
+    def compute_output_shape(self, input_shape):
+        sides = [
+            None if side is None else pooled(side, self.pool_size, self.strides)
+            for side in spatial(input_shape, self.data_format)
+        ]
+        return with_spatial(input_shape, sides, self.data_format)
+
+    def get_config(self):
+        names = ("pool_size", "strides", "data_format")
+        return super().get_config() | {name: getattr(self, name) for name in names}

@@ -14,16 +14,6 @@ KEYS = {"top1", "top5", "loss", "images", "per_class", "confusion", "skipped"}
 
 
 @pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    """LeNet-5 on the digits, one epoch."""
-    from kapps.recipes import train
-
-    out = tmp_path_factory.mktemp("runs") / "digits"
-    train.run(train.Settings(model="LeNet5", data="digits", out=str(out), epochs=1))
-    return out
-
-
-@pytest.fixture(scope="module")
 def digit_files(tmp_path_factory):
     """Forty of the digits as files, in folders by class; 3 is missing, one file is damaged."""
     from sklearn.datasets import load_digits

@@ -25,16 +25,6 @@ def pictures(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory):
-    """LeNet-5 on the digits, one epoch."""
-    from kapps.recipes import train
-
-    out = tmp_path_factory.mktemp("runs") / "digits"
-    train.run(train.Settings(model="LeNet5", data="digits", out=str(out), epochs=1))
-    return out
-
-
 def names(rows):
     return [row["image"].replace("\\", "/").rpartition("/")[2] for row in rows]
 
