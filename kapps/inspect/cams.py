@@ -4,10 +4,13 @@ With maps A_k of a layer and a number y, all of them are
 
     L = ReLU(sum over k of a_k A_k)
 
-and differ in how they weigh the maps. Sources: Zhou et al., "Learning Deep Features for
-Discriminative Localization", 2016 (arXiv:1512.04150); Selvaraju et al., "Grad-CAM", 2017
-(arXiv:1610.02391); Chattopadhay et al., "Grad-CAM++", 2018 (arXiv:1710.11063); Wang et al.,
-"Score-CAM", 2020 (arXiv:1910.01279).
+and differ in how they weigh the maps. A weight holds for a whole map, and the number of a detector
+is of one box: there L is multiplied by where that box looks, see `_space`.
+
+Sources: Zhou et al., "Learning Deep Features for Discriminative Localization", 2016
+(arXiv:1512.04150); Selvaraju et al., "Grad-CAM", 2017 (arXiv:1610.02391); Chattopadhay et al.,
+"Grad-CAM++", 2018 (arXiv:1710.11063); Wang et al., "Score-CAM", 2020 (arXiv:1910.01279); Yamauchi
+and Ishikawa, "Spatial Sensitive Grad-CAM", 2022 (doi:10.1109/ICIP46576.2022.9897350).
 """
 
 import numpy as np
@@ -32,7 +35,7 @@ def grad_cam(score: Score, layer: str | None = None) -> np.ndarray:
         ValueError: no such layer, or it has no map.
     """
     maps, gradients = _of(score, layer)
-    return _combined(maps, gradients.mean(axis=(1, 2)))
+    return _combined(score, maps, gradients, gradients.mean(axis=(1, 2)))
 
 
 def grad_cam_plus_plus(score: Score, layer: str | None = None) -> np.ndarray:
@@ -50,7 +53,7 @@ def grad_cam_plus_plus(score: Score, layer: str | None = None) -> np.ndarray:
     maps, g = _of(score, layer)
     below = 2 * g**2 + maps.sum(axis=(1, 2), keepdims=True) * g**3
     alpha = np.divide(g**2, below, out=np.zeros_like(g), where=below != 0)
-    return _combined(maps, (alpha * np.maximum(g, 0)).sum(axis=(1, 2)))
+    return _combined(score, maps, g, (alpha * np.maximum(g, 0)).sum(axis=(1, 2)))
 
 
 def score_cam(
@@ -64,8 +67,8 @@ def score_cam(
     """Score-CAM: a_k says how much of the number comes back where map k shows the image.
 
     a_k = f(x * H_k + baseline * (1 - H_k)) - f(baseline), with H_k the map laid over the image and
-    scaled to 0..1 (definitions 3 and 4), and f the answer itself, after a softmax. No gradient is
-    asked for, but one answer for each map.
+    scaled to 0..1 (definitions 3 and 4), and f the answer itself, after a softmax. No gradient
+    weighs the maps, but one answer for each.
 
     Args:
         score, layer: see `grad_cam`.
@@ -75,14 +78,14 @@ def score_cam(
 
     Returns, Raises: see `grad_cam`.
     """
-    maps, _ = _of(score, layer)
+    maps, gradients = _of(score, layer)
     kept = np.argsort(-maps.var(axis=(1, 2)).mean(axis=0), kind="stable")[:channels]
     maps = maps[..., np.sort(kept)]
     whole = np.full_like(score.images, baseline)
     found = np.zeros((len(maps), maps.shape[-1]), "float32")
     for i, (image, one) in enumerate(zip(score.images, maps, strict=True)):
         found[i] = _shown(score, image, one, baseline, batch_size)
-    return _combined(maps, found - score.numbers(whole, batch_size)[:, None])
+    return _combined(score, maps, gradients, found - score.numbers(whole, batch_size)[:, None])
 
 
 def _shown(score: Score, image, maps, baseline: float, batch_size: int) -> np.ndarray:
@@ -104,5 +107,16 @@ def _of(score: Score, layer: str | None) -> tuple[np.ndarray, np.ndarray]:
     return found.maps[layer], found.gradients[layer]
 
 
-def _combined(maps: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return np.maximum(np.einsum("bhwk,bk->bhw", maps, weights), 0)
+def _combined(score: Score, maps, gradients, weights) -> np.ndarray:
+    heat = np.maximum(np.einsum("bhwk,bk->bhw", maps, weights), 0)
+    return heat * _space(gradients) if score.detects else heat
+
+
+def _space(gradients: np.ndarray) -> np.ndarray:
+    """Where a map changes the number: the steepest slope of each place as a share of the highest.
+
+    The space maps of Spatial Sensitive Grad-CAM, with the largest magnitude over the channels.
+    """
+    steepest = np.abs(gradients).max(axis=-1)
+    highest = steepest.max(axis=(1, 2), keepdims=True)
+    return np.divide(steepest, highest, out=np.zeros_like(steepest), where=highest > 0)

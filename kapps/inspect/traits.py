@@ -27,7 +27,8 @@ def traits(model: keras.Model, size: int | None = None) -> dict[str, str | int]:
         "blocks" (of each stage), "kernels" (size and number of convolutions), "depthwise",
         "groups", "widths" (channels at the end of each stage or resolution, where they change),
         "activations", "normalisation", "pooling", "attention", "sums", "joins" and "receptive
-        field" of the last layer that does not see everything.
+        field" of the last layer that does not see everything, "16x16, then all" where attention
+        follows it.
 
     Raises:
         ValueError: the model has no graph of layers, or leaves its size open.
@@ -39,7 +40,8 @@ def traits(model: keras.Model, size: int | None = None) -> dict[str, str | int]:
     depthwise = [x for x in convolutions if isinstance(x, layers.DepthwiseConv2D)]
     dense = [x for x in own if isinstance(x, layers.Dense)]
     kernels = Counter("x".join(map(str, x.kernel_size)) for x in convolutions)
-    local = [row.receptive_field for row in table if row.receptive_field]
+    local = ["x".join(map(str, row.receptive_field)) for row in table if row.receptive_field]
+    attention = _some(type(x).__name__ for x in own if "Attention" in type(x).__name__)
     return {
         "input": "x".join(map(str, model.inputs[0].shape[1:])),
         "parameters": sum(row.params for row in table),
@@ -53,10 +55,10 @@ def traits(model: keras.Model, size: int | None = None) -> dict[str, str | int]:
         "activations": _counted(Counter(filter(None, map(_activation, own)))),
         "normalisation": _some(type(x).__name__ for x in own if NORMS.match(type(x).__name__)),
         "pooling": _some(type(x).__name__ for x in own if "Pooling" in type(x).__name__),
-        "attention": _some(type(x).__name__ for x in own if "Attention" in type(x).__name__),
+        "attention": attention,
         "sums": sum(isinstance(x, layers.Add) for x in own) or "",
         "joins": sum(isinstance(x, layers.Concatenate) for x in own) or "",
-        "receptive field": "x".join(map(str, local[-1])) if local else "all",
+        "receptive field": (local[-1] + ", then all" * bool(attention)) if local else "all",
     }
 
 

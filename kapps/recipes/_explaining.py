@@ -9,6 +9,7 @@ from PIL import Image
 
 from kapps import inspect
 from kapps.data import images as reading
+from kapps.detection import drawing
 from kapps.errors import did_you_mean
 from kapps.inspect import painting, targets
 from kapps.recipes._predictor import Predictor
@@ -100,7 +101,7 @@ def _batch(model, photos: Sequence[Photo]) -> np.ndarray:
 def _heat(predictor: Predictor, photo: Photo, settings) -> Shown:
     """A class activation map, attributions of pixels, or occlusion."""
     batch = _batch(predictor.model, [photo])
-    target, index, more = _target(predictor, batch, photo, settings)
+    target, index, asked = _target(predictor, batch, photo, settings)
     own = {
         "integrated-gradients": {"steps": settings.steps},
         "smooth-grad": {"samples": settings.samples},
@@ -121,7 +122,7 @@ def _heat(predictor: Predictor, photo: Photo, settings) -> Shown:
         "index": index,
         "label": predictor.labels[index],
         "score": float(found.scores[0]),
-        **more,
+        **({} if asked is None else {"detection": photo.back(asked)}),
         **_places(photo, heat, settings.threshold),
     }
     by_pixel = found.layer is None and settings.method != "occlusion"
@@ -132,6 +133,9 @@ def _heat(predictor: Predictor, photo: Photo, settings) -> Shown:
         numbers["sum"] = float(found.values.sum())
         numbers["difference"] = float(found.scores[0] - black[0])
     picture = painting.over(photo.pixels, painting.scaled(heat, LOUD if by_pixel else 100.0))
+    if asked is not None:  # the picture says which detection it is of
+        text = f"{predictor.labels[index]} {numbers['score']:.2f}"
+        picture = drawing.draw(picture, [asked], [text], [drawing.colour(index)])
     return Shown(photo.name, numbers, {settings.method.replace("+", "p"): picture})
 
 
@@ -146,14 +150,15 @@ def _places(photo: Photo, heat: np.ndarray, threshold: float) -> dict:
 
 
 def _target(predictor: Predictor, batch: np.ndarray, photo: Photo, settings) -> tuple:
-    """What to explain as a function, the number of its class, and what else there is to say."""
+    """What to explain as a function, the number of its class and, of a detector, the box in pixels
+    of the input."""
     wanted = None if settings.class_ is None else _class(predictor, settings.class_)
     answers = predictor.model.predict_on_batch(batch)
     if predictor.task.head != "detection":
         index = wanted
         if index is None:
             index = targets.best(answers, without=_nothing(predictor))
-        return targets.of_class(index), index, {}
+        return targets.of_class(index), index, None
     (found,) = predictor.task.answers(answers, predictor.kind)
     kept = [i for i, c in enumerate(found["classes"]) if wanted is None or c == wanted]
     if not 0 < settings.detection <= len(kept):
@@ -166,8 +171,7 @@ def _target(predictor: Predictor, batch: np.ndarray, photo: Photo, settings) -> 
     boxes, scores = np.asarray(answers["boxes"])[0], np.asarray(answers["scores"])[0, :, index]
     own = boxes[:, index] if boxes.ndim == 3 else boxes
     far = np.abs(own - box).max(axis=-1) + np.abs(scores - found["scores"][chosen])
-    more = {"detection": photo.back(box)}
-    return targets.of_detection(int(far.argmin()), index), index, more
+    return targets.of_detection(int(far.argmin()), index), index, box
 
 
 def _nothing(predictor: Predictor) -> int | None:

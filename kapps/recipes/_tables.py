@@ -24,16 +24,36 @@ def print_table(
 ) -> None:
     """Print a table to stdout; a column is right-aligned when its title starts with ">"."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         is_number = column.startswith(">")
         table.add_column(
-            column.lstrip(">"), justify="right" if is_number else "left", no_wrap=is_number
+            column.lstrip(">"),
+            justify="right" if is_number else "left",
+            no_wrap=is_number,
+            overflow="fold",  # a long word goes on in the next line and is not cut
         )
     for row in rows:
         table.add_row(*map(str, row))
-    console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False)
-    console.print(table)
+    _console().print(table)
+
+
+def columns_that_fit(names: Sequence[str], first: int, least: int) -> int:
+    """How many columns with these titles stand beside each other whole; 1 or more.
+
+    Args:
+        names: titles.
+        first: letters of a first column that stands before them.
+        least: letters that a column has at least.
+    """
+    gap = 3
+    wide = max(least, *map(len, names)) + gap
+    return max(1, (_console().width - first - gap) // wide)
+
+
+def _console():
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False)

@@ -17,6 +17,7 @@ from pathlib import Path
 from kapps.cli.settings import main, setting
 from kapps.recipes import _tables
 
+NUMBER = 14  # letters of a number of multiply-adds
 COSTS = {"parameters": "parameters", "multiply-adds": "multiply-adds", "ms": "milliseconds"}
 
 
@@ -175,7 +176,11 @@ def _accuracy_text(one: dict) -> str:
 
 def _print(result: dict) -> None:
     rows, same = _rows(result["models"])
-    _tables.print_table(("", *result["models"]), rows)
+    names = list(result["models"])
+    count = _tables.columns_that_fit(names, first=max(len(row[0]) for row in rows), least=NUMBER)
+    for at in range(0, len(names), count):
+        part = slice(1 + at, 1 + at + count)
+        _tables.print_table(("", *names[at : at + count]), [(row[0], *row[part]) for row in rows])
     if same:
         print(f"  the same in all: {'; '.join(same)}")
     for line in _said(result):
@@ -214,8 +219,8 @@ def _save(path: Path, result: dict) -> None:
         lines = [f"The same in all: {'; '.join(same)}."] if same else []
         lines += [f"{line[0].upper()}{line[1:]}." for line in _said(result)]
         body = f"<h1>{html.escape(title)}</h1>" + tradeoff.side_by_side(list(drawn.values()))
-        body += f'<div class="card gap">{page.table(("", *models), rows)}</div>'
-        body += "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+        body += f'<div class="card gap whole">{page.table(("", *models), rows)}</div>'
+        body += "".join(f'<p class="gap">{html.escape(line)}</p>' for line in lines)
         text = page.page(title, body)
     with atomic_write(path, "w") as file:
         file.write(text)

@@ -41,7 +41,7 @@ svg text { font-family:inherit; fill:var(--soft); }
 .chart-title { font-size:13px; font-weight:600; }
 .tick { font-size:11.5px; } .cell { font-size:12px; } .cell.on { fill:var(--card); }
 svg .grid { stroke:var(--line); } .line { fill:none; stroke-width:2.2; stroke-linejoin:round; }
-svg .mark { stroke:var(--soft); stroke-dasharray:3 4; }
+svg .mark { stroke:var(--soft); stroke-dasharray:3 4; } svg .leader { stroke:var(--soft); }
 .line.s1 { stroke:var(--one); } .line.s2 { stroke:var(--two); } .line.s3 { stroke:var(--three); }
 .line.s4 { stroke:var(--four); } .line.s5 { stroke:var(--five); } .line.s6 { stroke:var(--six); }
 .dot.s4 { fill:var(--four); } .dot.s5 { fill:var(--five); } .dot.s6 { fill:var(--six); }
@@ -74,7 +74,8 @@ rect.right { fill:var(--good); } rect.wrong { fill:var(--bad); } rect.none { fil
 .gap { margin-top:16px; } h3 { font-size:16px; margin:0 0 4px; } .card p { font-size:14.5px; }
 details { margin-top:40px; } summary { cursor:pointer; font-size:20px; font-weight:600; }
 td { overflow-wrap:anywhere; } td:first-child { overflow-wrap:break-word; } /* a name stays whole */
-td.n { white-space:nowrap; } main:has(.wide) { max-width:none; } .wide td { white-space:nowrap; }
+td.n { white-space:nowrap; } .whole td { overflow-wrap:normal; }
+main:has(.wide) { max-width:none; } .wide td { white-space:nowrap; }
 footer { margin-top:40px; color:var(--soft); font-size:13.5px; }
 code { font-size:.92em; }
 """

@@ -4,10 +4,10 @@ import html
 import math
 from collections.abc import Mapping, Sequence
 
-from kapps.reports import charts, page
+from kapps.reports import charts, labels, page
 
 WIDTH, HEIGHT = 460, 300
-LETTER = 6.4  # pixels of a letter of a name, about
+FEW, MORE = 10, 12  # points that HEIGHT has room for, and pixels that each further one gets
 
 
 def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -26,6 +26,9 @@ def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
 def chart(title: str, points: Mapping[str, tuple[float, float]], cost: str, gain: str) -> str:
     """Points with their names, and a line through the front, as one SVG element.
 
+    Names stand clear of each other, of the points and of the line; one that found no room beside
+    its point has a thin line to it.
+
     Args:
         title: above the chart.
         points: name -> (cost, gain); costs above 0 are drawn on a logarithmic axis, gains are
@@ -33,9 +36,10 @@ def chart(title: str, points: Mapping[str, tuple[float, float]], cost: str, gain
         cost, gain: what the axes are.
     """
     best = front(points)
+    height = HEIGHT + MORE * max(0, len(points) - FEW)
     xs, ys = zip(*points.values(), strict=True)
     low, high, step = charts.around(min(ys), max(ys))
-    y = charts.Axis(low, high, step, HEIGHT - charts.BOTTOM - 16, charts.TOP, percent=True)
+    y = charts.Axis(low, high, step, height - charts.BOTTOM - 16, charts.TOP, percent=True)
     span = max(xs) / min(xs)
     x = charts.Axis(
         min(xs) / 1.15,
@@ -48,39 +52,36 @@ def chart(title: str, points: Mapping[str, tuple[float, float]], cost: str, gain
     parts = [*charts.heading(title), *charts.grid(y, WIDTH)]
     parts += [
         f'<text class="tick" text-anchor="middle" x="{x.place(value):.1f}" '
-        f'y="{HEIGHT - charts.BOTTOM}">{_short(value)}</text>'
+        f'y="{height - charts.BOTTOM}">{_short(value)}</text>'
         for value in _ticks(x)
     ]
     parts.append(
-        f'<text class="tick" text-anchor="middle" x="{WIDTH / 2}" y="{HEIGHT - 6}">'
-        f"{html.escape(f'{cost}; up: {gain}')}</text>"
+        f'<text class="tick" text-anchor="middle" x="{WIDTH / 2}" y="{height - 6}">'
+        f"{html.escape(f'{cost}; up: {gain}; line: no other is better in both')}</text>"
     )
     places = {name: (x.place(a), y.place(b)) for name, (a, b) in points.items()}
-    line = " ".join(f"{places[name][0]:.1f},{places[name][1]:.1f}" for name in best)
+    through = [places[name] for name in best]
+    line = " ".join(f"{px:.1f},{py:.1f}" for px, py in through)
     parts.append(f'<polyline class="line s1" points="{line}"/>')
-    taken: list[tuple[float, float, float]] = []
-    for name, (px, py) in sorted(places.items(), key=lambda item: item[1][1]):
+    frame = labels.Box(charts.LEFT, charts.TOP, WIDTH, height - charts.BOTTOM - 16)
+    names = labels.placed(places, frame, list(zip(through, through[1:], strict=False)))
+    parts += [_leader(*label.leader) for label in names.values() if label.leader]
+    for name, (px, py) in places.items():
         kind = "s1" if name in best else "s2"
         tip = f"{name}: {cost} {_short(points[name][0])}, {gain} {100 * points[name][1]:.1f}%"
+        label = names[name]
         parts.append(
-            f'<circle class="dot {kind}" cx="{px:.1f}" cy="{py:.1f}" r="4">'
+            f'<circle class="dot {kind}" cx="{px:.1f}" cy="{py:.1f}" r="{labels.DOT:g}">'
             f"<title>{html.escape(tip)}</title></circle>"
+            f'<text class="tick" text-anchor="{label.anchor}" x="{label.x:.1f}" '
+            f'y="{label.box.bottom - 2:.1f}">{html.escape(name)}</text>'
         )
-        parts.append(_name(name, px, py, taken))
-    return charts.svg(WIDTH, HEIGHT, title, parts)
+    return charts.svg(WIDTH, height, title, parts)
 
 
-def _name(name: str, px: float, py: float, taken: list) -> str:
-    """The name beside its point, lower where another stands already."""
-    width = LETTER * len(name)
-    right = px + 8 + width < WIDTH
-    start, end = (px + 8, px + 8 + width) if right else (px - 8 - width, px - 8)
-    at = py + 4
-    while any(abs(at - other) < 12 and start < b and a < end for other, a, b in taken):
-        at += 12
-    taken.append((at, start, end))
-    side = f'x="{px + 8:.1f}"' if right else f'text-anchor="end" x="{px - 8:.1f}"'
-    return f'<text class="tick" {side} y="{at:.1f}">{html.escape(name)}</text>'
+def _leader(start: labels.Place, end: labels.Place) -> str:
+    (x, y), (to_x, to_y) = start, end
+    return f'<line class="leader" x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}"/>'
 
 
 def _ticks(x: charts.Axis) -> list[float]:
@@ -100,7 +101,8 @@ def _short(value: float) -> str:
 
 def standalone(svg: str) -> str:
     """A chart as a file of its own, with the style that a page would have given it."""
-    style = f"<style>{page.STYLE} svg{{background:var(--card)}}</style>"
+    own = "svg{background:var(--card);font-family:system-ui,-apple-system,'Segoe UI',sans-serif}"
+    style = f"<style>{page.STYLE} {own}</style>"
     head, _, rest = svg.partition(">")
     head = head.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * WIDTH}" ', 1)
     return f"{head}>{style}{rest}\n"

@@ -151,8 +151,11 @@ def test_a_class_of_a_segmenter_is_summed_over_the_map(images):
 def test_a_detection_is_explained_by_what_its_anchor_sees(images):
     """5 x 4 anchors that see 4 x 4 pixels each: the surest one's score moves with its own alone."""
     image = keras.Input((20, 16, 3))
-    x = layers.Conv2D(6, 4, strides=4, name="body")(image)
-    head = layers.Conv2D(2, 1, activation="sigmoid", name="head_class")(x)
+    x = layers.Conv2D(6, 4, strides=4, activation="relu", name="body")(image)
+    head = layers.Conv2D(
+        2, 1, activation="sigmoid", kernel_initializer=keras.initializers.RandomUniform(0, 1),
+        name="head_class",
+    )(x)  # fmt: skip
     scores = layers.Reshape((20, 2), name="scores")(head)
     boxes = layers.Reshape((20, 4), name="boxes")(layers.Conv2D(4, 1, name="head_box")(x))
     model = keras.Model(image, {"boxes": boxes, "scores": scores})
@@ -166,5 +169,12 @@ def test_a_detection_is_explained_by_what_its_anchor_sees(images):
     row, column = divmod(int(anchor), 4)
     assert (rows.min(), rows.max()) == (4 * row, 4 * row + 3)
     assert (columns.min(), columns.max()) == (4 * column, 4 * column + 3)
+    # Grad-CAM, too, which without space maps has heat wherever the same channels answer.
+    maps = keras.Model(image, x).predict(images[:1], verbose=0)[0, row, column]
+    kernel = keras.ops.convert_to_numpy(model.get_layer("head_class").kernel)[0, 0, :, index]
+    expected = np.zeros((5, 4))
+    expected[row, column] = maps @ kernel * answers.max() * (1 - answers.max()) / 20
+    assert expected.max() > 0
+    np.testing.assert_allclose(inspect.grad_cam(score)[0], expected, rtol=1e-4, atol=1e-7)
     same = inspect.targets.of_detection(int(anchor), int(index))
     np.testing.assert_allclose(Score(model, images[:1], same).scores, score.scores)

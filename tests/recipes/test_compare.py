@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from kapps.recipes import compare
-from kapps.reports import tradeoff
+from kapps.recipes import _tables, compare
+from kapps.reports import labels, tradeoff
 
 
 def told(*names, **settings):
@@ -16,6 +16,41 @@ def test_the_front_is_what_nothing_beats():
     points = {"a": (1, 0.5), "b": (2, 0.7), "c": (3, 0.6), "d": (3, 0.7), "e": (9, 0.9)}
     assert tradeoff.front(points) == ["a", "b", "e"]
     assert tradeoff.front({"x": (1, 0.5), "y": (1, 0.5)}) == ["x", "y"]  # neither is better
+
+
+def test_names_stand_clear_of_each_other_of_points_and_of_lines():
+    """Ten points, close together as the networks of a year are, on a line and below it."""
+    at = [(60 + 36 * i, 140 - 8 * i) for i in range(5)]
+    at += [(70 + 37 * i, 150 - 7 * i) for i in range(5)]
+    points = {f"SomeNetwork_{i}": place for i, place in enumerate(at)}
+    lines = list(zip(at[:5], at[1:5], strict=False))
+    frame = labels.Box(50, 34, 460, 258)
+    found = labels.placed(points, frame, lines)
+    assert found == labels.placed(dict(reversed(points.items())), frame, lines)
+    assert list(found) == list(points)
+    boxes = [label.box for label in found.values()]
+    for i, box in enumerate(boxes):
+        left, top, right, bottom = box.left, box.top, box.right, box.bottom
+        assert left >= 50 and right <= 460 and top >= 34 and bottom <= 258
+        for other in boxes[:i]:
+            assert (
+                left >= other.right
+                or other.left >= right
+                or top >= other.bottom
+                or other.top >= bottom
+            )
+        assert not [p for p in at if left < p[0] < right and top < p[1] < bottom]
+        for (x, y), (to_x, to_y) in lines:
+            on = [(x + (to_x - x) * s / 50, y + (to_y - y) * s / 50) for s in range(51)]
+            assert not [p for p in on if left < p[0] < right and top < p[1] < bottom]
+
+
+def test_a_table_of_many_networks_cuts_no_name(capsys, monkeypatch):
+    monkeypatch.setattr(_tables, "WIDE", 70)
+    told("LeNet1", "LeNet5", "MLP", "Perceptron")
+    text = capsys.readouterr().out
+    assert "…" not in text and text.count("multiply-adds") == 2
+    assert all(name in text for name in ("LeNet1", "LeNet5", "MLP", "Perceptron"))
 
 
 def test_two_networks_of_lecun(capsys):
