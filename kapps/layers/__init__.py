@@ -34,6 +34,7 @@ from kapps.layers.detection import (
     shared,
 )
 from kapps.layers.dilation import dilate
+from kapps.layers.drop_connect import DropConnect, drop_connections
 from kapps.layers.global_response import GlobalResponseNormalization
 from kapps.layers.initializers import initializer
 from kapps.layers.layer_scale import LayerScale
@@ -143,6 +144,7 @@ __all__ = [
     "DetectRegions",
     "DetectedBoxes",
     "Distances",
+    "DropConnect",
     "FourierPlaces",
     "GlobalResponseNormalization",
     "GridPlaces",
@@ -219,6 +221,7 @@ __all__ = [
     "deformable_attention",
     "detector_outputs",
     "dilate",
+    "drop_connections",
     "drop_path_rates",
     "efficient_channel_attention",
     "feature_pyramid",

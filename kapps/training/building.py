@@ -69,7 +69,9 @@ def _ends_as_told(app) -> bool:
 
 def completed(model, task: Task, names: Sequence[str], settings):
     """What a task makes of a new network, which looks for the classes `names` if that is open."""
-    words = settings.vocabulary
+    words, rate = settings.vocabulary, settings.drop_connect
+    if rate:
+        model = kapps.layers.drop_connections(model, rate)
     return task.complete(_vocabulary.for_classes(model, names, words, settings.model))
 
 

@@ -187,10 +187,11 @@ def continuable(run: runs.Run, job: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if run.is_begun_only:
+        stopped = isinstance(error, KeyboardInterrupt)
+        if run.is_begun_only and not (stopped and run.backup.exists()):  # which has the features
             if replicas.share().leads:
                 shutil.rmtree(run.path, ignore_errors=True)  # the error is the news
-        elif isinstance(error, KeyboardInterrupt):
+        elif stopped:
             say(f"stopped; continue with: {runs.resume_command(run, job)}")
         raise
 

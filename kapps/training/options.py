@@ -195,6 +195,12 @@ class Options:
         group="optimiser",
         advanced=True,
     )
+    drop_connect: float = setting(
+        0.0,
+        "share of the weights of the fully connected layers that a step leaves out, such as 0.5",
+        group="optimiser",
+        advanced=True,
+    )
     lookahead: int = setting(
         0, "updates between steps back half way, such as 6", group="optimiser", advanced=True
     )

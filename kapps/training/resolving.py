@@ -56,6 +56,10 @@ def resolve(options: Options, least_epochs: int = 1) -> Options:
         raise ValueError(
             f"label_smoothing={options.label_smoothing} is out of range; use 0 up to below 1."
         )
+    if not 0 <= options.drop_connect < 1:
+        raise ValueError(
+            f"drop_connect={options.drop_connect} is out of range; use 0 up to below 1."
+        )
     if options.epochs < least_epochs:
         raise ValueError(f"epochs={options.epochs} is out of range; use {least_epochs} or more.")
     for name in ("batch_size", "size", "test_size", "patience", "learning_rate"):

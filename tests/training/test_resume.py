@@ -25,13 +25,14 @@ DEATHS = (
 
 
 def settings(digits, out, **changes) -> dict:
-    """All that has state: averaged weights, half-done accumulation, Dropout, augmentation."""
+    """All that has state: averages, half-done accumulation, Dropout, DropConnect, augmentation."""
     values = {
         "model": "LeNet5",
         "data": f"npz:{digits}",
         "out": str(out),
         "augment": "digits",
         "arguments": ("dropout=0.3",),
+        "drop_connect": 0.2,
         "epochs": 4,
         "batch_size": 16,
         "ema": 0.9,
@@ -158,9 +159,19 @@ def test_ctrl_c_leaves_a_run_and_says_how_to_go_on(interrupted, capsys):
     assert "continuing after epoch 1" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-@pytest.mark.parametrize("found", [None, "metrics.json", "learning_rate.json"])
-def test_what_ends_before_there_is_anything_leaves_nothing(tmp_path, capsys, error, found):
+@pytest.mark.parametrize(
+    ("error", "found", "left"),
+    [
+        (KeyboardInterrupt, None, False),
+        (ValueError, None, False),
+        (KeyboardInterrupt, "metrics.json", True),
+        (ValueError, "metrics.json", True),
+        (ValueError, "learning_rate.json", True),
+        (KeyboardInterrupt, "backup", True),  # the features of a frozen network
+        (ValueError, "backup", False),
+    ],
+)
+def test_what_ends_before_there_is_anything_leaves_nothing(tmp_path, capsys, error, found, left):
     """So that the same --out can be tried again with other settings."""
     from kapps.training import job
 
@@ -168,13 +179,12 @@ def test_what_ends_before_there_is_anything_leaves_nothing(tmp_path, capsys, err
     values = train.Settings(data="digits", model="LeNet5", out=str(path))
     run = job.begin(values, "train", ["a"], {})
     with pytest.raises(error), job.continuable(run, "train"):
-        run.backup.mkdir()
         if found:
-            (path / found).touch()
+            (path / found).mkdir()
         raise error
-    assert path.exists() is bool(found)
+    assert path.exists() is left
     said = "stopped; continue with: kapps train" in capsys.readouterr().err
-    assert said is bool(found and error is KeyboardInterrupt)
+    assert said is (left and error is KeyboardInterrupt)
 
 
 def test_changed_settings_are_refused_by_name(interrupted):
