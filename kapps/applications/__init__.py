@@ -2,16 +2,8 @@
 
 from importlib import import_module
 
-from kapps.applications._registry import (
-    ALIASES,
-    APPLICATIONS,
-    FAMILIES,
-    facts,
-    find_application,
-    get,
-    list_models,
-    task_of,
-)
+from kapps.applications._families import ALIASES, APPLICATIONS, FAMILIES
+from kapps.applications._registry import facts, find_application, get, list_models, task_of
 
 __all__ = ["FAMILIES", "facts", "find_application", "get", "list_models", "task_of", *APPLICATIONS]
 

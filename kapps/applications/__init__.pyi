@@ -488,7 +488,7 @@ from kapps.applications import segment_anything as segment_anything
 from kapps.applications.segment_anything import SAMBase as SAMBase
 from kapps.applications.segment_anything import SAMLarge as SAMLarge
 from kapps.applications.segment_anything import SAMHuge as SAMHuge
-from kapps.applications._registry import FAMILIES as FAMILIES
+from kapps.applications._families import FAMILIES as FAMILIES
 from kapps.applications._registry import facts as facts
 from kapps.applications._registry import find_application as find_application
 from kapps.applications._registry import get as get

@@ -1,18 +1,16 @@
 """Application: an architecture that is called like a function of `keras.applications`."""
 
 import dataclasses
-import inspect
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
-from kapps.applications import _graph, _loading, _registry
+from kapps.applications import _documentation, _graph, _loading, _registry
 from kapps.applications._calling import Called
 from kapps.applications._tokens import Tokens
-from kapps.layers import PREPROCESSING, Network, attention_maps
+from kapps.layers import Network, attention_maps
 from kapps.weights import catalog
 
 COMMON = {  # the arguments of every application, with the defaults that do not vary
@@ -29,51 +27,6 @@ COMMON = {  # the arguments of every application, with the defaults that do not 
     "drop_path": None,
     "flavor": "keras",
 }
-
-ARGUMENTS = {  # what the arguments of families mean, for their documentation
-    "activation": "of its blocks",
-    "alpha": "width multiplier, which scales the filters of every layer",
-    "units": "hidden units between the pixels and the classifier",
-    "depth_multiplier": "filters that a depthwise convolution has for each channel",
-    "aux": "whether the classifiers on the side, which only help training, are further outputs",
-    "minimalistic": "3x3 kernels, ReLU and no squeeze-and-excitation, for hardware without them",
-    "negative_slope": "of the leaky ReLU; 0.1 in the papers",
-    "residual": "False leaves out the shortcuts: the plain networks that the paper compares with",
-    "mobile_rounding": "MobileNet's rule for the width of a stage: a half up, no tenth lost",
-}
-
-AUX_DOC = "\n    With aux=True the output is a list of such, that of `predictions` first."
-
-DOC = """{signature}
-
-{summary}
-
-Args:
-    include_top: whether the classifier is there; without it the last feature map is the output.
-    weights: {weights}; or a path to a file of weights,
-        "hf://owner/name" for a repository of the Hugging Face hub, or None (random).
-    input_tensor: a Keras tensor to build on, in place of a new input.
-    input_shape: (height, width, channels) in the data format of Keras; {size}x{size}x{channels} by
-        default. Other than three channels adapt the stem of pretrained weights.
-    pooling: {poolings}: what follows when include_top is False.
-    classes: outputs of the classifier; other than the checkpoint's makes a new head{no_classifier}.
-    classifier_activation: of the classifier; None for logits.
-    name: of the model.
-    include_preprocessing: True normalises RGB in [0, 255] inside the model as the flavor was
-        trained; False gives the bare network; one of {preprocessings} says it explicitly.
-    dropout: rate before the classifier; None for the recipe's own ({dropout}).
-    drop_path: highest rate of stochastic depth; None for the recipe's own ({drop_path}).
-    flavor: {flavors}: whose conventions (padding, epsilon, preprocessing) to follow.{arguments}
-
-Returns:
-    A functional keras.Model. Input: RGB images in [0, 255], uint8 or float, of shape
-    (batch, height, width, channels). Output: (batch, classes), float32. `model.load_report` says
-    what was loaded.{aux}
-
-Raises:
-    ValueError: an argument has no meaning or no effect here, or the weights do not fit.
-    kapps.errors.KappsError: the weights are missing, damaged, or could not be fetched.
-"""
 
 
 @dataclass(frozen=True)
@@ -214,7 +167,7 @@ class Application(Called):
             "weights": tags[0] if tags else None,
         }
         signature = self._dress(COMMON | own | dict(self.arguments))
-        object.__setattr__(self, "__doc__", _document(self, signature))
+        object.__setattr__(self, "__doc__", _documentation.of_application(self, signature))
 
     def __call__(self, *args, **kwargs) -> keras.Model:
         a = self._bound(args, kwargs)
@@ -332,34 +285,3 @@ class Application(Called):
 
     def _home(self) -> str:
         return self.backbone.__module__
-
-
-def documented_tags(name: str) -> str:
-    """The tags of an application in the words of its documentation."""
-    tags = [repr(tag).replace("'", '"') for tag in catalog.tags(name)]
-    return " or ".join(tags) + ", tags of the catalog" if tags else "no tag, for none is published"
-
-
-def _document(app: Application, signature: inspect.Signature) -> str:
-    summary = inspect.getdoc(sys.modules[app.__module__]) or app.name
-    arguments = "".join(
-        f"\n    {name}: {ARGUMENTS[name]}; {value!r} by default."
-        for name, value in app.arguments.items()
-    ) + "".join(f"\n    {alias}: another name of {name}." for alias, name in app.aliases.items())
-    return DOC.format(
-        signature=f"{app.name}{signature}".replace(" -> keras.src.models.model.Model", ""),
-        summary=summary,
-        size=app.size,
-        channels=app.channels,
-        poolings=" or ".join(
-            map(repr, app.tokens.poolings if app.tokens else ("avg", "max", None))
-        ),
-        no_classifier="" if app.classes else "; 0 for none, and the pooled features are the output",
-        weights=documented_tags(app.name),
-        preprocessings=", ".join(map(repr, PREPROCESSING)),
-        dropout=app.dropout,
-        drop_path=app.drop_path,
-        flavors=" or ".join(map(repr, app.flavors)),
-        arguments=arguments,
-        aux=AUX_DOC if "aux" in app.arguments else "",
-    )

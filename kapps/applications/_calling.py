@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import keras
 
-from kapps.applications import _registry
+from kapps.applications._families import APPLICATIONS
 from kapps.errors import did_you_mean
 
 
@@ -46,7 +46,7 @@ class Called:
     @property
     def _module(self) -> str:
         """Families may share their functions, so the registry knows better than those."""
-        family = _registry.APPLICATIONS.get(self.name)
+        family = APPLICATIONS.get(self.name)
         return f"kapps.applications.{family}" if family else self._home()
 
     def _elsewhere(self, flavor: str, arguments: Mapping[str, Any]) -> dict[str, str]:

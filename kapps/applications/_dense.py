@@ -1,24 +1,20 @@
 """DenseApplication: a detector or segmenter, a neck and a head on another application."""
 
 import dataclasses
-import inspect
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
-from kapps.applications import _dense_graph, _graph, _loading
+from kapps.applications import _dense_graph, _documentation, _graph, _loading
 from kapps.applications._application import (
     Application,
     Flavor,
     Reference,
     Spec,
-    documented_tags,
 )
 from kapps.applications._calling import Called
-from kapps.layers import PREPROCESSING
 from kapps.weights import catalog
 
 COMMON = {  # the arguments of every one, with the defaults that do not vary
@@ -33,66 +29,6 @@ COMMON = {  # the arguments of every one, with the defaults that do not vary
 }
 
 ALIASES = {"weights_backbone": "backbone_weights"}  # torchvision's
-
-ARGUMENTS = {  # what the arguments of families mean, for their documentation
-    "backbone": "any application with the feature maps that are needed here, by its name",
-    "size": "height and width of the input in pixels, where input_shape says nothing",
-    "background": "whether `classes` counts what is nothing as class 0, as torchvision does; None: "
-    "as published for the published number of classes, otherwise not",
-    "min_scale": "side of the smallest anchors as a share of the input; smaller for small things",
-    "max_scale": "side of the largest anchors but for those of the whole input",
-    "anchor_sizes": "side of an anchor in pixels for each map, of which further ones are made",
-    "regions": "how many of an image the second stage looks at, at most; fewer are quicker",
-    "reduced_tail": "half the filters in the last stage of the backbone (table 6 of MobileNetV3), "
-    "which pretrained backbones do not have",
-    "classifier_activation": "of the classifier; None for logits",
-    "aux": "whether the classifier on the side, which only helps training, is a further output",
-    "filters": "of its own convolutions",
-    "norm": "whether its own convolutions are normalised, which the paper's are not",
-    "separable": "whether its 3x3 convolutions are depthwise separable",
-    "tokens": "for how many tokens of text there is room; as many as `classes` need are quicker",
-    "multimask": "whether it answers with three masks, as prompts may mean several things, or one",
-    "output_stride": "of the backbone's last map: what later stages would halve, they dilate",
-}
-
-OUTPUTS = {
-    "detection": '{"boxes": (batch, anchors, 4), "scores": (batch, anchors, classes)}, float32; '
-    "boxes are\n    (left, top, right, bottom) in pixels of the input, scores are probabilities. "
-    "`kapps.detections`\n    makes detections of them. Detectors of two stages end in detections: "
-    '{"boxes": (batch, M, 4),\n    "scores": (batch, M), "classes": (batch, M)}, classes -1 where '
-    "there is none",
-    "segmentation": "(batch, height, width, classes) at the size of the input, float32",
-    "prompting": '{"masks": (batch, 3, height / 4, width / 4) as logits, "scores": (batch, 3)},\n'
-    "    how well each fits; float32. `kapps.segment` makes masks of a photo of them",
-}
-
-DOC = """{signature}
-
-{summary}
-
-Args:
-    weights: {weights}; or a path to a file of weights,
-        "hf://owner/name" for a repository of the Hugging Face hub, or None (random).
-    backbone_weights: of {backbone} alone: one of its tags, such as "imagenet", or a file;
-        weights_backbone is another name of it.
-    input_tensor: a Keras tensor to build on, in place of a new input.
-    input_shape: (height, width, channels) in the data format of Keras, height and width static;
-        {size}x{size}x3 by default.
-    classes: what can be found; other than the checkpoint's makes a new classifier.
-    name: of the model.
-    include_preprocessing: True normalises RGB in [0, 255] inside the model as the flavor was
-        trained; False gives the bare network; one of {preprocessings} says it explicitly.
-    flavor: {flavors}: whose conventions (padding, epsilon, preprocessing) to follow.{arguments}
-
-Returns:
-    A functional keras.Model. Input: RGB images in [0, 255], uint8 or float. Output:
-    {outputs}.
-    `model.load_report` says what was loaded.
-
-Raises:
-    ValueError: an argument has no meaning or no effect here, or the weights do not fit.
-    kapps.errors.KappsError: the weights are missing, damaged, or could not be fetched.
-"""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -178,7 +114,7 @@ class DenseApplication(Called):
         }
         chosen = {"backbone": self.backbone, "size": self.size} if self.any_backbone else {}
         signature = self._dress(COMMON | own | chosen | dict(self.arguments))
-        object.__setattr__(self, "__doc__", _document(self, signature))
+        object.__setattr__(self, "__doc__", _documentation.of_dense(self, signature))
 
     def __call__(self, *args, **kwargs) -> keras.Model:
         a = self._bound(args, kwargs)
@@ -257,22 +193,3 @@ class DenseApplication(Called):
 
     def _home(self) -> str:
         return self.head.__module__
-
-
-def _document(app: DenseApplication, signature: inspect.Signature) -> str:
-    summary = inspect.getdoc(sys.modules[app.__module__]) or app.name
-    arguments = "".join(
-        f"\n    {name}: {ARGUMENTS[name]}; {value!r} by default."
-        for name, value in app.own_arguments.items()
-    )
-    return DOC.format(
-        signature=f"{app.name}{signature}".replace(" -> keras.src.models.model.Model", ""),
-        summary=summary,
-        weights=documented_tags(app.name),
-        backbone="the backbone" if app.any_backbone else app.backbone,
-        size=app.size,
-        preprocessings=", ".join(map(repr, PREPROCESSING)),
-        flavors=" or ".join(map(repr, app.flavors)) or "one of the backbone's, None for its first",
-        arguments=arguments,
-        outputs=OUTPUTS[app.task],
-    )

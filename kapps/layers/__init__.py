@@ -22,17 +22,10 @@ from kapps.layers.convolution import Conv2D, DepthwiseConv2D, StandardizedConv2D
 from kapps.layers.cosine_attention import CosineAttention
 from kapps.layers.cross_attention import CrossAttention, Queries
 from kapps.layers.csp import c2f, c3, dark_bottleneck, scaled, spp, spp_csp, sppf
+from kapps.layers.decoding import ClassScores, DecodeBoxes, Distances
 from kapps.layers.decomposed_position import DecomposedAttention
 from kapps.layers.deformable_attention import DeformableAttention, deformable_attention
-from kapps.layers.detection import (
-    ClassScores,
-    DecodeBoxes,
-    Distances,
-    detector_outputs,
-    joint_outputs,
-    set_outputs,
-    shared,
-)
+from kapps.layers.detection import detector_outputs, joint_outputs, set_outputs, shared
 from kapps.layers.dilation import dilate
 from kapps.layers.drop_connect import DropConnect, drop_connections
 from kapps.layers.global_response import GlobalResponseNormalization

@@ -17,7 +17,8 @@ from kapps.detection import proposals as ways
 from kapps.detection import suppression as rules
 from kapps.detection.boxes import clip, sides
 from kapps.layers.blocks import CHANNELS_LAST, Blocks
-from kapps.layers.detection import DecodeBoxes, in_rows, restored, stored
+from kapps.layers.decoding import DecodeBoxes, restored, stored
+from kapps.layers.detection import in_rows
 from kapps.layers.regions import RoIAlign
 
 _register = keras.saving.register_keras_serializable(package="kapps")

@@ -11,11 +11,11 @@ import fnmatch
 import json
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from kapps.cli.settings import main, setting
 from kapps.errors import WeightsError
-from kapps.recipes import _tables
+from kapps.recipes import _tables, _weight_files
+from kapps.recipes._weight_files import File
 
 ACTIONS = ("fetch", "list", "verify", "clear")
 
@@ -32,42 +32,6 @@ class Settings:
     variants: bool = setting(False, "fetch, list: every width and size, not only the default")
     all: bool = setting(False, "clear: everything")
     json: bool = setting(False, "print JSON instead of a table")
-
-
-@dataclass(frozen=True)
-class File:
-    """A published file, or one that lies in the cache.
-
-    Attributes:
-        application, tag, include_top, arguments, input_size: as in the catalog; None for a file
-            that no row of it names.
-        url: where it comes from.
-        path: where it is, or would be; None for a package that is not installed, and on the hub.
-        bytes: its size if it is here.
-        state: "missing", "installed" (in a Python package), "cached" (its hash was checked once),
-            "unchecked", "good" or "damaged" after `verify`, "removed" after `clear`.
-    """
-
-    application: str | None
-    tag: str | None
-    include_top: bool | None
-    arguments: dict[str, object]
-    input_size: int | None
-    url: str
-    path: Path | None
-    bytes: int | None
-    state: str
-
-    @property
-    def is_here(self) -> bool:
-        return self.state != "missing"
-
-    @property
-    def name(self) -> str:
-        """How people would call it."""
-        if self.application is None:
-            return self.url
-        return f"{self.application} {self.tag}" + ("" if self.include_top else " (no top)")
 
 
 def run(settings: Settings) -> list[File]:
@@ -89,17 +53,17 @@ def _fetch(settings: Settings) -> list[File]:
     done = []
     for row in _chosen(settings, only_default_tag=True):
         sources.fetch(row)
-        done.append(_file(row))
+        done.append(_weight_files.of_row(row))
     _print(settings, done, f"{len(done)} {_files(done)} ready, {_megabytes(done)}")
     return done
 
 
 def _list(settings: Settings) -> list[File]:
     rows = _chosen(settings)
-    found = [_file(row) for row in rows]
+    found = [_weight_files.of_row(row) for row in rows]
     if not settings.names:
         listed = {file.path for file in found}
-        found += [file for file in _cached() if file.path not in listed]
+        found += [file for file in _weight_files.cached() if file.path not in listed]
     here = [file for file in found if file.is_here]
     more = "" if settings.variants else "; --variants shows every width and size"
     _print(settings, found, f"{len(here)} of {len(found)} here, {_megabytes(here)}{more}")
@@ -112,7 +76,7 @@ def _verify(settings: Settings) -> list[File]:
 
     hashes = {row.url: row.hash for row in catalog.CHECKPOINTS}
     done = []
-    for file in _named(settings, _cached() + _installed()):
+    for file in _named(settings, _weight_files.cached() + _weight_files.installed()):
         digests = _cache.digests_of(file.path)
         marker = _cache.read_marker(file.path, unchanged=False)
         recorded = f"sha256:{marker['sha256']}" if marker else None
@@ -137,7 +101,8 @@ def _clear(settings: Settings) -> list[File]:
     if bool(settings.names) == settings.all:
         raise WeightsError("which files to clear? Name applications or tags, or give --all.")
     # What kapps neither fetched nor knows is somebody else's.
-    files = [f for f in _named(settings, _cached()) if f.application or f.state == "cached"]
+    files = _named(settings, _weight_files.cached())
+    files = [file for file in files if file.application or file.state == "cached"]
     freed = sum(_cache.remove(file.path) for file in files)
     if settings.all:
         freed += _cache.remove_leftovers()
@@ -209,63 +174,6 @@ def _named(settings: Settings, files: list[File]) -> list[File]:
         for file in files
         if any(_means(name, file.application, file.tag) for name in settings.names)
     ]
-
-
-def _file(row) -> File:
-    from kapps.weights import _cache, sources
-
-    path = sources.locate(row)
-    is_elsewhere = row.url.startswith(("pip://", "hf://"))
-    found = "installed" if row.url.startswith("pip://") else "cached"
-    return File(
-        application=row.application,
-        tag=row.tag,
-        include_top=row.include_top,
-        arguments=dict(row.arguments),
-        input_size=row.input_size,
-        url=row.url,
-        path=path or (None if is_elsewhere else _cache.path_of(row.url)),
-        bytes=path.stat().st_size if path else None,
-        state=found if path else "missing",
-    )
-
-
-def _installed() -> list[File]:
-    """The files in Python packages that are installed."""
-    from kapps.weights import catalog
-
-    packaged = [row for row in catalog.CHECKPOINTS if row.url.startswith("pip://")]
-    return [file for file in map(_file, packaged) if file.is_here]
-
-
-def _cached() -> list[File]:
-    """Every file of the cache, also those that the catalog does not name."""
-    from kapps.weights import _cache, catalog
-
-    rows = {
-        _cache.path_of(address): row
-        for row in catalog.CHECKPOINTS
-        for address in (row.url, *row.mirrors)
-        if not address.startswith(("pip://", "hf://"))
-    }
-    found = []
-    for path in _cache.cached_files():
-        marker = _cache.read_marker(path)
-        row = rows.get(path)
-        found.append(
-            File(
-                application=row and row.application,
-                tag=row and row.tag,
-                include_top=row and row.include_top,
-                arguments=dict(row.arguments) if row else {},
-                input_size=row and row.input_size,
-                url=marker["url"] if marker else (row.url if row else path.as_posix()),
-                path=path,
-                bytes=path.stat().st_size,
-                state="cached" if marker else "unchecked",
-            )
-        )
-    return found
 
 
 def _files(files: list) -> str:

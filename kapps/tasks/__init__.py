@@ -11,10 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kapps.applications._registry import get, task_of
+from kapps.applications import get, task_of
 from kapps.data import functions
 from kapps.errors import SettingsError, did_you_mean
-from kapps.tasks.task import Metric, Supervised, Task
+from kapps.runs import Metric
+from kapps.tasks.supervised import Supervised
+from kapps.tasks.task import Task
 
 if TYPE_CHECKING:
     import keras

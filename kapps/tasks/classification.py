@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kapps.errors import SettingsError
+from kapps.runs import Metric
 from kapps.tasks import scoring, showing
 from kapps.tasks.findings import Finding, Table
-from kapps.tasks.task import Metric, Supervised
+from kapps.tasks.supervised import Supervised
 
 if TYPE_CHECKING:
     import keras

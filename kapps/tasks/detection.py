@@ -9,9 +9,10 @@ from kapps.detection import answers as answering
 from kapps.detection import judging
 from kapps.detection.judging import Truths
 from kapps.errors import SettingsError
+from kapps.runs import Metric
 from kapps.tasks import shapes, showing_boxes
 from kapps.tasks.findings import Finding, Table
-from kapps.tasks.task import Metric, Supervised
+from kapps.tasks.supervised import Supervised
 
 if TYPE_CHECKING:
     import keras

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kapps.runs import Metric
 from kapps.tasks import scoring
 from kapps.tasks.findings import Table
-from kapps.tasks.task import Metric, Supervised
+from kapps.tasks.supervised import Supervised
 
 if TYPE_CHECKING:
     import keras

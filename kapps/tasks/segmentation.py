@@ -7,11 +7,12 @@ import numpy as np
 
 from kapps.data import placement as placing
 from kapps.errors import SettingsError
+from kapps.runs import Metric
 from kapps.segmentation import painting
 from kapps.segmentation import scoring as pixel_scoring
 from kapps.tasks import scoring, showing_masks
 from kapps.tasks.findings import Finding, Table
-from kapps.tasks.task import Metric, Supervised
+from kapps.tasks.supervised import Supervised
 
 if TYPE_CHECKING:
     from pathlib import Path

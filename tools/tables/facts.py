@@ -22,6 +22,7 @@ from kapps.applications import FAMILIES
 ROOT = Path(__file__).parents[2]
 # What every family imports and no network depends on: names, files of weights, messages.
 LEFT_OUT = ("kapps.weights", "kapps.errors", "kapps.files", "kapps.applications._registry")
+LEFT_OUT += ("kapps.applications._families", "kapps.applications._documentation")
 
 
 def of(name: str) -> dict:
@@ -90,7 +91,8 @@ def stub() -> str:
     for family, names in FAMILIES.items():
         lines.append(f"from kapps.applications import {family} as {family}")
         lines += [_imported(f"kapps.applications.{family}", name) for name in names]
-    for name in ("FAMILIES", "facts", "find_application", "get", "list_models", "task_of"):
+    lines.append("from kapps.applications._families import FAMILIES as FAMILIES")
+    for name in ("facts", "find_application", "get", "list_models", "task_of"):
         lines.append(f"from kapps.applications._registry import {name} as {name}")
     return "\n".join(lines) + "\n"
 
