@@ -10,6 +10,8 @@ import math
 import keras
 from keras import ops
 
+from kapps.layers import kernels
+
 _POWERS = 14  # maps have fewer than 2**14 pixels along a side
 _register = keras.saving.register_keras_serializable(package="kapps")
 
@@ -112,17 +114,13 @@ class RoIAlign(_Regions):
         columns = self._points(edges[..., 0], edges[..., 2], width, self.size[1])
         batch = ops.shape(boxes)[0]
         base = start + ops.arange(batch, dtype="int32")[:, None] * pixels
-        table = ops.reshape(table, (-1, channels))
-        total = 0.0
-        for y, share_of_y in rows:
-            row = base[..., None] + y * width[..., None]
-            for x, share_of_x in columns:
-                index = row[..., :, None] + x[..., None, :]
-                weight = share_of_y[..., :, None] * share_of_x[..., None, :]
-                values = ops.take(table, index, axis=0)
-                total = total + values * ops.cast(weight, values.dtype)[..., None]
-        shape = (-1, boxes.shape[1], self.size[0], self.sampling, self.size[1], self.sampling)
-        return self._turned(ops.mean(ops.reshape(total, (*shape, channels)), axis=(3, 5)))
+        rows = [(base[..., None] + y * width[..., None], share) for y, share in rows]
+        shares = [
+            (row[..., :, None] + x[..., None, :], of_y[..., :, None] * of_x[..., None, :])
+            for row, of_y in rows
+            for x, of_x in columns
+        ]
+        return self._turned(_summed_rows(ops.reshape(table, (-1, channels)), shares))
 
     def _levels(self, maps, boxes):
         """(height, width, first pixel, pixels of the map for one of the input) for each box."""
@@ -143,7 +141,7 @@ class RoIAlign(_Regions):
         return ops.cast(ops.clip(level, first, last) - first, "int32")
 
     def _points(self, start, end, length, cells):
-        """The two pixels that points along an axis lie between, and their weights.
+        """The pixels whose weighted sum each cell is, along an axis.
 
         Args:
             start, end: (batch, regions), in pixels of the map.
@@ -151,26 +149,27 @@ class RoIAlign(_Regions):
             cells: of the region along this axis.
 
         Returns:
-            Two pairs of (batch, regions, cells * sampling), int32 and float32. A point more than a
-            pixel outside of the map has no weights, unless `outside` is "edge".
+            Pairs of (batch, regions, cells), int32 and float32: the pixel before and the one behind
+            each cell's first point, then of its second and so on, and their weights. A point more
+            than a pixel outside of the map has none, unless `outside` is "edge".
         """
         extent = end - start
         extent = extent if self.aligned else ops.maximum(extent, 1.0)
-        count = cells * self.sampling
-        place = (ops.arange(count, dtype="float32") + 0.5) / count
-        place = start[..., None] + place * extent[..., None]
         last = ops.cast(length, "float32")[..., None] - 1
-        there = 1.0
-        if self.outside == "zero":
-            there = ops.cast(ops.logical_and(place >= -1, place <= last + 1), "float32")
-        place = ops.clip(place, 0.0, last)
-        low = ops.floor(place)
-        high = ops.minimum(low + 1, last)
-        share = place - low
-        return (
-            (ops.cast(low, "int32"), (1 - share) * there),
-            (ops.cast(high, "int32"), share * there),
-        )
+        found = []
+        for point in range(self.sampling):
+            place = (ops.arange(cells, dtype="float32") + (point + 0.5) / self.sampling) / cells
+            place = start[..., None] + place * extent[..., None]
+            weight = 1.0 / self.sampling
+            if self.outside == "zero":
+                there = ops.logical_and(place >= -1, place <= last + 1)
+                weight = weight * ops.cast(there, "float32")
+            place = ops.clip(place, 0.0, last)
+            low = ops.floor(place)
+            share = place - low
+            high = ops.cast(ops.minimum(low + 1, last), "int32")
+            found += [(ops.cast(low, "int32"), (1 - share) * weight), (high, share * weight)]
+        return found
 
     def get_config(self):
         names = ("sampling", "aligned", "outside", "canonical_size", "canonical_level")
@@ -243,6 +242,23 @@ class RoIPool(_Regions):
 
     def get_config(self):
         return super().get_config() | {"stride": self.stride}
+
+
+def _summed_rows(table, shares):
+    """The sum over `shares`, pairs of indices and weights of one shape, of weighted rows.
+
+    One after the other: to look up all points of all regions takes as much memory, many times that
+    of the sum.
+    """
+    kernel = kernels.find("summed_rows")
+    total = None if kernel is None else kernel(table, shares)
+    if total is not None:
+        return total
+    for index, weight in shares:
+        values = ops.take(table, index, axis=0)
+        values = values * ops.cast(weight, values.dtype)[..., None]
+        total = values if total is None else total + values
+    return total
 
 
 def _doubled(x, axis, by):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kapps
-from kapps.layers import BatchNormalization, Conv2D, DepthwiseConv2D, kernels
+from kapps.layers import BatchNormalization, Conv2D, DepthwiseConv2D, RoIAlign, kernels
 from kapps.layers.pooling import MaxPooling2D
 
 RNG = np.random.default_rng(0)
@@ -114,6 +114,21 @@ def test_a_kernel_of_one_pixel_that_passes_over_the_last_row_learns():
     np.testing.assert_allclose(answers.reshape(-1, 4), expected, rtol=1e-5, atol=1e-5)
     slope = 2 / expected.size * seen.T @ expected
     np.testing.assert_allclose(changes[-1][0, 0], -slope, rtol=1e-4, atol=1e-6)
+
+
+class Cut(RoIAlign):
+    """The same two regions of every map."""
+
+    def call(self, x):
+        boxes = [[[3.0, 2.0, 40.0, 30.0], [10.5, -4.0, 70.0, 20.0]]] * 4
+        return super().call([[x], keras.ops.convert_to_tensor(boxes)])
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor((4, 2, *self.size, x.shape[-1]), "float32")
+
+
+def test_regions_are_those_of_keras():
+    assert_equal(model_of(Cut((2, 3), 8, data_format=LAST), (5, 7, 3)), pixels((5, 7, 3), LAST))
 
 
 DEPTHWISE = [  # kernel, strides, padding, dilation, depth multiplier, bias, data format

@@ -13,6 +13,8 @@ Keras layer, whose path is the reference that the tests compare with:
 - `max_pool(x, pool_size, strides, padding, data_format)`
 - `attention(query, key, value, scale, bias)` of (rows, heads, tokens, channels), where `bias` is
   None or added to the scaled products
+- `summed_rows(table, shares)`: the sum of rows of a table (rows, channels), over pairs of indices
+  and weights that all have one shape
 - `calls_layers_anew()`, by its presence: each step calls each layer, see `kapps.layers.network`
 - `records_gradients()`: whether what is computed now may be asked for gradients
 - `overwriting(function)`: an activation of Keras, or `keras.ops.add`, in a form that writes over

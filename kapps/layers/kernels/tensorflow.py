@@ -1,8 +1,16 @@
-"""TensorFlow: its fused batch normalisation, a convolution it breaks at, and work on the host."""
+"""TensorFlow: its fused batch normalisation, a convolution it breaks at, sums in their order, and
+work on the host."""
 
 import tensorflow as tf
 
-__all__ = ["batch_norm", "batch_statistics_norm", "conv", "differentiated", "on_host"]
+__all__ = [
+    "batch_norm",
+    "batch_statistics_norm",
+    "conv",
+    "differentiated",
+    "on_host",
+    "summed_rows",
+]
 
 FEW = 16  # channels, below which oneDNN takes a pixel's as they lie there
 
@@ -68,6 +76,16 @@ def _numbers(x, gamma, beta):
     scale = tf.ones((channels,)) if gamma is None else tf.convert_to_tensor(gamma)
     offset = tf.zeros((channels,)) if beta is None else tf.convert_to_tensor(beta)
     return scale, offset
+
+
+def summed_rows(table, shares):
+    """See `kapps.layers.kernels`; nothing else keeps a graph from looking up all rows first."""
+    total = None
+    for index, weight in shares:
+        with tf.control_dependencies([] if total is None else [total]):
+            values = tf.gather(table, index) * tf.cast(weight, table.dtype)[..., None]
+        total = values if total is None else total + values
+    return total
 
 
 def on_host(function, tensors, shape, dtype):

@@ -24,6 +24,7 @@ __all__ = [
     "on_host",
     "overwriting",
     "records_gradients",
+    "summed_rows",
 ]
 
 SHORT = 32  # up to so many summands MKL's product of matrices is slower than oneDNN's convolution
@@ -161,6 +162,15 @@ def attention(query, key, value, scale, bias):
 def layer_norm(x, gamma, beta, epsilon):
     """See `kapps.layers.kernels`."""
     return tnn.layer_norm(x, x.shape[-1:], gamma, beta, epsilon)
+
+
+def summed_rows(table, shares):
+    """See `kapps.layers.kernels`; the rows are never written by themselves."""
+    index, weight = (torch.stack(parts, -1) for parts in zip(*shares, strict=True))
+    shape, count = index.shape[:-1], index.shape[-1]
+    weight = weight.reshape(-1, count).to(table.dtype)
+    y = tnn.embedding_bag(index.reshape(-1, count), table, mode="sum", per_sample_weights=weight)
+    return y.reshape(*shape, table.shape[1])
 
 
 def calls_layers_anew():
