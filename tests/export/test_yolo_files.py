@@ -1,9 +1,9 @@
-"""YOLOv8 and v7, as small as they can be, from photos to the files of a phone."""
+"""YOLOv8, v7 and v6, as small as they can be, from photos to the files of a phone."""
 
 import keras
 import pytest
 
-from kapps.applications import yolov7, yolov8
+from kapps.applications import yolov6, yolov7, yolov8
 from kapps.export import export
 from tests.tasks.detectors import SIZE, learnt
 
@@ -14,6 +14,8 @@ def tiny(name):
     """A network and the line of Kotlin by which its codes become boxes."""
     if name == "yolov8":
         return TINY, "code[2] * width"
+    if name == "yolov6":
+        return yolov6.application("Tiny", 0.33, 0.125, None, False, None, "siou"), "code[2] * width"
     return yolov7.application("Narrow"), "2 * share(code[2]) * share(code[2]) * width"
 
 
@@ -25,7 +27,7 @@ NARROW = yolov7.VARIANTS["Tiny"]._replace(
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("name", ("yolov8", "yolov7"))
+@pytest.mark.parametrize("name", ("yolov8", "yolov7", "yolov6"))
 def test_it_learns_squares_and_both_files_find_them(name, tmp_path, monkeypatch):
     monkeypatch.setitem(yolov7.VARIANTS, "Narrow", NARROW)
     keras.utils.set_random_seed(1)

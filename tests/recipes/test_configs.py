@@ -56,6 +56,8 @@ HERE = ("EfficientNetLite0", "SSDLite320EfficientNetLite0", "EfficientDetLite0",
         "LRASPPEfficientNetLite0")  # fmt: skip
 SIZES = {
     "SSD300VGG16": 300,
+    "SSD512VGG16": 512,
+    "FastRCNNVGG16": 128,
     "EfficientDetLite0": 128,
     "SSDLite320EfficientNetLite0": 128,
     "RTDETRResNet50": 128,
