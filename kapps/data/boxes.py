@@ -160,6 +160,18 @@ def by_name(folder: Path, files: Iterable[Path]) -> tuple[dict[str, Path], Skipp
     return found, skipped
 
 
+def read_lines(file: Path) -> list[str]:
+    """The lines of a text, without space around each.
+
+    Raises:
+        DataError: it cannot be read, or is no text.
+    """
+    try:
+        return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file} is not a readable UTF-8 text ({error}).") from error
+
+
 def read_names(folder: Path) -> list[str] | None:
     """The lines of classes.txt in a folder; None where there is none.
 
@@ -169,10 +181,7 @@ def read_names(folder: Path) -> list[str] | None:
     file = folder / "classes.txt"
     if not file.is_file():
         return None
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} is not a readable UTF-8 text ({error}).") from error
+    lines = read_lines(file)
     names = [line for line in lines if line]
     if twice := [name for name in names if names.count(name) > 1]:
         raise DataError(f"{file} has the class {twice[0]!r} twice; each line is one class.")

@@ -117,7 +117,7 @@ def _read(file: Path, shapes: bool) -> dict[str, Any]:
                 lines = objects.outlines_of(one.get("segmentation"))
                 row += lines, objects.points_of(one.get("keypoints", ()), len(points))
             boxes_of.setdefault(one["image_id"], []).append(row)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, DataError):
             raise
         reason = " ".join(f"{type(error).__name__} {error}".split())

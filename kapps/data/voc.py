@@ -74,7 +74,7 @@ def _splits(root: Path, folder: Path, pictures: dict[str, Path]) -> dict[str, li
     lists = root / "ImageSets" / "Main"
     files = {split: lists / f"{split}.txt" for split in SPLITS}
     listed = {
-        split: [line.split()[0] for line in file.read_text().splitlines() if line.strip()]
+        split: [line.split()[0] for line in boxes.read_lines(file) if line]
         for split, file in files.items()
         if file.is_file()
     }
@@ -101,7 +101,7 @@ def _read(file: Path) -> tuple[tuple[int, int] | None, list[tuple[str, list[floa
             difficult = thing.findtext("difficult", "0").strip() == "1"
             name = (thing.findtext("name") or "").strip()
             rows.append((name, [left - 1, top - 1, right, bottom], difficult, " ".join(text)))
-    except (ElementTree.ParseError, ValueError, AttributeError, OSError) as error:
+    except (ElementTree.ParseError, ArithmeticError, ValueError, AttributeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{file} is not an annotation of VOC ({reason}).") from error
     if any(not name for name, *_ in rows):

@@ -73,9 +73,10 @@ def _pictures(root: Path, given: str, path: str) -> Iterator[Path]:
     if place.is_dir():
         yield from (f for f in sorted(place.rglob("*")) if f.suffix.casefold() in SUFFIXES)
     elif place.is_file():
-        lines = (line.strip() for line in place.read_text(encoding="utf-8").splitlines())
         yield from (
-            place.parent / line if line[0] == "." else root / line for line in lines if line
+            place.parent / line if line[0] == "." else root / line
+            for line in boxes.read_lines(place)
+            if line
         )
     else:
         raise MissingFileError(f"{path} names {given}, but {place} does not exist.")
@@ -106,20 +107,16 @@ def _photo(picture: Path, root: Path, classes: int) -> boxes.Photo:
     photo, file = boxes.Photo(picture, name, SHARES), _labels(picture)
     if not file.is_file():
         return photo
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} is not a readable text ({error}).") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+    for number, line in enumerate(boxes.read_lines(file), 1):
+        if not line:
             continue
         try:
             label, *values = (float(word) for word in line.split())
             if label != int(label) or (len(values) != 4 and (len(values) < 6 or len(values) % 2)):
                 raise ValueError
-        except ValueError:
+        except (ValueError, OverflowError):
             raise DataError(
-                f"{file} line {number}: {line.strip()[:60]!r} is not a class number and a box or a "
+                f"{file} line {number}: {line[:60]!r} is not a class number and a box or a "
                 "polygon as shares of the picture."
             ) from None
         if not 0 <= label < classes:

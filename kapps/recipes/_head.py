@@ -1,4 +1,4 @@
-"""The first phase of `kapps finetune`: the classifier, on what the frozen network says once."""
+"""The first phase of `kapps finetune`: what is new, on what the frozen network says once."""
 
 import dataclasses
 import time
@@ -7,9 +7,11 @@ import keras
 import numpy as np
 
 from kapps import inspect
+from kapps.errors import SettingsError
 from kapps.files import atomic_write
 from kapps.runs import Run
-from kapps.training import features, freezing, job, pictures
+from kapps.training import engine, features, freezing, job, pictures
+from kapps.training.maps import OnMaps
 from kapps.training.progress import say
 from kapps.training.replicas import Share
 
@@ -26,8 +28,18 @@ def apart(settings, task, share: Share) -> bool:
     return bool(settings.epochs_head) and task.on_features and several
 
 
+def check(settings, task, model: keras.Model) -> None:
+    """Raise SettingsError where there are no new layers that could train on maps."""
+    if settings.epochs_maps and (task.on_features or not task.fresh(model)):
+        raise SettingsError(
+            f"epochs_maps={settings.epochs_maps} trains the new layers of a detector or segmenter, "
+            f"and {model.name} has none of task {settings.task}; drop it."
+        )
+
+
 def train(training: job.Job, model: keras.Model, devices: int) -> tuple[list[dict], float | None]:
-    """Train the classifier of `model`; returns its rows and the seconds of the frozen network.
+    """Train the classifier of `model`, or what a detector or segmenter has new where `epochs_maps`
+    says so; returns the rows and the seconds of the frozen network.
 
     Args:
         training: what the stages have in common; `last` and `best` of its run are written.
@@ -35,6 +47,8 @@ def train(training: job.Job, model: keras.Model, devices: int) -> tuple[list[dic
         devices: on how many this process trains.
     """
     settings, run, splits, task = training.options, training.run, training.splits, training.task
+    if settings.epochs_maps:
+        return _train_on_maps(training, model), None
     if not task.on_features:
         say(f"task {settings.task} trains the whole network from the start: no head phase")
         return [], None
@@ -83,6 +97,33 @@ def train(training: job.Job, model: keras.Model, devices: int) -> tuple[list[dic
     )
     training.save(model)
     return history, seconds
+
+
+def _train_on_maps(training: job.Job, model: keras.Model) -> list[dict]:
+    """Train the new layers of `model` on maps of pictures that are cut as those to judge by."""
+    settings, task = training.options, training.task
+    new = task.fresh(model)
+    say(f"training on cached maps: {freezing.unfreeze(model, 'none', fresh=new)}")
+    plain, first = training.splits.plain(), inspect.channels_first(model)
+    return engine.fit(
+        model,
+        pictures.Pictures(plain, first),
+        training.validation and pictures.Pictures(training.validation, first),
+        job.plan(
+            settings,
+            "maps",
+            epochs=settings.epochs_maps,
+            learning_rate=settings.learning_rate_head,
+            warmup_epochs=min(settings.warmup_epochs, settings.epochs_maps / 4),
+            **job.HEAD,
+        ),
+        task=OnMaps(task, plain.images, settings.batch_size, settings.seed),
+        run=training.run,
+        twin=training.twin,
+        callbacks=training.callbacks,
+        pictures=training.validation and training.validation.pictures,
+        renew=training.renewing(model),
+    )
 
 
 def hand_over(run: Run, model: keras.Model) -> None:

@@ -3,7 +3,8 @@
 kapps finetune --data folder:photos --out runs/photos
 
 First the classifier alone: the frozen network below it sees every image once, and the epochs run on
-what it said. Then the network, from the top downwards, with BatchNorm in inference mode.
+what it said; so do --epochs-maps of what a detector or segmenter has new. Then the network, from
+the top downwards, with BatchNorm in inference mode.
 """
 
 import contextlib
@@ -31,6 +32,13 @@ class Settings(Options):
     epochs_head: int = setting(20, "passes of the classifier over the features", group="head")
     learning_rate_head: float = setting(0.001, "peak for the classifier", group="head")
     batch_size_head: int = setting(64, "features a step", group="head")
+    epochs_maps: int = setting(
+        0,
+        "passes of what a detector or segmenter has new over maps of the frozen network, kept in "
+        "memory",
+        group="head",
+        advanced=True,
+    )
 
     epochs: int | None = setting(
         None,
@@ -124,6 +132,7 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
         names = train.class_names
         task.see(train.labels, names)
         networks = Networks(settings, task, source, size, judged, names)
+        _head.check(settings, task, networks.model)
         phases = list(networks.phases())
         seen = train.transform.replace(size=judged)
         spec = building.describe(source.spec, seen, len(names), task, settings.task)
@@ -140,7 +149,7 @@ def _finetune(settings: Settings, callbacks: Sequence = ()) -> dict:
         with job.continuable(run, "finetune"):
             history, seconds = [], None
             begun = any(job.has_begun(run, stage.name) for stages, *_ in phases for stage in stages)
-            if settings.epochs_head and not begun and share.leads:
+            if (settings.epochs_head or settings.epochs_maps) and not begun and share.leads:
                 own = 1 if apart else count // share.count  # devices of this process
                 history, seconds = _head.train(training, networks.model, own)
             if apart and share.leads:
@@ -165,7 +174,7 @@ def _checked(settings: Settings) -> Settings:
     for name in ("learning_rate_head", "batch_size_head"):
         if not getattr(settings, name) > 0:
             raise ValueError(f"{name}={getattr(settings, name)} is out of range; use more than 0.")
-    for name in ("gradual", "lora", "adapter"):
+    for name in ("gradual", "lora", "adapter", "epochs_maps"):
         if getattr(settings, name) < 0:
             raise ValueError(f"{name}={getattr(settings, name)} is out of range; use 0 or more.")
     if settings.lora and settings.adapter:
@@ -180,6 +189,11 @@ def _checked(settings: Settings) -> Settings:
                 f"{name}={getattr(settings, name)} freezes all kernels and trains for epochs of 1 "
                 f"or more; drop gradual={settings.gradual} and unfreeze={settings.unfreeze}."
             )
+    if settings.epochs_maps and (settings.distribute or settings.hosts):
+        raise ValueError(
+            f"epochs_maps={settings.epochs_maps} keeps maps in the memory of one process; drop it, "
+            "or --distribute."
+        )
     if settings.recalibrate and not settings.train_norms:
         raise ValueError(
             f"recalibrate={settings.recalibrate} measures BatchNorm that trains; add train_norms, "

@@ -152,17 +152,17 @@ class Job:
             share=self.share,
             callbacks=self.callbacks,
             pictures=self.validation and self.validation.pictures,
-            renew=self._renewing(model),
+            renew=self.renewing(model),
         )
 
     def save(self, model: keras.Model) -> None:
         """Write what `model` has learnt outside of `engine.fit`, as `best` and `last`."""
-        if renew := self._renewing(model):
+        if renew := self.renewing(model):
             renew()
         self.run.save_model(self.twin, "last")
         self.run.save_model(self.twin, "best")
 
-    def _renewing(self, model) -> Callable[[], None] | None:
+    def renewing(self, model) -> Callable[[], None] | None:
         """What gives `whole` the weights of `model`; None where it is the same."""
         return None if model is self.whole else partial(resizing.take_over, self.whole, model)
 

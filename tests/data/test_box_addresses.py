@@ -189,8 +189,10 @@ def test_yolo(tmp_path):
         ("2 0.5 0.5 1 1", "a.txt line 1: class 2 of 2 is not named"),
         ("0 0.5 0.5 1", "a.txt line 1: '0 0.5 0.5 1' is not a class number and a box or a polygon"),
         ("cat 0 0 1 1", "a.txt line 1: 'cat 0 0 1 1' is not a class number and a box"),
+        ("inf 0 0 1 1", "a.txt line 1: 'inf 0 0 1 1' is not a class number and a box"),
+        ("\xff", "a.txt is not a readable UTF-8 text"),
     ):
-        (labels / "a.txt").write_text(line)
+        (labels / "a.txt").write_text(line, encoding="latin-1")
         with pytest.raises(DataError, match=message):
             find(f"yolo:{yaml}", "boxes")
     yaml.write_text("train: images/dev\nnames: [cat]\n")
