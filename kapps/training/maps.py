@@ -93,7 +93,7 @@ def parted(
             f"{network.name} has no layers below its new ones that could stay frozen; use "
             "epochs_maps=0."
         )
-    below = Network(network.inputs, maps, name=f"{network.name}_below")
+    below = Network(network.input, maps, name=f"{network.name}_below")
     return below, Network(maps, network.output, name=network.name)
 
 
