@@ -30,6 +30,8 @@ def test_equals_its_reference_on_every_backend(name, tmp_path):
         ("torchvision/deeplabv3_mobilenet_v3_large@128", True),
         ("torchvision/deeplabv3_resnet50@128", False),
         ("torchvision/fcn_resnet50@96", True),
+        pytest.param("torchvision/deeplabv3_resnet101@96", False, marks=pytest.mark.sweep),
+        pytest.param("torchvision/fcn_resnet101@96", True, marks=pytest.mark.sweep),
     ],
 )
 def test_equals_its_reference(name, aux, tmp_path):
