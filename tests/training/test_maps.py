@@ -4,15 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from kapps import data, training
+from kapps import data, tasks, training
 from kapps.errors import SettingsError
 from kapps.layers import Network
-from kapps.recipes import finetune
+from kapps.recipes import _head, finetune
 from kapps.runs import Run
 from kapps.tasks.detection import Detection
 from kapps.training import maps
 from kapps.training.pictures import Pictures
-from tests.tasks.detectors import SIZE, finder, network, photos
+from tests.tasks.detectors import SIZE, network, photos
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +51,18 @@ def test_new_layers_learn_and_others_do_not(plain, monkeypatch):
         training.fit(model, Pictures(plain), None, task=task, epochs=1)
 
 
-def test_finetune_begins_with_them(common, tmp_path):
-    run, _ = finder(common)
-    how = {"model": str(run.path), "data": f"voc:{common}/finder/voc", "out": str(tmp_path / "run")}
-    how |= {"batch_size": 4, "epochs_maps": 2, "epochs": 1, "tensorboard": False, "size": SIZE}
-    finetune.run(finetune.Settings(**how, augment="letterbox"))
+@pytest.mark.sweep
+def test_finetune_begins_with_them(tmp_path):
+    how = {"model": "SSDLite320EfficientNetLite0", "data": photos(tmp_path / "voc"), "size": 96}
+    how |= {"out": str(tmp_path / "run"), "batch_size": 4, "epochs_maps": 2, "epochs": 1}
+    finetune.run(finetune.Settings(**how, unfreeze="none", augment="letterbox", tensorboard=False))
     history = Run.open(tmp_path / "run").metrics["history"]
     assert [row["stage"] for row in history] == ["maps", "maps", "finetune"]
+    assert history[1]["loss"] < history[0]["loss"]
     assert all(np.isfinite(row["val_map"]) for row in history)
+
+
+def test_there_must_be_new_layers():
+    settings = finetune.Settings(data="digits", out="run", epochs_maps=2)
     with pytest.raises(SettingsError, match="epochs_maps=2 trains the new layers of a detector"):
-        finetune.run(finetune.Settings(data="digits", out=str(tmp_path / "no"), epochs_maps=2))
+        _head.check(settings, tasks.find("classification")(), network())
