@@ -205,7 +205,8 @@ def _checked(settings: Settings) -> Settings:
             "1 or more, and unfreeze other than none."
         )
     nothing_below = not settings.epochs or settings.unfreeze == "none"
-    if settings.epochs_head < 0 or (not settings.epochs_head and nothing_below):
+    first = settings.epochs_head or settings.epochs_maps
+    if settings.epochs_head < 0 or (not first and nothing_below):
         raise ValueError(
             f"epochs_head={settings.epochs_head} with epochs={settings.epochs} and "
             f"unfreeze={settings.unfreeze} trains nothing; use epochs_head of 1 or more."
