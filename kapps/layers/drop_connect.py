@@ -58,7 +58,8 @@ def drop_connections(model: keras.Model, rate: float) -> keras.Model:
     Raises:
         ValueError: it ends in no Dense layer of vectors.
     """
-    names = [layer.name for layer in _of_vectors(model) if isinstance(layer, keras.layers.Dense)]
+    kinds = keras.layers.Dense, DropConnect  # others have weights of their own
+    names = [layer.name for layer in _of_vectors(model) if type(layer) in kinds]
     if not names:
         raise ValueError(
             f"drop_connect={rate}: {model.name} does not end in a Dense layer; use dropout or "

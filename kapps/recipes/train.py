@@ -33,6 +33,8 @@ def run(settings: Settings, callbacks: Sequence = ()) -> dict:
 
     Args:
         settings: what and how; `Settings(data="digits", model="LeNet5", out="runs/digits")`.
+        callbacks: your own `keras.callbacks.Callback`s, of each stage; `logs` of an epoch has what
+            it was judged by, as `val_accuracy`.
 
     Returns:
         {"run": folder, "best": its row of metrics.csv, "epochs": how many, "seconds": of this
