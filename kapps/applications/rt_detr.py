@@ -2,8 +2,8 @@
 
 Attention where maps are smallest, convolutions between maps, and queries that begin as the surest
 places of the maps; each block of the decoder looks at a few points of all maps around its boxes
-(Deformable DETR, Zhu et al., 2020, arXiv:2010.04159) and makes the boxes better. Without the
-denoising queries of its training.
+(Deformable DETR, Zhu et al., 2020, arXiv:2010.04159) and makes the boxes better. The denoising
+queries of its training are not part of it: `kapps.tasks.denoising`.
 """
 
 import math

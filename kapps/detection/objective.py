@@ -37,6 +37,7 @@ class Objective:
     outputs = ("class_logits", "box_regression")
     parts = ("class_loss", "box_loss")
     learns = "boxes"  # what the data must have: also "masks" or "keypoints"
+    denoising_queries = 0  # which training alone has, see `kapps.detection.denoising`
 
     def losses(self, raw: Mapping[str, Any], truth: Mapping[str, Any]) -> dict[str, Any]:
         """The parts of the loss.

@@ -35,6 +35,8 @@ class Detection(Supervised):
         iou: of two boxes of a class that overlap by more than this only the surer one stays.
         most: detections a picture.
         annotation: "boxes", or "objects" for a network with masks or joints, which knows it itself.
+        denoising_queries: of a network that has them (RT-DETR), see `kapps.detection.denoising`; 0
+            for none, None for as many as its paper.
 
     Raises:
         SettingsError: a number out of range, or another annotation.
@@ -63,6 +65,7 @@ class Detection(Supervised):
         iou: float = answering.IOU,
         most: int = answering.MOST,
         annotation: str = "boxes",
+        denoising_queries: int | None = None,
     ):
         if annotation not in ANNOTATIONS:
             raise SettingsError(f"annotation={annotation!r}: use {' or '.join(ANNOTATIONS)}.")
@@ -74,7 +77,13 @@ class Detection(Supervised):
                 f"box_weight={box_weight}, most={most}: use more than 0 and a number from 1."
             )
         self.box_weight, self.threshold, self.iou, self.most = box_weight, threshold, iou, most
+        told = 0 if denoising_queries is None else denoising_queries
+        if type(told) is not int or told < 0:
+            raise SettingsError(
+                f"denoising_queries={denoising_queries}: use a number from 1, or 0 for none."
+            )
         self.annotation, self.known = annotation, None
+        self.denoising_queries = denoising_queries
         self.measuring: tuple | None = None  # (network, what gives its raw outputs too, objective)
 
     def see(self, annotations: Sequence, names: Sequence[str]) -> None:  # noqa: ARG002
@@ -91,9 +100,7 @@ class Detection(Supervised):
         return [layer for layer in network.layers if layer.name.startswith(NEW)]
 
     def trainee(self, network: "keras.Model") -> "keras.Model":
-        from kapps.tasks import two_stage
-
-        model = two_stage.trainee(network, self.box_weight)
+        model = _trainee(network, self.box_weight, self.denoising_queries)
         shapes.check(network, model.objective.learns, self.annotation, self.known)
         parts = (Metric(name, higher=False, share=False) for name in model.objective.parts)
         more = (Metric(name, trained=False) for name in shapes.metrics(model.objective.learns))
@@ -274,3 +281,19 @@ def moved(found: list[dict], truths: Truths) -> list[dict]:
     """Detections in pixels of the input as those in pixels of the photos."""
     rows = zip(found, truths.placements, truths.sizes, strict=True)
     return [answering.moved(*row) for row in rows]
+
+
+def _trainee(network: "keras.Model", box_weight: float, queries: int | None) -> "keras.Model":
+    """A network as it trains: by its outputs, by regions, or by denoising queries too."""
+    from kapps.tasks import denoising, detector, two_stage
+
+    objective = detector.objective_of(network)
+    if queries is not None and not objective.denoising_queries:
+        raise SettingsError(
+            f"denoising_queries={queries} has no effect on {network.name}, which has none; drop it."
+        )
+    if queries := objective.denoising_queries if queries is None else queries:
+        return denoising.DenoisingDetector(network, box_weight, queries)
+    kind = two_stage.RegionDetector if "regions" in objective.outputs else detector.Detector
+    both = "objectness" in objective.outputs and "regions" in objective.outputs
+    return (two_stage.TwoStageDetector if both else kind)(network, box_weight)

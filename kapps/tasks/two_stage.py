@@ -6,7 +6,7 @@ import keras
 
 from kapps.detection.proposals import with_truths
 from kapps.layers import Network
-from kapps.tasks.detector import Detector, objective_of
+from kapps.tasks.detector import Detector
 
 FIRST = ("objectness", "region_regression", "anchor_boxes")
 SECOND = ("class_logits", "box_regression")
@@ -90,11 +90,3 @@ class TwoStageDetector(RegionDetector):
             return {}
         boxes = self.objective.things(regions, truth)
         return {"boxes": boxes, **self.branch([*maps, boxes], training=training)}
-
-
-def trainee(network: keras.Model, box_weight: float) -> Detector:
-    """A detector as it trains, with regions or without."""
-    needs = objective_of(network).outputs
-    kind = RegionDetector if "regions" in needs else Detector
-    kind = TwoStageDetector if "objectness" in needs and "regions" in needs else kind
-    return kind(network, box_weight)

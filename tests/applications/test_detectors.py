@@ -254,7 +254,7 @@ def test_the_numbers_of_detr():
 
 def test_the_numbers_of_rt_detr():
     """transformers 5.24 counts 42,891,372, frozen normalisations of ResNet-50-vd (53,248) left out,
-    and 81 vectors of the denoising queries, which are not here.
+    and 81 vectors of the denoising queries, which only training has.
     """
     assert kapps.applications.facts("RTDETRResNet50")["params"] == 42891372 + 53248 - 81 * 256
     millions = {18: 20, 34: 31, 50: 42, 101: 76}  # the authors' table
