@@ -5,6 +5,7 @@ import pytest
 from kapps import runs
 from kapps.cli.settings import setting
 from kapps.errors import MissingFileError, RunError
+from kapps.runs import resuming
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +80,7 @@ def test_resume_by_another_job_or_backend_is_refused(tmp_path, monkeypatch):
     settings = Settings(str(tmp_path / "run"), resume=True)
     with pytest.raises(RunError, match="kapps train"):
         runs.resumable(settings, "finetune")
-    monkeypatch.setattr(runs, "environment", lambda job: {"backend": "theano"})
+    monkeypatch.setattr(resuming, "environment", lambda job: {"backend": "theano"})
     with pytest.raises(RunError, match="this is theano; resume with --backend"):
         runs.resumable(settings, "train")
 

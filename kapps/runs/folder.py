@@ -1,15 +1,4 @@
-"""The run folder: what a training leaves behind, and what the other jobs read.
-
-    settings.yaml      the resolved settings          best.keras    of the best epoch
-    environment.json   versions, devices, command     last.keras    after the last epoch
-    labels.txt         one class a line, in order     metrics.csv   one row an epoch
-    spec.json          input contract of the model    metrics.json  the same, and the best row
-    tensorboard/       event files                    backup/       what --resume needs
-    report.html        all of it, to look at          findings.json what the best epoch answers
-    learning_rate.html, .json  of find_lr             profile.json  of profile
-
-Each file is written whole or not at all.
-"""
+"""A run folder: what a training writes into it, and how the other jobs read it."""
 
 import csv
 import dataclasses
@@ -18,36 +7,16 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 from kapps.errors import MissingFileError, RunError
 from kapps.files import atomic_folder, atomic_path, atomic_write
+from kapps.runs.ranking import Metric, best_row, columns
 
 SETTINGS = "settings.yaml"
-# What may differ when a run is continued, or between its hosts.
-OF_THE_PROCESS = ("resume", "hosts", "host_index", "profile")
-COLUMNS = ("stage", "epoch", "seconds", "learning_rate")  # and those of the task
 RESULTS = ("metrics.json", "learning_rate.json", "profile.json")  # the first of them after an epoch
-
-
-@dataclasses.dataclass(frozen=True)
-class Metric:
-    """A number that a model is judged by.
-
-    Attributes:
-        name: its column in metrics.csv for the training batches; `val_` and the name for the
-            pictures to judge by.
-        higher: whether more is better.
-        share: whether it is a share in 0..1, printed as percent.
-        trained: whether there is the column for the training batches.
-    """
-
-    name: str
-    higher: bool = True
-    share: bool = True
-    trained: bool = True
 
 
 class Run:
@@ -221,100 +190,6 @@ def refuse_existing(path: str | os.PathLike) -> None:
         )
     if path.is_dir() and any(path.iterdir()):
         raise RunError(f"--out {path} is a folder with other files in it; choose another --out.")
-
-
-def resumable(settings, job: str) -> Run | None:
-    """The run that a job should continue; None when it should create one. Nothing is written.
-
-    Args:
-        settings: resolved settings with the fields `out` and `resume`.
-        job: "train" or "finetune".
-
-    Raises:
-        RunError: `out` exists without --resume; or it belongs to another job, to other settings or
-            to another backend.
-    """
-    path = Path(settings.out)
-    if not settings.resume or not (path / SETTINGS).exists():
-        # With --resume too: what restarts a job cannot know whether it died before its first file.
-        refuse_existing(path)
-        return None
-    run = Run.open(path)
-    began = run.environment
-    if began["job"] != job:
-        raise RunError(f"{path} is a run of `kapps {began['job']}`, not of `kapps {job}`.")
-    refuse_changes(run, settings)
-    backend = environment(job)["backend"]
-    if began["backend"] != backend:
-        raise RunError(
-            f"{path} was trained on {began['backend']} and this is {backend}; "
-            f"resume with --backend {began['backend']}."
-        )
-    return run
-
-
-def as_begun(settings):
-    """The settings; to resume a run of an earlier version, which did not have all of them, those
-    that it lacked mean what they meant then, see `kapps.cli.settings.setting`.
-
-    Args:
-        settings: with the fields `out` and `resume`, as the user gave them.
-
-    Raises:
-        RunError: one of them is given another value.
-    """
-    from kapps.cli.settings import before_there_was
-
-    path = Path(settings.out)
-    if not settings.resume or not (path / SETTINGS).exists():
-        return settings
-    old, defaults = Run.open(path).settings, type(settings).__dataclass_fields__
-    changes = {k: v for k, v in before_there_was(type(settings)).items() if k not in old}
-    for name, value in changes.items():
-        if getattr(settings, name) not in (value, defaults[name].default):
-            raise RunError(
-                f"the run {path} was begun before there was the setting {name!r}, which is "
-                f"{getattr(settings, name)!r} now; drop it or choose another --out."
-            )
-    return dataclasses.replace(settings, **changes)
-
-
-def refuse_changes(run: Run, settings) -> None:
-    """Raise RunError, naming the key, where `settings` differ from the run's."""
-    from kapps.cli.settings import to_dict
-
-    old = run.settings
-    for key, value in to_dict(settings).items():
-        if key not in OF_THE_PROCESS and key in old and old[key] != value:
-            raise RunError(
-                f"the run {run.path} was begun with {key}={old.get(key)!r}, not {value!r}; resume "
-                f"with its own settings ({resume_command(run, run.environment['job'])}) or choose "
-                "another --out."
-            )
-
-
-def columns(metrics: Sequence[Metric]) -> tuple[str, ...]:
-    """The columns of metrics.csv for a task: what is in a row of its history."""
-    trained = [metric.name for metric in metrics if metric.trained]
-    judged = [f"val_{metric.name}" for metric in metrics]
-    names = (*COLUMNS, "loss", *trained, "val_loss", *judged)
-    return tuple(dict.fromkeys(names))  # `loss` may itself be a metric
-
-
-def best_row(history: list[dict], metric: Metric) -> dict | None:
-    """The first row that is best by `metric` on what the run is judged by, equal ones by loss.
-
-    Without pictures to judge by, the last row of all is the best guess.
-    """
-    if not history or f"val_{metric.name}" not in history[0]:
-        return history[-1] if history else None
-    return min(history, key=rank(metric))
-
-
-def rank(metric: Metric) -> Callable[[dict], tuple[float, float]]:
-    """A sort key of rows, the better first."""
-    sign = -1 if metric.higher else 1
-    return lambda row: (sign * row[f"val_{metric.name}"], row["val_loss"])
 
 
 def environment(job: str) -> dict:
