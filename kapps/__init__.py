@@ -24,7 +24,7 @@ LAZY = {  # name -> (module, attribute); attribute None for the module itself
     "list_models": ("kapps.applications", "list_models"),
     "reparameterize": ("kapps.layers", "reparameterize"),
     "replace_head": ("kapps.applications._heads", "replace_head"),
-    "set_vocabulary": ("kapps.applications._vocabulary", "set_vocabulary"),
+    "set_vocabulary": ("kapps.applications.open_vocabulary", "set_vocabulary"),
 }
 
 __all__ = ["__version__", *LAZY]

@@ -56,7 +56,7 @@ FAMILIES = {  # modules of one family each: all in applications that are not the
     name
     for name in FILES
     if name.startswith("kapps.applications.") and not name.rpartition(".")[2].startswith("_")
-} - {"kapps.applications.imagenet_utils", "kapps.applications.named"}
+} - {f"kapps.applications.{name}" for name in ("imagenet_utils", "named", "open_vocabulary")}
 
 
 def area(module: str) -> str:

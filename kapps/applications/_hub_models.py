@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from kapps.applications._registry import find_application
 from kapps.errors import WeightsError
-from kapps.weights import _hub as hub
+from kapps.weights import hub
 
 if TYPE_CHECKING:
     from kapps.applications._application import Application

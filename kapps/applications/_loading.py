@@ -12,8 +12,7 @@ import numpy as np
 from kapps.applications import _graph
 from kapps.errors import MissingFileError, WeightsError
 from kapps.layers import PREPROCESSING, VOCABULARY, SCells
-from kapps.weights import _hub as hub
-from kapps.weights import catalog, dialects, port
+from kapps.weights import catalog, dialects, hub, port
 
 if TYPE_CHECKING:
     from kapps.applications._application import Application

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kapps.applications._families import APPLICATIONS, FAMILIES, TASKS
 from kapps.errors import did_you_mean
-from kapps.weights import _hub as hub
-from kapps.weights import catalog
+from kapps.weights import catalog, hub
 
 if TYPE_CHECKING:
     from kapps.applications._application import Application

@@ -83,11 +83,11 @@ def refuse_missing(name: str, expected: str) -> None:
 
 def _look_for(source: Source, words: Sequence[str]) -> None:
     """Give an open-vocabulary detector other things to look for, which no data is known of."""
-    from kapps.applications import _vocabulary
+    from kapps.applications import open_vocabulary
     from kapps.layers import spec_of
 
-    names, encoder = _vocabulary.of_words(source.model, words, source.name)
-    source.model = _vocabulary.set_vocabulary(source.model, names, encoder)
+    names, encoder = open_vocabulary.of_words(source.model, words, source.name)
+    source.model = open_vocabulary.set_vocabulary(source.model, names, encoder)
     source.spec = {**source.spec, **spec_of(source.model)}
     source.labels, source.class_names = names, tuple(names)
     source.file = source.data = source.val = None

@@ -42,7 +42,7 @@ class File:
 
 def of_row(row) -> File:
     """The file of a row of the catalog."""
-    from kapps.weights import _cache, sources
+    from kapps.weights import cache, sources
 
     path = sources.locate(row)
     is_elsewhere = row.url.startswith(("pip://", "hf://"))
@@ -54,7 +54,7 @@ def of_row(row) -> File:
         arguments=dict(row.arguments),
         input_size=row.input_size,
         url=row.url,
-        path=path or (None if is_elsewhere else _cache.path_of(row.url)),
+        path=path or (None if is_elsewhere else cache.path_of(row.url)),
         bytes=path.stat().st_size if path else None,
         state=found if path else "missing",
     )
@@ -70,17 +70,17 @@ def installed() -> list[File]:
 
 def cached() -> list[File]:
     """Every file of the cache, also those that the catalog does not name."""
-    from kapps.weights import _cache, catalog
+    from kapps.weights import cache, catalog
 
     rows = {
-        _cache.path_of(address): row
+        cache.path_of(address): row
         for row in catalog.CHECKPOINTS
         for address in (row.url, *row.mirrors)
         if not address.startswith(("pip://", "hf://"))
     }
     found = []
-    for path in _cache.cached_files():
-        marker = _cache.read_marker(path)
+    for path in cache.cached_files():
+        marker = cache.read_marker(path)
         row = rows.get(path)
         found.append(
             File(

@@ -72,20 +72,20 @@ def _list(settings: Settings) -> list[File]:
 
 def _verify(settings: Settings) -> list[File]:
     """Hash every file again; the marker's digest serves where the publisher gives none."""
-    from kapps.weights import _cache, catalog
+    from kapps.weights import cache, catalog
 
     hashes = {row.url: row.hash for row in catalog.CHECKPOINTS}
     done = []
     for file in _named(settings, _weight_files.cached() + _weight_files.installed()):
-        digests = _cache.digests_of(file.path)
-        marker = _cache.read_marker(file.path, unchanged=False)
+        digests = cache.digests_of(file.path)
+        marker = cache.read_marker(file.path, unchanged=False)
         recorded = f"sha256:{marker['sha256']}" if marker else None
         expected = hashes.get(file.url) or recorded
-        state = "good" if _cache.matches(expected, digests) else "damaged"
+        state = "good" if cache.matches(expected, digests) else "damaged"
         if expected is None:
             state = "unchecked"
         elif state == "good" and file.state != "installed":
-            _cache.write_marker(file.path, file.url, digests)
+            cache.write_marker(file.path, file.url, digests)
         done.append(dataclasses.replace(file, state=state))
     damaged = [file for file in done if file.state == "damaged"]
     _print(settings, done, f"{len(done)} {_files(done)} hashed, {len(damaged)} damaged")
@@ -96,16 +96,16 @@ def _verify(settings: Settings) -> list[File]:
 
 
 def _clear(settings: Settings) -> list[File]:
-    from kapps.weights import _cache
+    from kapps.weights import cache
 
     if bool(settings.names) == settings.all:
         raise WeightsError("which files to clear? Name applications or tags, or give --all.")
     # What kapps neither fetched nor knows is somebody else's.
     files = _named(settings, _weight_files.cached())
     files = [file for file in files if file.application or file.state == "cached"]
-    freed = sum(_cache.remove(file.path) for file in files)
+    freed = sum(cache.remove(file.path) for file in files)
     if settings.all:
-        freed += _cache.remove_leftovers()
+        freed += cache.remove_leftovers()
     gone = [dataclasses.replace(file, state="removed") for file in files]
     _print(settings, gone, f"{len(gone)} {_files(gone)} removed, {freed / 1e6:.1f} MB freed")
     return gone
@@ -203,9 +203,9 @@ def _print(settings: Settings, files: list[File], summary: str) -> None:
                 for file in files
             ],
         )
-    from kapps.weights import _cache
+    from kapps.weights import cache
 
-    print(f"{summary}; the cache is {_cache.weights_folder()}")
+    print(f"{summary}; the cache is {cache.weights_folder()}")
 
 
 if __name__ == "__main__":

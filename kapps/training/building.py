@@ -11,7 +11,7 @@ import keras
 import kapps
 import kapps.layers
 from kapps import runs
-from kapps.applications import _vocabulary, named
+from kapps.applications import named, open_vocabulary
 from kapps.data.transforms import Transform
 from kapps.errors import SettingsError
 from kapps.inspect import channels_first
@@ -72,7 +72,7 @@ def completed(model, task: Task, names: Sequence[str], settings):
     words, rate = settings.vocabulary, settings.drop_connect
     if rate:
         model = kapps.layers.drop_connections(model, rate)
-    return task.complete(_vocabulary.for_classes(model, names, words, settings.model))
+    return task.complete(open_vocabulary.for_classes(model, names, words, settings.model))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Environment: KAPPS_HOME moves the cache, KAPPS_OFFLINE=1 keeps off the network, KAPPS_MIRROR is the
 base address that takes the place of every "https://host" (http is allowed for it). The hub has a
-cache and an environment of its own, see `_hub`.
+cache and an environment of its own, see `hub`.
 """
 
 import importlib.metadata
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from kapps.errors import DownloadError, MissingFileError, MissingPackageError, WeightsError
 from kapps.files import explain_write_errors
-from kapps.weights import _cache, _download, _hub
+from kapps.weights import _download, cache, hub
 from kapps.weights.checkpoint import Checkpoint
 from kapps.weights.tables.hubs import hash_in
 
@@ -44,7 +44,7 @@ def fetch(
         ValueError: the address or the hash is not understood.
     """
     if not isinstance(source, Checkpoint):
-        _cache.check_hash(hash)
+        cache.check_hash(hash)
         return _fetch_one(os.fspath(source), hash, progress)
     if not source.url.startswith("pip://") and (there := locate(source)):
         return there
@@ -65,12 +65,12 @@ def locate(checkpoint: Checkpoint) -> Path | None:
         path = _find_in_package(checkpoint.url)
         return path if path and path.is_file() else None
     for address, digest in _addresses(checkpoint):
-        if address.startswith(_hub.SCHEME):
-            if there := _hub.locate(address):
+        if address.startswith(hub.SCHEME):
+            if there := hub.locate(address):
                 return there
             continue
-        path = _cache.path_of(address)
-        if _cache.is_good(path, address, digest):
+        path = cache.path_of(address)
+        if cache.is_good(path, address, digest):
             return path
     return None
 
@@ -88,7 +88,7 @@ def _fetch_one(address: str, hash: str | None, progress: bool) -> Path:
     if scheme == "pip":
         return _from_package(address, hash)
     if scheme == "hf":
-        return _checked(_hub.fetch(address), hash, "it is not the file that was expected")
+        return _checked(hub.fetch(address), hash, "it is not the file that was expected")
     if scheme:
         raise ValueError(
             f"{address!r} begins with {scheme}://; expected https://, hf://, pip:// or a path."
@@ -100,8 +100,8 @@ def _fetch_one(address: str, hash: str | None, progress: bool) -> Path:
 
 
 def _from_web(url: str, hash: str | None, progress: bool) -> Path:
-    path = _cache.path_of(url)
-    if _cache.is_good(path, url, hash):
+    path = cache.path_of(url)
+    if cache.is_good(path, url, hash):
         return path
     if os.environ.get("KAPPS_OFFLINE", "").lower() not in ("", "0", "false", "no", "off"):
         state = "has the wrong content" if path.exists() else "is not there"
@@ -114,7 +114,7 @@ def _from_web(url: str, hash: str | None, progress: bool) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     with _lock(path):
         # Another process may have fetched it while this one waited.
-        if not _cache.is_good(path, url, hash):
+        if not cache.is_good(path, url, hash):
             _download_checked(address, url, path, hash, progress)
     return path
 
@@ -133,28 +133,28 @@ def _address(url: str) -> str:
 
 
 def _download_checked(address: str, url: str, path: Path, hash: str | None, progress: bool) -> None:
-    part = _cache.part_of(path)
+    part = cache.part_of(path)
     resumed = _download.download(address, part, blind=hash is not None, progress=progress)
-    digests = _cache.digests_of(part)
-    if resumed and not _cache.matches(hash, digests):
+    digests = cache.digests_of(part)
+    if resumed and not cache.matches(hash, digests):
         # The old start may belong to another file; a fresh download decides.
         _download.discard(part)
         _download.download(address, part, blind=False, progress=progress)
-        digests = _cache.digests_of(part)
-    if not _cache.matches(hash, digests):
+        digests = cache.digests_of(part)
+    if not cache.matches(hash, digests):
         _download.discard(part)
         raise DownloadError(_wrong_hash(address, hash, digests, "it was thrown away"))
     with explain_write_errors(path, fix=_download.ADVICE):
         os.replace(part, path)
     _download.discard(part)
-    _cache.write_marker(path, url, digests)
+    cache.write_marker(path, url, digests)
 
 
 def _lock(path: Path):
     """Held while a file is downloaded; the system drops it when the process dies."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(_cache.lock_of(path))
+    lock = FileLock(cache.lock_of(path))
     with explain_write_errors(path, fix=_download.ADVICE):
         try:
             return lock.acquire(timeout=1)
@@ -199,8 +199,8 @@ def _find_in_package(url: str) -> Path | None:
 
 def _checked(path: Path, hash: str | None, fix: str) -> Path:
     if hash is not None:
-        digests = _cache.digests_of(path)
-        if not _cache.matches(hash, digests):
+        digests = cache.digests_of(path)
+        if not cache.matches(hash, digests):
             raise WeightsError(_wrong_hash(path, hash, digests, fix))
     return path
 

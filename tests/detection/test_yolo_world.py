@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import kapps
-from kapps.applications import _heads, _vocabulary, facts, get, yolo_world, yolov8
+from kapps.applications import _heads, facts, get, open_vocabulary, yolo_world, yolov8
 from kapps.detection import vocabulary
 from kapps.errors import ExportError, SettingsError, WeightsError
 from kapps.export import export
@@ -141,7 +141,7 @@ def test_what_was_not_told_what_to_look_for_or_cannot_be(tiny, tmp_path):
 
 def test_a_training_looks_for_the_classes_of_its_data(tiny, tmp_path, monkeypatch):
     names = ["cat", "dog", "traffic light"]
-    assert _vocabulary.for_classes(tiny, names, (), "it") is tiny
+    assert open_vocabulary.for_classes(tiny, names, (), "it") is tiny
     told = []
 
     def encoder(texts, place):
@@ -149,14 +149,14 @@ def test_a_training_looks_for_the_classes_of_its_data(tiny, tmp_path, monkeypatc
         return WORDS[: len(texts)]
 
     monkeypatch.setitem(vocabulary.ENCODERS, "clip", (encoder, "openai/clip"))
-    _vocabulary.for_classes(tiny, ["0", "1"], ("a cat", "a dog"), "it")
+    open_vocabulary.for_classes(tiny, ["0", "1"], ("a cat", "a dog"), "it")
     assert told == [(["a cat", "a dog"], "openai/clip")]
     with pytest.raises(SettingsError, match="'a,b' has 2 names for the 1 classes of the data, 0;"):
-        _vocabulary.for_classes(tiny, ["0"], ("a", "b"), "it")
+        open_vocabulary.for_classes(tiny, ["0"], ("a", "b"), "it")
     np.savez(tmp_path / "words.npz", names=["cat"], embeddings=WORDS[:1])
     words = (str(tmp_path / "words.npz"),)
     with pytest.raises(SettingsError, match="has no embedding of 'dog'"):
-        _vocabulary.for_classes(tiny, ["cat", "dog"], words, "it")
+        open_vocabulary.for_classes(tiny, ["cat", "dog"], words, "it")
 
 
 def test_a_detector_with_a_backbone_of_its_own_starts_from_a_file(tiny, tmp_path, monkeypatch):

@@ -10,7 +10,8 @@ import pytest
 import kapps
 from kapps.errors import WeightsError
 from kapps.layers import PREPROCESSING
-from kapps.weights import _cache, catalog, sources
+from kapps.weights import cache as cached
+from kapps.weights import catalog, sources
 
 KERAS = [row for row in catalog.CHECKPOINTS if row.source == "keras.applications"]
 FAMILIES = {  # application -> module of keras.src.applications
@@ -188,14 +189,14 @@ def test_rows_are_unique_and_well_formed():
         assert row.top5 is None or row.top1 < row.top5 < 0.995
         assert (row.top1 is None and not row.metrics) == (row.protocol is None)
         assert all(0.1 < share < 1 for _, share in row.metrics)
-        _cache.check_hash(row.hash)
+        cached.check_hash(row.hash)
         # The hub's library checks what it fetches.
         assert row.hash or row.url.startswith("hf://") or row.application.startswith("MobileNet")
 
 
 def test_two_files_never_share_a_place_in_the_cache():
     addresses = {a for r in catalog.CHECKPOINTS for a in (r.url, *r.mirrors)}
-    assert len({_cache.path_of(address) for address in addresses}) == len(addresses)
+    assert len({cached.path_of(address) for address in addresses}) == len(addresses)
 
 
 @pytest.mark.parametrize("index", range(3))

@@ -9,7 +9,8 @@ import safetensors.numpy
 
 import kapps
 from kapps.errors import DownloadError, MissingPackageError, WeightsError
-from kapps.weights import _hub, catalog, sources
+from kapps.weights import catalog, sources
+from kapps.weights import hub as hugging_face
 
 from .hub import COMMIT, Hub
 
@@ -34,7 +35,7 @@ def test_a_repository_is_fetched_once(hub):
     assert ("GET", f"/{NAME}/resolve/main/model.safetensors") in hub.requests
     assert COMMIT in path.parts  # in the library's own cache, as other programs find it
     hub.repositories.clear()
-    assert _hub.locate(f"hf://{NAME}") == path
+    assert hugging_face.locate(f"hf://{NAME}") == path
 
 
 def test_a_revision_and_a_file(hub):
@@ -91,7 +92,7 @@ def test_a_file_that_is_not_what_the_hub_says_is_thrown_away(hub):
     hub.etag = "0" * 64
     with pytest.raises(WeightsError, match=r"has the sha256 \w+, expected 0000"):
         sources.fetch(f"hf://{NAME}")
-    assert _hub.locate(f"hf://{NAME}") is None
+    assert hugging_face.locate(f"hf://{NAME}") is None
 
 
 def test_nobody_answers(hub, monkeypatch):

@@ -10,7 +10,8 @@ import pytest
 from kapps.cli.settings import main, parse
 from kapps.errors import WeightsError
 from kapps.recipes import weights
-from kapps.weights import _cache, catalog
+from kapps.weights import cache as cached
+from kapps.weights import catalog
 
 from .conftest import CONTENT
 
@@ -130,7 +131,7 @@ def test_clear_by_name_and_all(rows, cache, capsys):
     assert [f.state for f in run("clear", "timm/*")] == ["removed"] * 3
     assert "3 files removed, 2.1 MB freed" in capsys.readouterr().out
     assert [f.application for f in run("list") if f.is_here] == ["MobileNetV2", None]
-    part = _cache.part_of(_cache.path_of(rows[7].url))
+    part = cached.part_of(cached.path_of(rows[7].url))
     part.write_bytes(b"x" * 300_000)
     run("clear", "--all")
     assert "1 file removed, 1.0 MB freed" in capsys.readouterr().out

@@ -15,7 +15,8 @@ from kapps.errors import (
     MissingPackageError,
     WeightsError,
 )
-from kapps.weights import _cache, _download, catalog, readers, sources
+from kapps.weights import _download, catalog, readers, sources
+from kapps.weights import cache as cached
 
 from .conftest import CONTENT
 
@@ -44,7 +45,7 @@ def test_second_look_does_not_hash_again(server, cache, sha256, monkeypatch):
     def never(path):
         raise AssertionError("hashed again")
 
-    monkeypatch.setattr(_cache, "digests_of", never)
+    monkeypatch.setattr(cached, "digests_of", never)
     assert sources.fetch(server.url(PATH), sha256) == path
     assert sources.fetch(server.url(PATH), "md5:" + hashlib.md5(CONTENT).hexdigest()) == path
 
@@ -113,7 +114,7 @@ def test_unfinished_download_is_resumed_by_the_next_process(server, cache, sha25
 def test_wrong_start_is_thrown_away_and_fetched_afresh(server, cache, sha256, etag):
     """The old part belongs to another file, and the server does not notice."""
     server.etag = etag
-    part = _cache.part_of(_cache.path_of(server.url(PATH)))
+    part = cached.part_of(cached.path_of(server.url(PATH)))
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 1000)
     assert sources.fetch(server.url(PATH), sha256).read_bytes() == CONTENT
@@ -139,7 +140,7 @@ def test_without_hash_and_etag_nothing_is_trusted(server, cache):
 
 
 def test_part_longer_than_the_file(server, cache, sha256):
-    part = _cache.part_of(_cache.path_of(server.url(PATH)))
+    part = cached.part_of(cached.path_of(server.url(PATH)))
     part.parent.mkdir(parents=True)
     part.write_bytes(CONTENT + b"more")
     assert sources.fetch(server.url(PATH), sha256).read_bytes() == CONTENT
@@ -177,11 +178,11 @@ def test_corrupted_cache_is_fetched_again(server, cache, sha256):
 
 
 def test_file_put_there_by_hand_is_checked_once(server, cache, sha256):
-    path = _cache.path_of(server.url(PATH))
+    path = cached.path_of(server.url(PATH))
     path.parent.mkdir(parents=True)
     path.write_bytes(CONTENT)
     assert sources.fetch(server.url(PATH), sha256) == path
-    assert _cache.read_marker(path)["sha256"] == sha256[7:]
+    assert cached.read_marker(path)["sha256"] == sha256[7:]
     assert not server.requests
 
 
@@ -196,7 +197,7 @@ def test_damaged_marker_only_costs_time(server, cache, sha256):
 @pytest.mark.parametrize("value", ["1", "true", "yes"])
 def test_offline_never_asks(server, cache, sha256, monkeypatch, value):
     monkeypatch.setenv("KAPPS_OFFLINE", value)
-    path = _cache.path_of(server.url(PATH))
+    path = cached.path_of(server.url(PATH))
     with pytest.raises(DownloadError, match="KAPPS_OFFLINE is set and .* is not there") as info:
         sources.fetch(server.url(PATH), sha256)
     assert str(path) in str(info.value) and server.url(PATH) in str(info.value)
@@ -208,7 +209,7 @@ def test_offline_never_asks(server, cache, sha256, monkeypatch, value):
 
 def test_offline_with_the_wrong_file(server, cache, sha256, monkeypatch):
     monkeypatch.setenv("KAPPS_OFFLINE", "1")
-    path = _cache.path_of(server.url(PATH))
+    path = cached.path_of(server.url(PATH))
     path.parent.mkdir(parents=True)
     path.write_bytes(b"something else")
     with pytest.raises(DownloadError, match="has the wrong content"):
@@ -269,7 +270,7 @@ def test_address_cannot_climb_out_of_the_cache(cache):
         "https://../x",
         "https://a:80/b c?d=/../e",
     ):
-        path = _cache.path_of(url)
+        path = cached.path_of(url)
         assert path.is_relative_to(cache) and ".." not in path.parts
         assert ":" not in path.relative_to(cache).as_posix()
 
@@ -330,7 +331,7 @@ def row(server, sha256):
 def test_other_address_of_a_row(server, cache, row):
     assert sources.locate(row) is None
     path = sources.fetch(row)
-    assert path == _cache.path_of(server.url(PATH)) == sources.locate(row)
+    assert path == cached.path_of(server.url(PATH)) == sources.locate(row)
     assert [where for where, _ in server.requests] == ["/gone.pth", PATH]
     assert sources.fetch(row) == path
     assert len(server.requests) == 2

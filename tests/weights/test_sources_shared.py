@@ -14,7 +14,8 @@ import pytest
 from kapps.errors import (
     FileWriteError,
 )
-from kapps.weights import _cache, sources
+from kapps.weights import cache as cached
+from kapps.weights import sources
 
 from .conftest import CONTENT
 
@@ -99,7 +100,7 @@ def test_readonly_cache_still_gives_what_it_has(server, cache, sha256, make_read
 @pytest.mark.parametrize("exists", [True, False])
 def test_readonly_cache_without_the_file(server, cache, sha256, make_readonly, exists):
     if exists:
-        _cache.path_of(server.url(PATH)).parent.mkdir(parents=True)
+        cached.path_of(server.url(PATH)).parent.mkdir(parents=True)
     make_readonly(cache)
     with pytest.raises(
         FileWriteError, match=r"cannot write .*permission is denied; set KAPPS_HOME"

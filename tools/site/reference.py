@@ -24,7 +24,8 @@ def modules(area: str) -> list[str]:
     """Names of the public modules of an area that have something public in them."""
     folder = ROOT / "kapps" / area
     if area == "applications":  # a family is read in its file, and described on its page
-        return ["kapps.applications.imagenet_utils", "kapps.applications.named"]
+        names = ("imagenet_utils", "named", "open_vocabulary")
+        return [f"kapps.applications.{name}" for name in names]
     found = []
     for path in sorted(folder.rglob("*.py")):
         parts = path.relative_to(folder).with_suffix("").parts

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kapps.errors import DownloadError, MissingPackageError, WeightsError
-from kapps.weights import _cache
+from kapps.weights import cache
 from kapps.weights._download import Unreachable
 
 SCHEME = "hf://"
@@ -139,7 +139,7 @@ def _check(address: Address, path: Path) -> None:
     """The cache calls a large file by its SHA-256, but the library compares sizes alone."""
     digest = path.resolve().name
     if re.fullmatch(r"[0-9a-f]{64}", digest):
-        found = _cache.digests_of(path)["sha256"]
+        found = cache.digests_of(path)["sha256"]
         if found != digest:
             path.resolve().unlink()
             path.unlink(missing_ok=True)
