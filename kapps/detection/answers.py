@@ -87,7 +87,7 @@ def moved(found: dict[str, np.ndarray], placement, size: tuple[int, int]) -> dic
 
     Args:
         found: of one picture, see `detections`.
-        placement: `kapps.data.Placement` of the photo in the input.
+        placement: `kapps.data.placement.Placement` of the photo in the input.
         size: (width, height) of the photo.
 
     Returns:

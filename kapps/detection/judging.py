@@ -25,7 +25,7 @@ class Truths:
         classes: of each photo int64 (n,).
         apart: of each photo bool (n,): what is neither right nor wrong to find.
         sizes: (width, height) of the photos.
-        placements: `kapps.data.Placement` of each photo in the network's input.
+        placements: `kapps.data.placement.Placement` of each photo in the network's input.
         shapes: of each photo `kapps.data.marks.Shapes` in its pixels, where the data set has them.
     """
 

@@ -9,7 +9,7 @@ few weights, get theirs unpacked once when the model is loaded.
 
 import numpy as np
 
-from kapps.export.flatbuffer import schema
+from kapps.export.flatbuffer import decoded, schema
 from kapps.export.package import pack
 
 # What runtimes call these forms of the operators, and the first TensorFlow Lite with them.
@@ -111,7 +111,7 @@ class _Edit:
         """The tensor in which a weight is unpacked to float32."""
         if index not in self.unpacked:
             weight, unpacked = self.graph.tensors[index], self.fb.TensorT()
-            unpacked.name = _text(weight.name) + "_unpacked"
+            unpacked.name = decoded(weight.name) + "_unpacked"
             unpacked.shape, unpacked.type = weight.shape, self.fb.TensorType.FLOAT32
             unpacked.buffer = 0  # by convention the empty one
             op = self.fb.OperatorT()
@@ -136,7 +136,3 @@ class _Edit:
         self.model.operatorCodes.append(code)
         self.kinds.append(kind)
         return len(self.kinds) - 1
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value

@@ -154,6 +154,11 @@ def metadata(model, name: str) -> bytes:
     return b""
 
 
+def decoded(name: bytes | str) -> str:
+    """A name of the schema's objects: bytes where it was read from a file."""
+    return name.decode() if isinstance(name, bytes) else name
+
+
 def layer_name(name: str) -> str:
     """The Keras layer behind a tensor name, which lists all layers fused into an operator.
 

@@ -11,7 +11,7 @@ import zipfile
 import flatbuffers
 import numpy as np
 
-from kapps.export.flatbuffer import layer_name, schema
+from kapps.export.flatbuffer import decoded, layer_name, schema
 
 IMAGE, SCORES = "image", "scores"
 ALIGNMENT = 16  # of weights in the file, as the .tflite schema asks
@@ -55,7 +55,7 @@ def package(content: bytes, *, name: str, description: str, labels: list[str] | 
         graph.tensors[index].name = end
     model.description = f"{name}, exported by kapps"
     model.signatureDefs = [_signature(fb, graph, ends)]
-    model.metadata = [m for m in model.metadata or [] if _text(m.name) != "TFLITE_METADATA"]
+    model.metadata = [m for m in model.metadata or [] if decoded(m.name) != "TFLITE_METADATA"]
     entry, buffer = fb.MetadataT(), fb.BufferT()
     entry.name, entry.buffer = "TFLITE_METADATA", len(model.buffers)
     buffer.data = np.frombuffer(
@@ -88,7 +88,7 @@ def _ends(model, graph) -> dict[str, int]:
     """The tensors of the outputs by their names, in the order of the outputs."""
     if len(graph.outputs) == 1:
         return {SCORES: int(graph.outputs[0])}
-    known = {int(end.tensorIndex): _text(end.name) for end in model.signatureDefs[0].outputs}
+    known = {int(end.tensorIndex): decoded(end.name) for end in model.signatureDefs[0].outputs}
     return {known[int(index)]: int(index) for index in graph.outputs}
 
 
@@ -110,17 +110,13 @@ def _rename(model, graph) -> None:
         if nameless:
             tensor.name = None
             continue
-        plain = name = layer_name(_text(tensor.name or b""))
+        plain = name = layer_name(decoded(tensor.name or b""))
         count = 1
         while name in taken:
             count += 1
             name = f"{plain}_{count}"
         taken.add(name)
         tensor.name = name
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def _signature(fb, graph, outputs: dict[str, int]):

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from kapps.inspect.receptive import pair, sides_of
+
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.Conv2DTranspose)
 POOLS = (layers.MaxPooling2D, layers.AveragePooling2D)
 
@@ -20,7 +22,7 @@ def window(layer: keras.layers.Layer) -> dict[str, Any]:
     own = {} if isinstance(layer, POOLS) else {"filters": layer.output.shape[_axis(layer)]}
     return {
         "kernel": tuple(kernel),
-        "strides": _pair(layer.strides),
+        "strides": pair(layer.strides),
         "padding": layer.padding,
         "dilation": dilation,
         **own,
@@ -56,7 +58,7 @@ def size(layer: keras.layers.Layer) -> str:
     how = window(layer)
     if "kernel" not in how or isinstance(layer, layers.Conv2DTranspose):
         return ""
-    before, after = _sides(layer, layer.input.shape), _sides(layer, layer.output.shape)
+    before, after = sides_of(layer, layer.input.shape), sides_of(layer, layer.output.shape)
     if None in before:
         return ""
     reach = [(k - 1) * d + 1 for k, d in zip(how["kernel"], how["dilation"], strict=True)]
@@ -78,11 +80,3 @@ def one_side(side: int, reach: int, stride: int, result: int, padding: str) -> s
 
 def _axis(layer: keras.layers.Layer) -> int:
     return -1 if layer.data_format == "channels_last" else 1
-
-
-def _sides(layer: keras.layers.Layer, shape: tuple) -> tuple:
-    return shape[1:3] if layer.data_format == "channels_last" else shape[2:4]
-
-
-def _pair(value) -> tuple[int, int]:
-    return tuple(value) if isinstance(value, tuple | list) else (value, value)

@@ -107,7 +107,7 @@ def _through(operation: Any, fields: list[Field], node) -> Field:
     if field.everywhere:
         return field
     if isinstance(operation, layers.Conv2DTranspose):
-        strides = _pair(operation.strides)
+        strides = pair(operation.strides)
         reads = [math.ceil(k / s) for k, s in zip(operation.kernel_size, strides, strict=True)]
         return spread(field, strides, reads)
     if isinstance(operation, WINDOWS):
@@ -122,7 +122,7 @@ def _through(operation: Any, fields: list[Field], node) -> Field:
         return moved(field, [before for before, _ in operation.cropping])
     if isinstance(operation, layers.UpSampling2D):
         reads = 1 if operation.interpolation == "nearest" else 2
-        return spread(field, operation.size, _pair(reads))
+        return spread(field, operation.size, pair(reads))
     own = getattr(operation, "receptive_field", None)  # of a layer that knows it
     if own is not None:
         kernel, strides, before = own()
@@ -145,7 +145,7 @@ def _reshaped(field: Field, operation: Any, before: tuple, after: tuple) -> Fiel
     if field.windowed:
         return field
     if len(before) == 4 and len(after) == 4:
-        first, last = _sides(operation, before), _sides(operation, after)
+        first, last = sides_of(operation, before), sides_of(operation, after)
         if None in (*first, *last) or first == last:
             return field
         scale = [b / a for a, b in zip(first, last, strict=True)]
@@ -188,11 +188,11 @@ def _only_gates(fields: list[Field], shapes: list[tuple]) -> bool:
 
 
 def _slid(field, layer, shape, kernel, strides, padding, dilation=(1, 1)) -> Field:
-    reach = [(k - 1) * d + 1 for k, d in zip(_pair(kernel), _pair(dilation), strict=True)]
-    strides = _pair(strides)
+    reach = [(k - 1) * d + 1 for k, d in zip(pair(kernel), pair(dilation), strict=True)]
+    strides = pair(strides)
     before = [0, 0]
     if padding == "same":
-        sides = _sides(layer, shape)
+        sides = sides_of(layer, shape)
         before = [zeros_before(*values) for values in zip(sides, reach, strides, strict=True)]
     return windowed(field, reach, strides, before)
 
@@ -231,11 +231,12 @@ def spread(field: Field, scale, neighbours) -> Field:
     )
 
 
-def _sides(layer: Any, shape: tuple) -> tuple[int | None, int | None]:
+def sides_of(layer: Any, shape: tuple) -> tuple[int | None, int | None]:
     """Height and width in a shape of four axes."""
     first = getattr(layer, "data_format", None) or keras.config.image_data_format()
     return tuple(shape[1:3] if first == "channels_last" else shape[2:4])
 
 
-def _pair(value) -> tuple:
+def pair(value) -> tuple:
+    """What a layer says of height and width, which may be one number."""
     return tuple(value) if isinstance(value, tuple | list) else (value, value)

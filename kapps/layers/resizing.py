@@ -7,7 +7,7 @@ _register = keras.saving.register_keras_serializable(package="kapps")
 
 
 class _Resize(keras.layers.Layer):
-    """A layer that changes height and width alone."""
+    """A layer that changes height and width alone, by default to those of a second map."""
 
     def __init__(self, data_format=None, **kwargs):
         super().__init__(**kwargs)
@@ -27,6 +27,10 @@ class _Resize(keras.layers.Layer):
         for axis, size in zip(self._axes, sizes, strict=True):
             shape[axis] = size
         return keras.KerasTensor(tuple(shape), self.compute_dtype)
+
+    def compute_output_spec(self, inputs):
+        x, like = inputs
+        return self._spec(x, [like.shape[axis] for axis in self._axes])
 
     def get_config(self):
         return super().get_config() | {"data_format": self.data_format}
@@ -53,10 +57,6 @@ class NearestResize(_Resize):
         if _known(*sizes) and sizes != self._sizes(x):
             x = ops.image.resize(x, sizes, "nearest", data_format=self.data_format)
         return x
-
-    def compute_output_spec(self, inputs):
-        x, like = inputs
-        return self._spec(x, [like.shape[axis] for axis in self._axes])
 
 
 class _Bilinear(_Resize):
@@ -108,10 +108,6 @@ class BilinearResize(_Bilinear):
     def call(self, inputs):
         x, like = inputs
         return self._resized(x, self._sizes(like))
-
-    def compute_output_spec(self, inputs):
-        x, like = inputs
-        return self._spec(x, [like.shape[axis] for axis in self._axes])
 
 
 @_register

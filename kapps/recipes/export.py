@@ -68,6 +68,7 @@ def run(settings: Settings) -> dict:
     """
     from kapps.applications import named
     from kapps.models.exporting import export
+    from kapps.training import progress
 
     modes = [mode.strip() for mode in settings.quantize.split(",")]
     made = export(
@@ -85,7 +86,7 @@ def run(settings: Settings) -> dict:
         weights=settings.weights,
         arguments=named.arguments_of(settings.arguments),
         vocabulary=settings.vocabulary,
-        say=_say,
+        say=progress.say,
     )
     bundles = made if isinstance(made, list) else [made]
     results = [{"bundle": str(b.path), "spec": b.spec, "report": b.report} for b in bundles]
@@ -95,10 +96,6 @@ def run(settings: Settings) -> dict:
     else:
         _print(bundles[0]) if len(modes) == 1 else _print_all(bundles)
     return result
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _labels(path: str | None) -> list[str] | None:

@@ -117,7 +117,7 @@ def said(answer: dict[str, np.ndarray], i: int, place: Any) -> dict:
 
     Args:
         answer: of the photo, see `kapps.detection.answers.moved`.
-        place: (`kapps.data.Placement`, (width, height)) of the photo; masks need it.
+        place: (`kapps.data.placement.Placement`, (width, height)) of the photo; masks need it.
     """
     row: dict[str, Any] = {}
     if "masks" in answer and place:

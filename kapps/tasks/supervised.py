@@ -131,7 +131,7 @@ class Supervised(Task):
             answer: of the picture, as `answers` gives it.
             labels, ids: of the outputs, see `evaluate`.
             top: so many outputs at most, where an answer has all of them.
-            place: (`kapps.data.Placement`, (width, height)) of the photo.
+            place: (`kapps.data.placement.Placement`, (width, height)) of the photo.
         """
         rows = [
             {"index": i, "wnid": ids[i], "label": labels[i], self.answer: float(answer[i])}

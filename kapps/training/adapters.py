@@ -25,7 +25,8 @@ def insert(model: keras.Model, units: int, kind: str = "serial") -> keras.Model:
     first the network answers as before.
 
     Args:
-        model: functional, with the names of `kapps.layers.TokenBlocks`. It is left as it is.
+        model: functional, with the names of `kapps.layers.transformer.TokenBlocks`. It is left as
+            it is.
         units: of the bottleneck, at least 1.
         kind: "serial": behind both branches of each block, `y + up(gelu(down(y)))` (Houlsby et al.,
             2019, arXiv:1902.00751, figure 2); "parallel": beside its MLP, `y + 0.1 *
