@@ -9,9 +9,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from kapps.data import annotations, batch_functions, images, moving, reading, splits
 from kapps.data import augment as augmentation
+from kapps.data.looks import Look
 from kapps.data.mosaic import PHOTOS
 from kapps.data.placement import Placement
-from kapps.data.reading import Look, Reader
+from kapps.data.reading import Reader
 from kapps.data.sources import Collection, Source
 from kapps.data.transforms import Transform
 from kapps.errors import DataError

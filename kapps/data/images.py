@@ -135,6 +135,12 @@ def decode(
     return _to_mode(image, PILLOW_MODES[channels], name)
 
 
+def to_pixels(image: Image.Image) -> np.ndarray:
+    """A picture of mode "RGB" or "L" -> uint8 [H, W, 3] or [H, W, 1]."""
+    pixels = np.array(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
 def name_of(source: ImageSource) -> str:
     """How an error message calls this source."""
     if isinstance(source, str | os.PathLike):

@@ -17,20 +17,19 @@ stored and its pixels; and for each core one decoded picture.
 """
 
 import contextlib
-import dataclasses
 import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from kapps.data import images, parallel
 from kapps.data.annotations import BOXES, Form
-from kapps.data.mosaic import PHOTOS, Mosaic
+from kapps.data.looks import Look
+from kapps.data.mosaic import PHOTOS
 from kapps.data.sources import Source
-from kapps.data.transforms import Transform, to_pixels
+from kapps.data.transforms import Transform
 from kapps.errors import DataError
 
 UNREADABLE = images.UNREADABLE
@@ -46,33 +45,6 @@ def memory_limit() -> int:
     except (AttributeError, ValueError, OSError):  # Windows
         return CACHE_LIMIT
     return min(CACHE_LIMIT, memory // 4)
-
-
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """How a picture is looked at: once, or in several views.
-
-    Attributes:
-        transform: how it becomes pixels.
-        change: done to them after it, with a random generator.
-        of_first: the transform is that of the first look, whose piece is changed here.
-        mosaic: in place of the transform, several pictures become one; None for never.
-    """
-
-    transform: Transform
-    change: Callable[[Image.Image, np.random.Generator], Image.Image] | None = None
-    of_first: bool = False
-    mosaic: Mosaic | None = None
-
-    @property
-    def random(self) -> bool:
-        """Whether two epochs differ."""
-        return not self.fixed or self.change is not None
-
-    @property
-    def fixed(self) -> bool:
-        """Whether the same pixels of a picture are looked at each time."""
-        return not self.transform.training and self.mosaic is None
 
 
 class Reader:
@@ -279,7 +251,7 @@ class Reader:
             if not number:
                 first = pixels, moved
             if look.change is not None:
-                pixels = to_pixels(look.change(images.peek(pixels), rng))
+                pixels = images.to_pixels(look.change(images.peek(pixels), rng))
             results.append((pixels, moved))
         return results
 

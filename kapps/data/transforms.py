@@ -5,7 +5,7 @@ torchvision, on Pillow images): resize the shorter side to floor(size / crop_pct
 in proportion and rounded down, both with Pillow's antialiased filter; then cut out the centre, at
 round((side - size) / 2). EfficientNet-Lite's "resize 256, crop 224" is crop_pct 0.875.
 
-A training piece is cut by `kapps.data.pieces`, several times faster and nearly the same.
+What training sees is drawn by `kapps.data.random_pieces`.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
-from kapps.data import box_pieces, images, pieces
+from kapps.data import images, pieces, random_pieces
 from kapps.data.placement import Placement
 
 INTERPOLATIONS = {
@@ -201,12 +201,7 @@ class Transform:
             boxes: [N, 4], of the picture, as shares of its width and height, for `overlaps`.
         """
         if self.training:
-            rng = np.random.default_rng(seed)
-            if self.out > 1 and rng.random() < 0.5:
-                return self._on_background(image, rng)
-            if self.zoom:
-                return self._letterbox(image, rng)
-            return self._random_piece(image, rng, boxes)
+            return random_pieces.draw(self, image, np.random.default_rng(seed), boxes)
         return self._evaluate(images.decode(images.peek(image), self.channels))
 
     def placement(self, width: int, height: int) -> Placement:
@@ -237,12 +232,12 @@ class Transform:
         height, width = self.size
         placement = self.placement(*image.size)
         size, (left, top) = self._fit(*image.size)
-        image = self._resize(image, size)
+        image = self.resized(image, size)
         if left >= 0 and top >= 0:
-            return to_pixels(image.crop((left, top, left + width, top + height))), placement
+            return images.to_pixels(image.crop((left, top, left + width, top + height))), placement
         paper = Image.new("RGB", (width, height), self.fill).convert(image.mode)
         paper.paste(image, (-left, -top))
-        return to_pixels(paper), placement
+        return images.to_pixels(paper), placement
 
     def _fit(self, width: int, height: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """(width, height) that a picture is resized to, and the (left, top) of the cut in it."""
@@ -259,87 +254,14 @@ class Transform:
         left, top = (round((side - n) / 2) for side, n in zip(size, self.size[::-1], strict=True))
         return size, (left, top)
 
-    def _resize(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    def resized(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        """A picture of another (width, height), by the filter of `interpolation`."""
         return image.resize(size, INTERPOLATIONS[self.interpolation])
 
     def paper(self) -> np.ndarray:
         """An input without a picture: uint8 [height, width, channels] of the colour `fill`."""
         empty = Image.new("RGB", self.size[::-1], self.fill)
-        return to_pixels(empty if self.channels == 3 else empty.convert("L"))
-
-    def _letterbox(
-        self, image: images.ImageSource, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Placement]:
-        """The whole picture in its proportions, larger or smaller and beside the middle."""
-        (height, width), full = self.size, pieces.opened(image, self.channels)[1]
-        share = min(width / full[0], height / full[1]) * rng.uniform(*self.zoom)
-        x, y = rng.uniform(-self.shift, self.shift, 2) * (width, height)
-        x, y = x + (width - share * full[0]) / 2, y + (height - share * full[1]) / 2
-        left, right = x, x + share * full[0]
-        if self.flip and rng.random() < 0.5:
-            left, right = right, left
-        placement = Placement(left, y, right, y + share * full[1])
-        paper, window = self.paper(), (0, 0, width, height)
-        return paper, pieces.paste(paper, image, placement, window, self.interpolation)
-
-    def _on_background(
-        self, image: images.ImageSource, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Placement]:
-        """The whole picture somewhere on a larger background: things become small."""
-        height, width = self.size
-        pixels = images.decode(images.peek(image), self.channels)
-        share = 1 / rng.uniform(1.0, self.out)
-        size = (max(1, round(width * share)), max(1, round(height * share)))
-        left = int(rng.integers(0, width - size[0] + 1))
-        top = int(rng.integers(0, height - size[1] + 1))
-        paper = Image.new("RGB", (width, height), self.fill).convert(pixels.mode)
-        paper.paste(self._resize(pixels, size), (left, top))
-        found, right = to_pixels(paper), left + size[0]
-        if self.flip and rng.random() < 0.5:
-            found, left, right = pieces.mirror(found), width - left, width - right
-        return found, Placement(left, top, right, top + size[1])
-
-    def _random_piece(
-        self,
-        image: images.ImageSource,
-        rng: np.random.Generator,
-        boxes: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, Placement]:
-        picture, full = pieces.opened(image, self.channels)
-        if self.overlaps and boxes is not None:
-            piece = box_pieces.choose(*full, boxes, self.overlaps, rng)
-        else:
-            piece = self._choose_piece(*full, rng)
-        flip = self.flip and rng.random() < 0.5
-        return pieces.cut(picture, full, piece, self.size, self.channels, self.interpolation, flip)
-
-    def _choose_piece(
-        self, width: int, height: int, rng: np.random.Generator
-    ) -> tuple[int, int, int, int]:
-        """Left, top, width and height of a random piece (Inception, arXiv:1409.4842, section 6)."""
-        if self.shorter is not None:
-            # As large as the network's input is in the picture resized to that shorter side.
-            share = min(width / self.size[1], height / self.size[0]) / rng.uniform(*self.shorter)
-            piece_height, piece_width = (max(1, round(side * share)) for side in self.size)
-            left = int(rng.integers(0, width - piece_width + 1))
-            top = int(rng.integers(0, height - piece_height + 1))
-            return left, top, piece_width, piece_height
-        for _ in range(10):
-            area = width * height * rng.uniform(*self.scale)
-            ratio = math.exp(rng.uniform(math.log(self.ratio[0]), math.log(self.ratio[1])))
-            piece_width, piece_height = (
-                round(math.sqrt(area * ratio)),
-                round(math.sqrt(area / ratio)),
-            )
-            if 0 < piece_width <= width and 0 < piece_height <= height:
-                left = int(rng.integers(0, width - piece_width + 1))
-                top = int(rng.integers(0, height - piece_height + 1))
-                return left, top, piece_width, piece_height
-        # A panorama: the largest central piece of an allowed ratio.
-        ratio = min(max(width / height, self.ratio[0]), self.ratio[1])
-        piece_width = max(1, min(width, round(height * ratio)))
-        piece_height = max(1, min(height, round(width / ratio)))
-        return (width - piece_width) // 2, (height - piece_height) // 2, piece_width, piece_height
+        return images.to_pixels(empty if self.channels == 3 else empty.convert("L"))
 
 
 def _size(value: Any) -> tuple[int, int]:
@@ -347,9 +269,3 @@ def _size(value: Any) -> tuple[int, int]:
     if len(sides) != 2 or not all(isinstance(s, int | np.integer) and s > 0 for s in sides):
         raise ValueError(f"size={value!r} is not a number of pixels or (height, width).")
     return int(sides[0]), int(sides[1])
-
-
-def to_pixels(image: Image.Image) -> np.ndarray:
-    """A picture of mode "RGB" or "L" -> uint8 [H, W, 3] or [H, W, 1]."""
-    pixels = np.array(image)
-    return pixels[..., None] if pixels.ndim == 2 else pixels

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kapps.data import augment as augmentation
-from kapps.data.reading import Look
+from kapps.data.looks import Look
 from kapps.data.transforms import Transform
 
 

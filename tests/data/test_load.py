@@ -12,6 +12,7 @@ import pytest
 from kapps.data import Dataset, Transform, load, load_splits, reading
 from kapps.data.annotations import Rows
 from kapps.data.images import open_image
+from kapps.data.looks import Look
 from kapps.data.sources import Source
 from kapps.errors import DataError, KappsError, MissingFileError
 from tests import forks
@@ -457,7 +458,7 @@ def test_files_are_read_at_the_same_time():
 
     source = Source(Slow([None] * 16), np.zeros(16, int), [str(i) for i in range(16)])
     reader = object.__new__(reading.Reader)  # without the look at every picture
-    reader.looks, reader.seed = (reading.Look(Transform(16, training=True)),), 0
+    reader.looks, reader.seed = (Look(Transform(16, training=True)),), 0
     reader.source, reader.skipped, reader.form = source, [], Rows("class", (), np.int32)
     reader._decoded, reader._marks, reader._fill = None, None, False
     (images,), labels, _ = reader.batch(np.arange(16), 0)

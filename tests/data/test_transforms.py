@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kapps.data import random_pieces
 from kapps.data.transforms import Transform
 
 from . import pictures
@@ -139,7 +140,7 @@ def test_random_pieces_have_the_asked_area_and_ratio():
     rng = np.random.default_rng(0)
     shares, ratios = [], []
     for _ in range(500):
-        left, top, width, height = transform._choose_piece(400, 300, rng)
+        left, top, width, height = random_pieces.choose(transform, 400, 300, rng)
         assert 0 <= left <= 400 - width and 0 <= top <= 300 - height
         shares.append(width * height / (400 * 300))
         ratios.append(width / height)
