@@ -75,15 +75,6 @@ def pack(model, size: int) -> bytes:
     return bytes(builder.Output())
 
 
-def packed_labels(content: bytes) -> list[str] | None:
-    """The labels packed in a .tflite file, or None."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return archive.read("labels.txt").decode("utf-8").splitlines()
-    except (zipfile.BadZipFile, KeyError):
-        return None
-
-
 def _ends(model, graph) -> dict[str, int]:
     """The tensors of the outputs by their names, in the order of the outputs."""
     if len(graph.outputs) == 1:
