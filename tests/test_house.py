@@ -33,7 +33,8 @@ ALLOWED = {
     "data": LIGHT,
     "segmentation": LIGHT | {"data"},  # masks as arrays
     "inspect": LIGHT | {"layers"},
-    "export": LIGHT | {"layers", "data", "inspect", "detection", "segmentation"},  # any model
+    # Any model. `kapps.export.export` is passed on, by its name, from `models` above it.
+    "export": LIGHT | {"layers", "data", "inspect", "detection", "segmentation"},
     # These find an application by its name; that they know no family is a test of its own.
     "models": LIGHT | {"applications", "layers", "export", "runs"},
     # A teacher: any model.
