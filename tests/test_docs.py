@@ -1,7 +1,7 @@
 """No example rots: the Python of every page runs, and kapps takes every command line."""
 
 import ast
-import importlib
+import importlib.util
 import json
 import re
 import sys
@@ -119,6 +119,9 @@ def test_targets_and_extras_of_the_pages_exist():
         for extras in re.findall(r"kapps\[([\w,]+)\]", text):
             for extra in extras.split(","):
                 assert f'"{extra}"' in setup, f"{name(page)}: kapps[{extra}]"
+    told = (pages.ROOT / "docs/start/versions.md").read_text("utf-8")
+    for extra in re.findall(r'^    "(\w+)": \[|^EXTRAS\["(\w+)"\]', setup, re.M):
+        assert f"`{''.join(extra)}`" in told, f"docs/start/versions.md has not the extra {extra}"
 
 
 def test_the_families_call_what_there_is():
@@ -139,9 +142,25 @@ def test_the_notebooks_are_their_pages():
         text = notebooks.path(page).read_text("utf-8")
         assert text == notebooks.notebook(page), "run python -m tools.site.notebooks"
         first, *cells = json.loads(text)["cells"]
-        assert "pip install" in first["source"][0]
+        assert "".join(first["source"]) == notebooks.INSTALL.strip()
         code = ["".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "code"]
         assert code == [b.code.strip() for b in pages.blocks(page) if b.language == "python"]
+
+
+def test_a_notebook_says_what_to_do_where_pip_finds_no_kapps(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    magic = "%pip install -q"
+    assert notebooks.INSTALL.count(magic) == 1
+    cell = notebooks.INSTALL.replace(magic, "asked =")
+    space: dict = {}
+    exec(cell, space)
+    assert space["asked"].startswith("{SOURCE}[tensorflow") and space["SOURCE"] == "kapps"
+    (tmp_path / "kapps-0.1.0-py3-none-any.whl").touch()
+    exec(cell, space)
+    assert space["SOURCE"] == "kapps-0.1.0-py3-none-any.whl"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="put its wheel"):
+        exec(cell, space)
 
 
 def test_every_page_is_in_the_menu():

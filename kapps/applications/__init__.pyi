@@ -494,3 +494,5 @@ from kapps.applications._registry import find_application as find_application
 from kapps.applications._registry import get as get
 from kapps.applications._registry import list_models as list_models
 from kapps.applications._registry import task_of as task_of
+from kapps.applications._application import Application as Application
+from kapps.applications._application import Flavor as Flavor

@@ -8,7 +8,7 @@ WIDE = 200  # columns of a table that goes to a file or a pipe: nothing is cut t
 
 def count(number: float) -> str:
     """3504872 -> "3.50 M": three digits and a unit."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= limit:
             return f"{number / limit:.3g} {unit}"
     return f"{number:.0f}"

@@ -1,4 +1,4 @@
-"""A task of one's own in 40 lines: two views of a picture; the teacher is the student's past.
+"""A task of one's own in 40 lines of code: two views; the teacher is the student's past.
 
 Mean teacher (Tarvainen and Valpola, 2017, arXiv:1703.01780), as small as it can be.
 """

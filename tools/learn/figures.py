@@ -11,6 +11,7 @@ from PIL import Image
 from kapps.inspect import painting
 from kapps.reports import charts
 
+TILE = 33  # pixels of what an activation sees, enlarged
 # On light and on dark paper: pictures of a page cannot see which it is.
 COLOURS = ("#3b7ddd", "#e07b39", "#5f9e45", "#9a5fd0")
 STYLE = (
@@ -147,6 +148,28 @@ def deconvnet(space: dict) -> bytes:
     return _png(_beside(blocks, axis=0, room=24).repeat(2, axis=0).repeat(2, axis=1))
 
 
+def deconvnet_photos(space: dict) -> bytes:
+    """Six filters a layer, each the pieces of photos it answers to above what in them it did."""
+    pieces, blocks = space["pieces"], []
+    for found in space["in_photos"].values():
+        panes = []
+        for top in [one for one in found if len(one) == 3][:6]:
+            cuts = [(pieces[one.image], one) for one in top]
+            shown = [_seen(piece, one).astype("uint8") for piece, one in cuts]
+            shown += [painting.grey(_seen(one.projection, one)) for _, one in cuts]
+            panes.append(np.asarray(painting.tiles(shown, columns=3)))
+        blocks.append(_beside(panes, axis=1))
+    return _png(_beside(blocks, axis=0, room=24).repeat(2, axis=0).repeat(2, axis=1))
+
+
+def _seen(picture: np.ndarray, one) -> np.ndarray:
+    """What an activation sees of a picture, a tile of one size for all layers."""
+    left, top, right, bottom = one.box
+    cut = picture[top:bottom, left:right]
+    steps = [-(-TILE // side) for side in cut.shape[:2]]
+    return cut.repeat(steps[0], axis=0).repeat(steps[1], axis=1)[:TILE, :TILE]
+
+
 def attention(space: dict) -> bytes:
     """Three digits: the picture, the last attention, the rollout, the mask."""
     from kapps import inspect
@@ -197,7 +220,10 @@ FIGURES = {
         ("plain", "degradation_depth.svg", by_depth),
     ],
     "ilsvrc": [("entered", "ilsvrc.svg", ilsvrc)],
-    "deconvnet": [("strongest", "deconvnet.png", deconvnet)],
+    "deconvnet": [
+        ("strongest", "deconvnet.png", deconvnet),
+        ("in_photos", "deconvnet_photos.png", deconvnet_photos),
+    ],
     "attention": [("rolled", "attention.png", attention)],
     "boxes": [("envelope", "precision_recall.svg", saw)],
 }

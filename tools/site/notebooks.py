@@ -1,7 +1,8 @@
 """docs/notebooks: pages as notebooks, `python -m tools.site.notebooks [--check]`.
 
 A notebook is its page: the text between blocks of Python becomes cells of text, each block a cell
-of code, and the first cell installs kapps, so that it runs on Colab as it is.
+of code, and the first cell installs kapps, from a wheel that lies beside the notebook or else from
+the package index, so that it runs on Colab as it is.
 """
 
 import argparse
@@ -15,7 +16,19 @@ from tools.site import blocks
 
 DOCS = blocks.ROOT / "docs"
 FOLDER = DOCS / "notebooks"
-INSTALL = "%pip install -q 'kapps[tensorflow,recipes,litert,lite,detection]'"
+INSTALL = """
+import glob
+import importlib.util
+
+SOURCE = next(iter(glob.glob("kapps-*.whl")), "kapps")  # a wheel beside this notebook, or by name
+%pip install -q "{SOURCE}[tensorflow,recipes,litert,lite,detection]"
+importlib.invalidate_caches()
+if importlib.util.find_spec("kapps") is None:
+    raise ImportError(
+        "pip found no kapps on its index: put its wheel (`make dist` in a checkout of kapps writes "
+        "dist/kapps-*.whl) beside this notebook, on Colab by Upload, and run this cell again."
+    )
+"""
 # Those whose code speaks of no file that the reader must have.
 PAGES = ("start/architecture", "start/scratch", "start/task")
 PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n?", re.M)

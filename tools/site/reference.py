@@ -55,10 +55,12 @@ def pages() -> dict[str, str]:
         + "\n".join(lines)
         + "\n\n## At the front door\n\n"
         + "\n\n".join(
-            f"::: {name}\n"
+            f"::: {name}\n    options:\n      show_root_full_path: false\n"
             for name in (
                 "kapps.applications._registry.list_models",
                 "kapps.applications._registry.find_application",
+                "kapps.applications._application.Application",
+                "kapps.applications._application.Flavor",
                 "kapps._transforms.create_transform",
                 "kapps.applications._heads.replace_head",
                 "kapps.detection.predicting.detections",

@@ -17,7 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 import kapps
-from kapps.applications import FAMILIES
+from kapps.applications import FAMILIES, OWN
 
 ROOT = Path(__file__).parents[2]
 # What every family imports and no network depends on: names, files of weights, messages.
@@ -94,6 +94,8 @@ def stub() -> str:
     lines.append("from kapps.applications._families import FAMILIES as FAMILIES")
     for name in ("facts", "find_application", "get", "list_models", "task_of"):
         lines.append(f"from kapps.applications._registry import {name} as {name}")
+    for name in OWN:
+        lines.append(f"from kapps.applications._application import {name} as {name}")
     return "\n".join(lines) + "\n"
 
 
