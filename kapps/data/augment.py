@@ -12,7 +12,7 @@ What a picture gets depends on the seed, the epoch and its number alone.
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -38,13 +38,11 @@ class Step:
         name: as in the policy's text.
         change: a picture of mode "RGB" or "L" and a random generator -> one of the same size.
         geometric: whether it moves pixels, so that boxes and masks no longer fit.
-        still: the same without what moves pixels, where that leaves something.
     """
 
     name: str
     change: Change
     geometric: bool = False
-    still: Change | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,19 +77,6 @@ class Policy:
             return image
 
         return change
-
-    def photometric(self) -> Self:
-        """The same without steps that move pixels, for pictures with boxes or masks.
-
-        What the cut, the layers and the functions do is left to who moves the annotations.
-        """
-        kept = []
-        for step in self.steps:
-            if not step.geometric:
-                kept.append(step)
-            elif step.still is not None:
-                kept.append(dataclasses.replace(step, change=step.still, geometric=False))
-        return dataclasses.replace(self, steps=tuple(kept))
 
 
 def _digits() -> list[Any]:
@@ -279,5 +264,4 @@ def _part(word: str) -> list[tuple[str, Any]]:
 
 def _step(name: str, arguments: dict[str, Any]) -> Step:
     change = functools.partial(STEPS[name].function, **arguments)
-    still = functools.partial(change, geometry=False) if name in DRAWN else None
-    return Step(name, change, name == "flip" or name in DRAWN, still)
+    return Step(name, change, geometric=name == "flip" or name in DRAWN)

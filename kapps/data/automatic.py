@@ -62,13 +62,12 @@ AUGMIX = {
 }
 
 
-def autoaugment(image: Image.Image, rng: np.random.Generator, geometry: bool = True) -> Image.Image:
+def autoaugment(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Apply one of the 25 pairs of AutoAugment's policy for ImageNet.
 
     Args:
         image: mode "RGB" or "L".
         rng: where the random numbers come from.
-        geometry: also what moves pixels.
 
     Returns:
         An image of the same size and mode.
@@ -76,7 +75,7 @@ def autoaugment(image: Image.Image, rng: np.random.Generator, geometry: bool = T
     for name, probability, level in AUTOAUGMENT[rng.integers(len(AUTOAUGMENT))]:
         applied, sign = rng.random() < probability, 1 if rng.random() < 0.5 else -1
         operation = STANDARD[name]
-        if applied and (geometry or not operation.geometric):
+        if applied:
             image = operation(image, level_strength(operation, level, sign))
     return image
 
@@ -93,15 +92,12 @@ def level_strength(operation: ops.Operation, level: int | None, sign: int = 1) -
     return strengths[operation.leveled]
 
 
-def trivialaugment(
-    image: Image.Image, rng: np.random.Generator, geometry: bool = True
-) -> Image.Image:
+def trivialaugment(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Apply one operation with one strength, both drawn evenly: TrivialAugment, ranges "Wide".
 
     Args:
         image: mode "RGB" or "L".
         rng: where the random numbers come from.
-        geometry: also what moves pixels.
 
     Returns:
         An image of the same size and mode.
@@ -109,8 +105,6 @@ def trivialaugment(
     operation = list(WIDE.values())[rng.integers(len(WIDE))]
     strength = rng.integers(STRENGTHS + 1) / STRENGTHS
     sign = 1 if rng.random() < 0.5 else -1
-    if operation.geometric and not geometry:
-        return image
     return operation(image, sign * strength)
 
 
@@ -121,7 +115,6 @@ def augmix(
     width: int = 3,
     depth: int = 3,
     alpha: float = 1.0,
-    geometry: bool = True,
 ) -> Image.Image:
     """Mix a picture with chains of changes of itself: AugMix, without its consistency loss.
 
@@ -135,7 +128,6 @@ def augmix(
         width: how many chains.
         depth: the longest chain; each has 1..depth operations.
         alpha: of the two distributions.
-        geometry: also what moves pixels.
 
     Returns:
         An image of the same size and mode.
@@ -147,8 +139,7 @@ def augmix(
         chain = image
         for choice in rng.integers(len(rows), size=rng.integers(1, depth + 1)):
             strength, sign = rng.uniform(0.1, severity) / 10, 1 if rng.random() < 0.5 else -1
-            if geometry or not rows[choice].geometric:
-                chain = rows[choice](chain, sign * strength)
+            chain = rows[choice](chain, sign * strength)
         mixed += np.float32(weight) * np.asarray(chain, np.float32)
     mixed = (1 - share) * pixels + share * mixed
     return Image.fromarray(np.rint(mixed).clip(0, 255).astype(np.uint8))

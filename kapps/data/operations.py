@@ -18,7 +18,6 @@ class Operation:
 
     Attributes:
         change: from a picture of mode "RGB" or "L" and a strength to one of the same size and mode.
-        geometric: whether it moves pixels, so that boxes and masks no longer fit.
         leveled: which way AutoAugment's levels 0..9 count: "signed" from nothing to the end of the
             range, with a random sign; "enhance" from its lower end to its upper one; "inverse"
             from the strongest to the weakest (of posterize and solarize the level is what is
@@ -26,7 +25,6 @@ class Operation:
     """
 
     change: Callable[[Image.Image, float], Image.Image]
-    geometric: bool = False
     leveled: str = ""
 
     def __call__(self, image: Image.Image, strength: float) -> Image.Image:
@@ -67,13 +65,13 @@ def table(
         return Operation(lambda image, m: kind(image).enhance(1 + enhance * m), leveled="enhance")
 
     def moved(matrix: Callable[[Image.Image, float], tuple[float, ...]]) -> Operation:
-        return Operation(lambda image, m: _affine(image, matrix(image, m)), True, "signed")
+        return Operation(lambda image, m: _affine(image, matrix(image, m)), "signed")
 
     return {
         "identity": Operation(lambda image, _: image),
         "auto_contrast": Operation(lambda image, _: ImageOps.autocontrast(image)),
         "equalize": Operation(lambda image, _: ImageOps.equalize(image)),
-        "rotate": Operation(lambda image, m: _rotate(image, rotate * m), True, "signed"),
+        "rotate": Operation(lambda image, m: _rotate(image, rotate * m), "signed"),
         "solarize": Operation(
             lambda image, m: ImageOps.solarize(image, round(256 * (1 - abs(m)))), leveled="inverse"
         ),

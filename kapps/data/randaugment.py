@@ -24,7 +24,6 @@ def randaugment(
     rng: np.random.Generator,
     operations: int = OPERATIONS,
     magnitude: float = MAGNITUDE,
-    geometry: bool = True,
 ) -> Image.Image:
     """Apply random operations, one after the other.
 
@@ -33,7 +32,6 @@ def randaugment(
         rng: where the random numbers come from.
         operations: how many, drawn with replacement.
         magnitude: strength in [0, 1].
-        geometry: also those that move pixels; otherwise nothing is done when one is drawn.
 
     Returns:
         An image of the same size and mode.
@@ -42,7 +40,5 @@ def randaugment(
     for choice in rng.integers(len(names), size=operations):
         # Drawn even where the operation has no direction, so that the table may change.
         sign = 1 if rng.random() < 0.5 else -1
-        operation = TABLE[names[choice]]
-        if geometry or not operation.geometric:
-            image = operation(image, sign * magnitude)
+        image = TABLE[names[choice]](image, sign * magnitude)
     return image

@@ -32,8 +32,7 @@ def _weaker(step: Step, share: float) -> Step:
     }
     scaled = {name: value * share for name, value in values.items() if value is not None}
     change = functools.partial(function, **{**given, **scaled})
-    still = step.still and functools.partial(change, geometry=False)
-    return dataclasses.replace(step, change=change, still=still)
+    return dataclasses.replace(step, change=change)
 
 
 def weaker_mix(mix: str | None, share: float, annotation: str = "class") -> str | None:
