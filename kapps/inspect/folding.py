@@ -37,6 +37,16 @@ class _Group:
     blocks: int = 1  # that it repeats; 0 of what is no block
 
     @property
+    def main(self) -> Box:
+        """Of what is no block, the layer that it is about: a convolution, and not its padding."""
+        return next((b for b in self.members if b.kind != "ZeroPadding2D"), self.members[0])
+
+    @property
+    def shown(self) -> str:
+        """The name of its box."""
+        return self.name if self.blocks else self.main.name
+
+    @property
     def signature(self) -> tuple:
         """Equal where blocks are drawn alike; the filters of DenseNet grow within a stage."""
         texts = (re.sub(r", \d+ (filters|units)", "", box.text) for box in self.members)
@@ -173,17 +183,16 @@ def _repeated(groups: list[_Group]) -> list[_Group]:
 
 
 def _drawn(groups: list[_Group]) -> list[Box]:
-    where = {box.name: group.name for group in groups for box in group.members}
+    where = {box.name: group.shown for group in groups for box in group.members}
     result = []
     for group in groups:
         names = [where[parent] for box in group.members for parent in box.parents]
-        parents = tuple(dict.fromkeys(name for name in names if name != group.name))
-        first, last = group.members[0], group.members[-1]
+        parents = tuple(dict.fromkeys(name for name in names if name != group.shown))
+        main, last = group.main, group.members[-1]
         if not group.blocks:
-            main = next((b for b in group.members if b.kind != "ZeroPadding2D"), first)
             rest = [b.text for b in group.members if b is not main and b.kind != "ZeroPadding2D"]
             text = " + ".join([main.text, *rest])
-            box = replace(main, name=group.name, text=text, shape=last.shape, parents=parents)
+            box = replace(main, text=text, shape=last.shape, parents=parents)
             result.append(replace(box, count=len(group.members)))
             continue
         count = len(group.members)

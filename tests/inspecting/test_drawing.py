@@ -66,6 +66,17 @@ def test_a_sequential_model_is_a_graph():
         graph.boxes(keras.Sequential([keras.layers.Flatten()]))
 
 
+def test_a_box_has_the_name_of_its_layer_and_not_of_its_padding():
+    rows = [Box("a", "InputLayer", "a"), Box("conv_pad", "ZeroPadding2D", "pad", "", ("a",))]
+    rows += [Box("conv", "Conv2D", "3x3 Conv", "9x9x2", ("conv_pad",))]
+    rows += [Box("b", "Flatten", "b", "", ("conv",))]
+    found = folding.fold(rows)
+    assert [(box.name, box.parents) for box in found] == [
+        ("a", ()), ("conv", ("a",)), ("b", ("conv",)),
+    ]  # fmt: skip
+    assert found[1].text == "3x3 Conv" and found[1].count == 2
+
+
 def test_a_name_that_would_feed_itself_is_not_folded():
     rows = [Box("a", "Conv2D", "a"), Box("block1_x", "Conv2D", "x", "", ("a",))]
     rows += [Box("b", "Conv2D", "b", "", ("block1_x",))]
