@@ -110,6 +110,11 @@ class Source:
             ExportError: not a model of one image.
         """
         shape = getattr(self.model, "input_shape", None)
+        if self.spec.get("task") == "prompting":
+            raise ExportError(
+                f"{self.name} takes points, boxes and masks beside the image, which no command or "
+                "bundle gives it; use kapps.segment."
+            )
         if not isinstance(shape, tuple) or len(shape) != 4:
             raise ExportError(
                 f"{self.name} takes {shape}; expected one image (batch, height, width, channels)."

@@ -14,6 +14,7 @@ from kapps.detection.coders import CellCoder, DeltaCoder, DistanceCoder, RootCod
 from kapps.errors import ExportError
 from kapps.export import box_codes, boxes, export, runners
 from kapps.export.images import Images
+from kapps.export.source import Source
 from kapps.layers import DecodeBoxes, DeformableAttention
 from tests.tasks.detectors import SIZE, finder
 
@@ -157,3 +158,9 @@ def test_the_commands_answer_for_a_run_and_for_its_file(run, bundles, tmp_path, 
     assert Image.open(next(tmp_path.glob("*.png"))).size == (96, 72)
     with pytest.raises(ValueError, match="tta=flip averages answers"):
         predict.run(predict.Settings(images=(photo,), model=str(run.path), tta="flip"))
+
+
+def test_what_is_pointed_at_has_no_bundle():
+    source = Source(None, "SAMBase", {"task": "prompting"}, None, None, None, "SAMBase")
+    with pytest.raises(ExportError, match="SAMBase takes points, boxes and masks .* kapps.segment"):
+        _ = source.image_shape
