@@ -26,7 +26,13 @@ class MaxPoolingWithSwitches2D(Pooling):
 
     def call(self, inputs):
         x = windows(inputs, self.pool_size, self.strides, self.data_format)
-        return [ops.max(x, axis=0), ops.cast(ops.argmax(x, axis=0), "int32")]
+        maxima, switches = x[0], ops.zeros_like(x[0], dtype="int32")
+        # Not by argmax, which on TensorFlow asks for the bits of zeros, as no phone can.
+        for place in range(1, self.pool_size**2):
+            larger = x[place] > maxima
+            maxima = ops.where(larger, x[place], maxima)
+            switches = ops.where(larger, place, switches)
+        return [maxima, switches]
 
     def compute_output_spec(self, inputs):
         shape = self.compute_output_shape(inputs.shape)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kapps import tasks
-from kapps.applications import UNet
+from kapps.applications import SegNet, UNet
 from kapps.export import export, runners
 
 
@@ -54,3 +54,12 @@ def test_the_golden_mask_is_that_of_the_file(bundles):
         assert (bundle.path / golden["drawn"]).is_file()
         assert "fun segment(" in (bundle.path / "README.md").read_text()
         assert tasks.of_spec(bundle.spec).annotation == "mask"
+
+
+@pytest.mark.sweep
+def test_segnet_puts_values_back_in_a_file_as_keras_does(tmp_path):
+    keras.utils.set_random_seed(2)
+    bundle = export(
+        SegNet(classes=3, input_shape=(32, 32, 3)), tmp_path / "out", labels=list("abc")
+    )
+    assert bundle.report["verification"]["max_difference"] < 1e-4
