@@ -73,6 +73,9 @@ def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def _read(path: Path, start: bytes) -> dict[str, np.ndarray]:
+    # First, for it begins with a number, which may begin as any other format does.
+    if _safetensors.is_safetensors(start):
+        return _safetensors.read(path)
     if start.startswith(HDF5):
         from kapps.weights import _keras_h5
 
@@ -81,8 +84,6 @@ def _read(path: Path, start: bytes) -> dict[str, np.ndarray]:
         from kapps.weights import _torch
 
         return _torch.read_legacy(path)
-    if _safetensors.is_safetensors(start):
-        return _safetensors.read(path)
     if _darknet.is_darknet(start):
         return _darknet.read(path)
     if not start.startswith(b"PK"):

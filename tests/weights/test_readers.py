@@ -42,6 +42,14 @@ def raw_safetensors(path, table, data=b""):
     return path
 
 
+def test_the_length_of_a_header_may_begin_as_a_pickle_does(tmp_path):
+    entry = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    name = "w" * (0x180 - len(json.dumps({"": entry})))
+    path = raw_safetensors(tmp_path / "w.safetensors", {name: entry}, np.float32([3]).tobytes())
+    assert path.read_bytes()[0] == 0x80
+    assert readers.read(path)[name] == [3]
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
