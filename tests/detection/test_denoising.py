@@ -132,6 +132,8 @@ def network():
     ],
 )
 def test_a_network_trains_with_them(network, eager):
+    keras.utils.set_random_seed(0)
+    weights = network.get_weights()
     truth = {**TRUTH, "boxes": TRUTH["boxes"] / 2}
     images = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
     names = [variable.path for variable in network.variables]
@@ -160,6 +162,7 @@ def test_a_network_trains_with_them(network, eager):
     alone = model.objective.losses(raw, tensors(truth))
     judged = model.parts(tensors(truth), said, training=False)  # of matched queries alone
     assert set(judged) == set(alone) == set(LOSSES)
+    network.set_weights(weights)
 
 
 def test_only_who_has_them_may_be_told_how_many(network):
