@@ -16,9 +16,9 @@ HEAD = """# Models
 Parameters are those that train, MACs multiply-adds of one image, both with the default arguments at
 the default size in pixels. Tags are published weights, and top-1 is that of the first, as its
 publisher reports it (`kapps info NAME` has the protocol); of a detector it is the mean average
-precision. The .tflite columns are measured on files
-with random weights: megabytes in float32 and int8, operators of the float32 file, and those of them
-that LiteRT's GPU delegate leaves to the CPU (see `kapps/export/delegates.py`); `-` is not measured.
+precision. The .tflite columns are measured on files with random weights: megabytes in float32 and
+int8, operators of the float32 file, and those of them that LiteRT's GPU delegate leaves to the CPU
+(see `kapps/export/delegates.py`). `no` is a file that cannot be made, `-` is not measured.
 """
 COLUMNS = """\
 | application | size | parameters | MACs | tags | top-1 % | float32 MB | int8 MB | operators | not on GPU |
@@ -47,7 +47,10 @@ def tags(name: str, checkpoints: tuple[Checkpoint, ...]) -> list[str]:
 
 def sizes(row: dict) -> str:
     """The cells for size, parameters and MACs of a row of facts."""
-    return f"{row['size']} | {row['params'] / 1e6:.2f} M | {row['macs'] / 1e9:.3f} G"
+    params, macs = row["params"], row["macs"]
+    params = f"{params / 1e6:.2f} M" if params >= 1e5 else f"{params / 1e3:.1f} k"
+    macs = f"{macs / 1e9:.3f} G" if macs >= 1e7 else f"{macs / 1e6:.3f} M"
+    return f"{row['size']} | {params} | {macs}"
 
 
 def page(rows: list[dict], checkpoints: tuple[Checkpoint, ...]) -> str:
@@ -71,9 +74,9 @@ def page(rows: list[dict], checkpoints: tuple[Checkpoint, ...]) -> str:
 def _phone(found: dict | None) -> str:
     if found is None:
         return "- | - | - | -"
-    files = [f"{found[mode] / 1e6:.1f}" if found.get(mode) else "-" for mode in ("float32", "int8")]
-    refused = ", ".join(found["not_on_gpu"]) or "none"
-    return " | ".join((*files, str(found["operators"]), refused))
+    files = [f"{found[mode] / 1e6:.3g}" if mode in found else "no" for mode in ("float32", "int8")]
+    refused = ", ".join(found.get("not_on_gpu", "-")) or "none"
+    return " | ".join((*files, str(found.get("operators", "-")), refused))
 
 
 def _names(row: dict) -> int:
