@@ -87,5 +87,5 @@ def test_other_backends_refuse_by_name():
     from kapps.training import devices
 
     sentence = "model_parallel=2 cuts a network over devices on JAX only"
-    with pytest.raises(SettingsError, match=sentence), devices.distributed(True, 8, 1, 2):
+    with pytest.raises(SettingsError, match=sentence), devices.distributed(True, 8, 2):
         pass
