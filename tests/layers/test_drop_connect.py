@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from kapps.layers import DropConnect, drop_connections
 
@@ -11,9 +12,10 @@ def test_a_step_uses_a_share_of_the_weights():
     """Of the unit vectors a layer shows its kernel."""
     layer = DropConnect(40, rate=0.25, seed=1)
     unit = np.eye(50, dtype="float32")
-    plain = np.array(layer(unit, training=False))
-    np.testing.assert_allclose(plain, np.array(layer.kernel), rtol=1e-6)  # the bias is 0
-    draws = [np.array(layer(unit, training=True)) for _ in range(2)]
+    plain = ops.convert_to_numpy(layer(unit, training=False))
+    kernel = ops.convert_to_numpy(layer.kernel)
+    np.testing.assert_allclose(plain, kernel, rtol=1e-6)  # the bias is 0
+    draws = [ops.convert_to_numpy(layer(unit, training=True)) for _ in range(2)]
     for draw in draws:
         kept = draw != 0
         np.testing.assert_allclose(draw[kept], plain[kept] / 0.75, rtol=1e-5)
@@ -21,7 +23,7 @@ def test_a_step_uses_a_share_of_the_weights():
         assert np.mean(kept) == pytest.approx(0.75, abs=0.04)
     assert np.mean((draws[0] != 0) == (draws[1] != 0)) < 0.8  # 0.625 by chance
     layer.bias.assign(np.ones(40))
-    ones = np.array(layer(0 * unit, training=True))
+    ones = ops.convert_to_numpy(layer(0 * unit, training=True))
     np.testing.assert_allclose(np.unique(ones), [0, 1 / 0.75], rtol=1e-6)
     assert np.all(ones == ones[0])
 
