@@ -46,7 +46,7 @@ def run(count: int = COUNT) -> Section:
         turns = {side: partial(rate, data) for side, (*_, data) in listed.items()}
         found = alternate(turns, times=3)
     rows = [
-        (side, f"{used:.0f}", f"{peak:.0f}", f"{seconds:.1f} s", f"{found[side]:.3g}")
+        (side, f"{used:.0f}", f"{peak:.0f}", f"{seconds:.1f} s", f"{found[side]:,.0f}")
         for side, (used, peak, seconds, _) in listed.items()
     ]
     numbers = {"size": SIZE, "classes": CLASSES, "looked": min(LOOKED, count)}
