@@ -213,9 +213,11 @@ def _measured(source, spec: dict, report: dict) -> str:
     cost = [f"{spec['macs']:,} multiply-adds a picture"] if spec.get("macs") else []
     cost += [f"{spec['bytes']:,} bytes"] if spec.get("bytes") else []
     if cost:
-        lines.append(
-            f"Cost: {', '.join(cost)}. Milliseconds are those of a device: `kapps benchmark`."
-        )
+        if report.get("milliseconds"):
+            cost.append(
+                f"{report['milliseconds']:.1f} ms of one thread of the machine that made it"
+            )
+        lines.append(f"Cost: {', '.join(cost)}. A phone's milliseconds: `kapps benchmark`.")
     return "\n\n".join(lines)
 
 

@@ -173,6 +173,8 @@ def _verified(
         runner, spec, extra = _finish_plain(source, request, made, resize)
     request.say(f"comparing with Keras on {len(judged)} images")
     result = source.answers.compare(expected, runner.predict(judged.pixels), judged)
+    if request.format == "litert":
+        extra["milliseconds"] = runner.milliseconds
     report = {
         "origin": source.origin,
         "rebuilt": facts["rebuilt"],

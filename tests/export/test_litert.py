@@ -31,6 +31,13 @@ def test_threads_do_not_change_the_answer(exported, digits):
     np.testing.assert_allclose(one, two, atol=1e-6)
 
 
+def test_an_image_takes_time_of_a_thread(exported, digits):
+    runner = Runner(exported("float32").path)
+    assert runner.milliseconds is None
+    runner.predict(digits[0][:3])
+    assert runner.milliseconds > 0
+
+
 def test_no_images_no_rows(exported):
     empty = np.zeros((0, SIZE, SIZE, 3), "uint8")
     assert Runner(exported("int8").path).predict(empty).shape == (0, 10)

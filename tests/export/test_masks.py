@@ -41,6 +41,7 @@ def test_both_files_see_what_keras_sees(bundles):
     assert exact.spec["output"]["kind"] == whole.spec["output"]["kind"] == "masks"
     assert whole.spec["output"]["dtype"] == "uint8"
     assert "RESIZE_NEAREST_NEIGHBOR" not in exact.spec["ops"]
+    assert all(bundle.report["milliseconds"] > 0 for bundle in bundles)
 
 
 def test_the_golden_mask_is_that_of_the_file(bundles):
