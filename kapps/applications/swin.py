@@ -89,31 +89,34 @@ def backbone(
     return nn.layer_norm(x, 1e-5, name="head_norm")
 
 
+def elsewhere(timm: str, torchvision: str | None, crop_pct: float) -> dict:
+    """The flavors of an application and their references, by the names of its models."""
+    flavors = {"torch": Flavor("torch", crop_pct=crop_pct, interpolation="bicubic")}
+    references = [reference(f"timm/{timm}", "torch")]
+    if torchvision:
+        flavors["torchvision"] = replace(flavors["torch"], config={"windows": "padded"})
+        references.append(reference(f"torchvision/{torchvision}", "torchvision"))
+    return {"flavors": flavors, "references": tuple(references)}
+
+
 def _application(
     variant: str, torchvision: str | None = None, window: int = 7, size: int = 224,
     drop_path: float = 0.1,
 ):  # fmt: skip
     channels, depths, heads = VARIANTS[variant]
-    references = [reference(f"timm/swin_{variant.lower()}_patch4_window{window}_{size}", "torch")]
-    flavors = {
-        "torch": Flavor("torch", crop_pct=0.9 if size == 224 else 1.0, interpolation="bicubic")
-    }
-    if torchvision:
-        references.append(reference(f"torchvision/{torchvision}", "torchvision"))
-        flavors["torchvision"] = replace(flavors["torch"], config={"windows": "padded"})
+    timm = f"swin_{variant.lower()}_patch4_window{window}_{size}"
     return Application(
         f"Swin{variant}" + ("" if size == 224 else str(size)),
         backbone,
         size=size,
         min_size=4,
-        flavors=flavors,
+        **elsewhere(timm, torchvision, crop_pct=0.9 if size == 224 else 1.0),
         activation="gelu",
         blocks={"kernel_initializer": "truncated_normal"},
         config={"channels": channels, "depths": depths, "heads": heads, "window": window},
         drop_path=drop_path,
         stages={2: 1, 3: 2, 4: 3, 5: 4},
         tokens=Tokens(4, prefix=0, pooling="avg", pyramid=True),
-        references=tuple(references),
     )
 
 

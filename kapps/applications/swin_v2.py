@@ -1,12 +1,11 @@
 """Swin Transformer V2: Scaling Up Capacity and Resolution (Liu et al., 2021, arXiv:2111.09883)."""
 
-from dataclasses import replace
 from functools import partial
 
-from kapps.applications._application import Application, Flavor, reference
+from kapps.applications._application import Application
 from kapps.applications._tokens import Tokens
 from kapps.applications.imagenet_utils import decode_predictions, preprocess_input
-from kapps.applications.swin import VARIANTS, windows_of
+from kapps.applications.swin import VARIANTS, elsewhere, windows_of
 from kapps.layers import Blocks, CosineAttention, MergePatches, drop_path_rates
 
 
@@ -79,17 +78,12 @@ def _application(
     drop_path: float = 0.1,
 ):  # fmt: skip
     channels, depths, heads = VARIANTS[variant]
-    references = [reference(f"timm/swinv2_{timm}", "torch")]
-    flavors = {"torch": Flavor("torch", crop_pct=0.9, interpolation="bicubic")}
-    if torchvision:
-        references.append(reference(f"torchvision/{torchvision}", "torchvision"))
-        flavors["torchvision"] = replace(flavors["torch"], config={"windows": "padded"})
     return Application(
         f"SwinV2{name}",
         backbone,
         size=256,
         min_size=4,
-        flavors=flavors,
+        **elsewhere(f"swinv2_{timm}", torchvision, crop_pct=0.9),
         activation="gelu",
         blocks={"kernel_initializer": "truncated_normal"},
         config={
@@ -102,7 +96,6 @@ def _application(
         drop_path=drop_path,
         stages={2: 1, 3: 2, 4: 3, 5: 4},
         tokens=Tokens(4, prefix=0, pooling="avg", pyramid=True),
-        references=tuple(references),
     )
 
 

@@ -78,15 +78,7 @@ def train(training: job.Job, model: keras.Model, devices: int) -> tuple[list[dic
         model,
         train_features,
         judge_features,
-        job.plan(
-            settings,
-            "head",
-            epochs=settings.epochs_head,
-            learning_rate=settings.learning_rate_head,
-            warmup_epochs=min(settings.warmup_epochs, settings.epochs_head / 4),
-            accumulate=1,
-            **job.HEAD,
-        ),
+        _plan(settings, "head", settings.epochs_head, accumulate=1),
         settings.batch_size_head,
         task=task,
         run=run,
@@ -99,6 +91,19 @@ def train(training: job.Job, model: keras.Model, devices: int) -> tuple[list[dic
     return history, seconds
 
 
+def _plan(settings, stage: str, epochs: int, **more) -> engine.Plan:
+    """Of a phase in which only what is new trains; a quarter of it warms up at most."""
+    return job.plan(
+        settings,
+        stage,
+        epochs=epochs,
+        learning_rate=settings.learning_rate_head,
+        warmup_epochs=min(settings.warmup_epochs, epochs / 4),
+        **job.HEAD,
+        **more,
+    )
+
+
 def _train_on_maps(training: job.Job, model: keras.Model) -> list[dict]:
     """Train the new layers of `model` on maps of pictures that are cut as those to judge by."""
     settings, task = training.options, training.task
@@ -109,14 +114,7 @@ def _train_on_maps(training: job.Job, model: keras.Model) -> list[dict]:
         model,
         pictures.Pictures(plain, first),
         training.validation and pictures.Pictures(training.validation, first),
-        job.plan(
-            settings,
-            "maps",
-            epochs=settings.epochs_maps,
-            learning_rate=settings.learning_rate_head,
-            warmup_epochs=min(settings.warmup_epochs, settings.epochs_maps / 4),
-            **job.HEAD,
-        ),
+        _plan(settings, "maps", settings.epochs_maps),
         task=OnMaps(task, plain.images, settings.batch_size, settings.seed),
         run=training.run,
         twin=training.twin,

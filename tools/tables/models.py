@@ -75,7 +75,7 @@ def _phone(found: dict | None) -> str:
     if found is None:
         return "- | - | - | -"
     files = [f"{found[mode] / 1e6:.3g}" if mode in found else "no" for mode in ("float32", "int8")]
-    refused = ", ".join(found.get("not_on_gpu", "-")) or "none"
+    refused = ", ".join(found.get("not_on_gpu", ["-"])) or "none"
     return " | ".join((*files, str(found.get("operators", "-")), refused))
 
 
