@@ -141,7 +141,8 @@ def test_a_reader_that_leaves_early_is_no_error():
 
 
 WAITS = """
-import sys, time
+import os, sys, time
+os.register_at_fork(after_in_child=lambda: time.sleep(0.5))  # a machine busy with other things
 from dataclasses import dataclass
 from kapps.cli.settings import main
 @dataclass(frozen=True)

@@ -38,11 +38,16 @@ def quiet() -> Iterator[None]:
     sys.stderr.flush()
     terminal = os.dup(2)
     reading, writing = os.pipe()
+    # Ctrl-C goes to every process of a job: the child must not hear it before it ignores it.
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the job; this ends with it
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
         os.close(writing)
         _pass_on(reading, terminal)
         os._exit(0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, heard)
     os.close(reading)
     os.dup2(writing, 2)
     os.close(writing)
@@ -69,7 +74,6 @@ def _can_filter() -> bool:
 
 def _pass_on(source: int, target: int) -> None:
     """Copy `source` to `target` until it ends, without the lines that are noise."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the job; this ends with it
     held = b""
     while chunk := os.read(source, 65536):
         *lines, held = (held + chunk).split(b"\n")
