@@ -3,7 +3,12 @@
 from kapps.detection import answers
 from kapps.export import box_codes
 
-KOTLIN_IMPORTS = "import android.graphics.RectF\nimport java.io.InputStream\n"
+KOTLIN_IMPORTS = """\
+import android.graphics.Color
+import android.graphics.RectF
+import java.io.InputStream
+"""
+SWIFT_IMPORTS = "import UIKit\n"
 
 
 def _ends(spec: dict) -> list[dict]:
@@ -91,7 +96,7 @@ _KOTLIN = """\
 /** A thing in a photo: the line of labels.txt, how sure, and its box in pixels of the photo. */
 data class Detection(val label: Int, val score: Float, val box: RectF)
 
-@OVERLAP@/** What is where in an upright photo; draw each `box` with `Canvas.drawRect`. */
+@OVERLAP@/** What is where in an upright photo. */
 fun detect(
     interpreter: Interpreter, photo: Bitmap@ANCHORS@, least: Float = 0.3f, most: Int = 100
 ): List<Detection> {
@@ -116,6 +121,25 @@ fun detect(
         ((one.box.bottom - top) / y).coerceIn(0f, photo.height.toFloat())
     )
     return kept
+}
+
+/** The photo with boxes, labels and scores drawn on it; `labels` are the lines of labels.txt. */
+fun draw(photo: Bitmap, found: List<Detection>, labels: List<String>): Bitmap {
+    val result = photo.copy(Bitmap.Config.ARGB_8888, true)
+    val canvas = Canvas(result)
+    val line = Paint()
+    line.color = Color.GREEN
+    line.style = Paint.Style.STROKE
+    line.strokeWidth = maxOf(2f, result.width / 200f)
+    val text = Paint(Paint.ANTI_ALIAS_FLAG)
+    text.color = Color.GREEN
+    text.textSize = maxOf(12f, result.width / 25f)
+    for (one in found) {
+        canvas.drawRect(one.box, line)
+        val said = "${labels[one.label]} ${(100 * one.score).toInt()} %"
+        canvas.drawText(said, one.box.left, one.box.top + text.textSize, text)
+    }
+    return result
 }"""
 
 
@@ -183,7 +207,7 @@ struct Detection {
     var box: CGRect
 }
 
-@OVERLAP@/// What is where in an upright photo; draw each `box` with `CGContext.stroke`.
+@OVERLAP@/// What is where in an upright photo.
 func detect(
     _ interpreter: Interpreter, photo: CGImage, @ANCHORS@least: Float = 0.3, most: Int = 100
 ) throws -> [Detection] {
@@ -213,4 +237,23 @@ func detect(
         ).intersection(whole)
     }
     return kept
+}
+
+/// The photo with boxes, labels and scores drawn on it; `labels` are the lines of labels.txt.
+func draw(_ photo: CGImage, _ found: [Detection], labels: [String]) -> UIImage {
+    let size = CGSize(width: photo.width, height: photo.height)
+    let font = UIFont.systemFont(ofSize: max(12, size.width / 25))
+    let form = UIGraphicsImageRendererFormat()
+    form.scale = 1
+    return UIGraphicsImageRenderer(size: size, format: form).image { drawing in
+        UIImage(cgImage: photo).draw(at: .zero)
+        UIColor.green.setStroke()
+        drawing.cgContext.setLineWidth(max(2, size.width / 200))
+        for one in found {
+            drawing.cgContext.stroke(one.box)
+            let said = "\\(labels[one.label]) \\(Int(100 * one.score)) %" as NSString
+            said.draw(
+                at: one.box.origin, withAttributes: [.foregroundColor: UIColor.green, .font: font])
+        }
+    }
 }"""

@@ -123,9 +123,9 @@ def _swift(spec: dict) -> str:
     else:
         gather = f"for channel in 0..<3 {{ values.append({kind}(rgba[4 * i + channel])) }}"
     data = "Data(values)" if whole else "values.withUnsafeBufferPointer { Data(buffer: $0) }"
-    answer = _swift_scores
+    answer, imports = _swift_scores, ""
     if spec["output"].get("kind") in answers.KINDS:
-        answer = box_snippets.swift
+        answer, imports = box_snippets.swift, box_snippets.SWIFT_IMPORTS
     elif spec["output"].get("kind") == masks.MASKS:
         answer = masks.swift
     choose = CHOOSE.get(spec["resize"]["crop_mode"], "")
@@ -143,7 +143,7 @@ def _swift(spec: dict) -> str:
 import CoreGraphics
 import Foundation
 import TensorFlowLite
-
+{imports}
 /// The part of an upright photo that the model looks at, {width}x{height}, four bytes a pixel.
 ///
 /// A `UIImage` keeps its orientation beside its `cgImage`: draw it once with

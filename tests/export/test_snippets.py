@@ -1,4 +1,8 @@
-"""The code for phones; what it computes was compared with kapps once, by a Kotlin compiler."""
+"""The code for phones.
+
+What the Kotlin computes was compared with kapps by a Kotlin compiler, over stand-ins of Android's
+classes: every kind of output and code of boxes. The Swift was read by a parser of Swift alone.
+"""
 
 import itertools
 
@@ -78,6 +82,7 @@ def test_a_thing_found_once_is_not_suppressed_and_nothing_is_no_label(kind):
         assert ("overlap(" in code) == (suppression in code) == (kind != "set")
         assert code.count("{") == code.count("}") and "@" not in code.replace("mAP@", "")
         assert ("label in 1" in code) == (kind == "background")
+        assert "labels[one.label]" in code  # it draws what it found
 
 
 def test_masks_are_read_and_painted():
