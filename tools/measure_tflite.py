@@ -31,6 +31,8 @@ def measure(name: str) -> dict:
     from kapps.errors import ExportError
     from kapps.export import child, delegates, flatbuffer
 
+    if kapps.applications.task_of(name) == "prompting":
+        return {f"{mode}_error": "it takes more than an image" for mode in MODES}
     app = kapps.applications.get(name)
     result: dict = {}
     with tempfile.TemporaryDirectory() as folder:
