@@ -6,7 +6,7 @@ that exists has passed; see `kapps.export.verify`.
 A conversion takes longer than all else that is tested of a family. In `make test` a network is
 converted when it has a kind of layer that none before it had, up to where that comes, with fewer
 blocks and judged by fewer images; `make test-all` converts all of all but the largest, which are
-more and wider rows of the same code (docs/tflite.json has the files of those that fit into one).
+more and wider rows of the same code (`tools/measure_tflite.py` converts those that fit here).
 """
 
 import gc
