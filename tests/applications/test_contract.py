@@ -82,10 +82,11 @@ def said(app, model):
 
 @pytest.fixture(scope="module")
 def own_weights(model, tmp_path_factory):
-    """Its weights as a file."""
+    """Its weights as a file, for as long as it is the turn of this network: all fill a disk."""
     path = tmp_path_factory.mktemp("own") / "own.weights.h5"
     model.save_weights(path)
-    return path
+    yield path
+    path.unlink()
 
 
 def test_it_looks_like_a_function(app):
