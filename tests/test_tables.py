@@ -1,6 +1,7 @@
 """The generated tables and pages: complete, current, and cheap to check."""
 
 import json
+import math
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ import kapps
 from kapps.applications import FAMILIES, facts
 from kapps.inspect import graph
 from kapps.weights import catalog
+from tests.parity.quick import undrawn
+from tools import measure_tflite
 from tools.tables import blocks, families, models
 from tools.tables import facts as sources
 
@@ -86,3 +89,15 @@ def test_measurements_name_applications():
             continue
         assert found["float32"] > facts(name)["params"]
         assert found["operators"] > 0
+
+
+@pytest.mark.parametrize("name", ("DINOv2ViTSmall14", "SAMViTBase16", "ConvNeXtV2Atto"))
+def test_figures_by_blocks_are_those_of_the_whole(name, monkeypatch):
+    def parameters(app):
+        with undrawn():
+            model = app(weights=None, classes=app.classes or 1000)
+        return {"float32": sum(math.prod(v.shape) for v in model.trainable_variables)}
+
+    monkeypatch.setattr(measure_tflite, "convert", parameters)
+    found = measure_tflite.follow(kapps.applications.get(name))
+    assert found["float32"] == facts(name)["params"]

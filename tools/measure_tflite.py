@@ -5,6 +5,10 @@ bytes in float32 and int8 (or the error of the conversion), operators of the flo
 that a GPU leaves to the CPU. Weights are random and int8 sees one picture of noise, which changes
 none of them. `--all` takes every application, `--again` those that are measured already. Several
 can run at once: each adds its lines to what the file holds by then.
+
+A conversion takes six times the memory of the float32 file, int8 nine times. `--by-blocks` is for
+those that do not fit: blocks are alike, so that a network with one of them and a network with two
+tell what the others add.
 """
 
 import argparse
@@ -13,6 +17,7 @@ import gc
 import json
 import tempfile
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from kapps.applications import APPLICATIONS
@@ -20,20 +25,53 @@ from kapps.files import atomic_write
 
 OUT = Path(__file__).parents[1] / "docs/tflite.json"
 MODES = ("float32", "int8")
+BLOCKS = {"sam": (8, 12)}  # where blocks come in quarters: windows, then one that sees all
 PROCESS = 8  # conversions of so many applications share a process, then its memory is given back
 
 
-def measure(name: str) -> dict:
-    """Convert one application at its default size."""
-    import numpy as np
-
+def measure(name: str, by_blocks: bool) -> dict:
+    """What is written of an application."""
     import kapps
-    from kapps.errors import ExportError
-    from kapps.export import child, delegates, flatbuffer
 
     if kapps.applications.task_of(name) == "prompting":
         return {f"{mode}_error": "it takes more than an image" for mode in MODES}
     app = kapps.applications.get(name)
+    return follow(app) if by_blocks else convert(app)
+
+
+def follow(app) -> dict:
+    """An application's figures, from those with few of its blocks and with some more."""
+    counts = BLOCKS.get(app.family, (1, 2))
+    few, more = (convert(with_blocks(app, count)) for count in counts)
+    rest = blocks(app) - counts[0]
+    line = {
+        what: few[what] + (more[what] - few[what]) * rest // (counts[1] - counts[0])
+        for what in (*MODES, "operators")
+        if what in few
+    }
+    return {**few, **line, "blocks": counts}
+
+
+def blocks(app) -> int:
+    """How many blocks it has, of stages the longest."""
+    return app.config["depth"] if "depth" in app.config else max(app.config["depths"])
+
+
+def with_blocks(app, count: int):
+    """The application with other than so many."""
+    if "depth" in app.config:
+        return replace(app, config={**app.config, "depth": count})
+    depths = tuple(count if depth == blocks(app) else depth for depth in app.config["depths"])
+    return replace(app, config={**app.config, "depths": depths})
+
+
+def convert(app) -> dict:
+    """Convert one application at its default size."""
+    import numpy as np
+
+    from kapps.errors import ExportError
+    from kapps.export import child, delegates, flatbuffer
+
     result: dict = {}
     with tempfile.TemporaryDirectory() as folder:
         app(weights=None).save(f"{folder}/model.keras")
@@ -83,6 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="applications")
     parser.add_argument("--all", action="store_true", help="every application")
+    parser.add_argument("--by-blocks", action="store_true", help="from networks of few blocks")
     parser.add_argument("--again", action="store_true", help="also those that are measured already")
     options = parser.parse_args()
     names = list(APPLICATIONS) if options.all else options.names
@@ -97,7 +136,7 @@ def main() -> None:
         with child.kept():
             for name in names[start : start + PROCESS]:
                 try:
-                    facts = measure(name)
+                    facts = measure(name, options.by_blocks)
                 except Exception:  # of one network, say: the others can still be measured
                     traceback.print_exc()
                     continue

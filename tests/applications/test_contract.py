@@ -3,6 +3,7 @@
 In `make test` it is a miniature, with fewer blocks; in `make test-all` the whole network as well.
 """
 
+import gc
 import inspect
 import pydoc
 import subprocess
@@ -66,7 +67,8 @@ def photo(app, count=2):
 @pytest.fixture(scope="module", params=smallest())
 def app(request):
     name, whole = request.param
-    return app_of(name) if whole else miniature(app_of(name))
+    yield app_of(name) if whole else miniature(app_of(name))
+    gc.collect()  # its networks hold themselves, and a hundred of them fill the memory
 
 
 @pytest.fixture(scope="module")

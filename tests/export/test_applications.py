@@ -5,8 +5,8 @@ that exists has passed; see `kapps.export.verify`.
 
 A conversion takes longer than all else that is tested of a family. In `make test` a network is
 converted when it has a kind of layer that none before it had, up to where that comes, with fewer
-blocks and judged by fewer images; `make test-all` converts all of all but the largest, which are
-more and wider rows of the same code (`tools/measure_tflite.py` converts those that fit here).
+blocks; `make test-all` converts all of all but the largest, which are more and wider rows of the
+same code (`tools/measure_tflite.py` converts those that fit here).
 """
 
 import gc
@@ -182,9 +182,9 @@ def depends_on_the_image(model):
     return not np.array_equal(one, other)
 
 
-def equals_keras(model, folder, pieces, images=1000):
+def equals_keras(model, folder, pieces):
     model = alive(model, pieces)
-    bundle = export(model, folder / "bundle", data=pieces, labels=LABELS, max_images=images)
+    bundle = export(model, folder / "bundle", data=pieces, labels=LABELS, max_images=32)
     verification = bundle.report["verification"]
     assert verification["relative_difference"] <= 1e-3
     assert bundle.spec["format"] == "litert"
@@ -192,7 +192,7 @@ def equals_keras(model, folder, pieces, images=1000):
 
 @pytest.mark.parametrize("name", SMALLEST)
 def test_one_of_each_family(name, tmp_path, pieces, seen):
-    equals_keras(new_part(built(name), seen["float32"]), tmp_path, pieces, images=32)
+    equals_keras(new_part(built(name), seen["float32"]), tmp_path, pieces)
 
 
 @pytest.mark.sweep

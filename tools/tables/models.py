@@ -18,7 +18,9 @@ the default size in pixels. Tags are published weights, and top-1 is that of the
 publisher reports it (`kapps info NAME` has the protocol); of a detector it is the mean average
 precision. The .tflite columns are measured on files with random weights: megabytes in float32 and
 int8, operators of the float32 file, and those of them that LiteRT's GPU delegate leaves to the CPU
-(see `kapps/export/delegates.py`). `no` is a file that cannot be made, `-` is not measured.
+(see `kapps/export/delegates.py`). `no` is a file that cannot be made, `-` is not measured. `~`
+follows from files with one block and with two, where a conversion does not fit in 24 GiB:
+`python -m tools.measure_tflite --by-blocks`, four millionths below the whole file of ViTHuge14.
 """
 COLUMNS = """\
 | application | size | parameters | MACs | tags | top-1 % | float32 MB | int8 MB | operators | not on GPU |
@@ -74,9 +76,16 @@ def page(rows: list[dict], checkpoints: tuple[Checkpoint, ...]) -> str:
 def _phone(found: dict | None) -> str:
     if found is None:
         return "- | - | - | -"
-    files = [f"{found[mode] / 1e6:.3g}" if mode in found else "no" for mode in ("float32", "int8")]
+    files = [_megabytes(found, mode) for mode in ("float32", "int8")]
     refused = ", ".join(found.get("not_on_gpu", ["-"])) or "none"
     return " | ".join((*files, str(found.get("operators", "-")), refused))
+
+
+def _megabytes(found: dict, mode: str) -> str:
+    if mode not in found:
+        return "no"
+    size = found[mode] / 1e6
+    return "~" * ("blocks" in found) + (f"{size:.0f}" if size >= 1000 else f"{size:.3g}")
 
 
 def _names(row: dict) -> int:
