@@ -1,5 +1,7 @@
 """Detectors: equal to those of the references, strict with weights; what all keep."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from kapps.applications import SSDLite, SSDLite320EfficientNetLite0, get
 from kapps.errors import WeightsError
 from kapps.weights import catalog, dialects
 from tests.parity import dense
+from tests.parity.keras_reference import in_float64
 
 SMALL = (64, 64, 3)
 BACKEND = keras.backend.backend()
@@ -22,6 +25,8 @@ LATE = (
     *("grounding-dino-tiny", "grounding-dino-base"),
     *("yolov6m", "yolov6l", "yolov7", "yolov7x", "yolov7-w6"),
 )
+# In float32 the rounding of a backend decides which of two queries is chosen, and all see that one.
+CLOSE = ("grounding-dino-tiny",)
 
 
 def answer(model, x):
@@ -48,7 +53,8 @@ def photo(count=1):
     ],
 )
 def test_equals_its_reference_raw_and_decoded_and_suppressed(name):
-    errors = dense.detector_errors(name)
+    with in_float64() if name in CLOSE else contextlib.nullcontext():
+        errors = dense.detector_errors(name)
     assert {"class_logits", "box_regression", "boxes", "scores", "found_boxes"} <= set(errors)
     assert max(errors.values()) <= 1e-4, errors
 

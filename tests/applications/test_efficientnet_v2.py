@@ -37,17 +37,14 @@ def test_equals_keras(name, tmp_path):
 @pytest.mark.sweep
 @pytest.mark.parametrize("name", COUNTS)
 def test_equals_keras_without_a_head_and_preprocessing_at_an_odd_size(name, tmp_path):
-    # Keras feeds these networks pixels as they are: what float32 rounds away at [0, 255] grows to
-    # the size of the answers in the deeper ones.
-    with keras_reference.in_float64():
-        error = keras_reference.relative_error(
-            name,
-            tmp_path,
-            size=75,
-            include_top=False,
-            include_preprocessing=False,
-            norm_scale=NORM_SCALE[name],
-        )
+    error = keras_reference.relative_error(
+        name,
+        tmp_path,
+        size=75,
+        include_top=False,
+        include_preprocessing=False,
+        norm_scale=NORM_SCALE[name],
+    )
     assert error <= 1e-5
 
 
