@@ -6,9 +6,9 @@ that a GPU leaves to the CPU. Weights are random and int8 sees one picture of no
 none of them. `--all` takes every application, `--again` those that are measured already. Several
 can run at once: each adds its lines to what the file holds by then.
 
-A conversion takes six times the memory of the float32 file, int8 nine times. `--by-blocks` is for
-those that do not fit: blocks are alike, so that a network with one of them and a network with two
-tell what the others add.
+A conversion takes six times the memory of the float32 file, int8 nine times, and some are too much
+for a machine or for one's patience. `--by-blocks`: blocks are alike, so that a network with one of
+them and a network with two tell what the others add.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
-from kapps.applications import APPLICATIONS
+from kapps.applications import APPLICATIONS, get, task_of
 from kapps.files import atomic_write
 
 OUT = Path(__file__).parents[1] / "docs/tflite.json"
@@ -31,12 +31,9 @@ PROCESS = 8  # conversions of so many applications share a process, then its mem
 
 def measure(name: str, by_blocks: bool) -> dict:
     """What is written of an application."""
-    import kapps
-
-    if kapps.applications.task_of(name) == "prompting":
+    if task_of(name) == "prompting":
         return {f"{mode}_error": "it takes more than an image" for mode in MODES}
-    app = kapps.applications.get(name)
-    return follow(app) if by_blocks else convert(app)
+    return follow(get(name)) if by_blocks else convert(get(name))
 
 
 def follow(app) -> dict:
@@ -92,6 +89,8 @@ def convert(app) -> dict:
             try:
                 child.run(job)
             except ExportError as error:
+                if "SIGKILL" in str(error):  # the system had no memory left; another time it may
+                    raise
                 result[f"{mode}_error"] = str(error)
                 continue
             contents = flatbuffer.parse(Path(job["out"]).read_bytes())

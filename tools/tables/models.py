@@ -19,8 +19,8 @@ publisher reports it (`kapps info NAME` has the protocol); of a detector it is t
 precision. The .tflite columns are measured on files with random weights: megabytes in float32 and
 int8, operators of the float32 file, and those of them that LiteRT's GPU delegate leaves to the CPU
 (see `kapps/export/delegates.py`). `no` is a file that cannot be made, `-` is not measured. `~`
-follows from files with one block and with two, where a conversion does not fit in 24 GiB:
-`python -m tools.measure_tflite --by-blocks`, four millionths below the whole file of ViTHuge14.
+follows from files with one block and with two (`python -m tools.measure_tflite --by-blocks`; of
+ViTHuge14 that is within twelve millionths of the whole files).
 """
 COLUMNS = """\
 | application | size | parameters | MACs | tags | top-1 % | float32 MB | int8 MB | operators | not on GPU |
