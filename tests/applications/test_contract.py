@@ -73,6 +73,8 @@ def app(request):
 
 @pytest.fixture(scope="module")
 def model(app):
+    # The untrained answers of some are 0 and 1: where two classes come close, a rounding decides.
+    keras.utils.set_random_seed(0)
     return app(weights=None, input_shape=shape_of(app), classes=7, name="small")
 
 
