@@ -8,7 +8,8 @@ NAME.json (tensor names and shapes, size, normalisation, the reference's own flo
 NAME.logits.npy (two images, computed in float64) in tests/parity/golden, or in --folder. Every
 value of the checkpoint comes from `tests.parity.fill`, so names and shapes say it all. Raise or
 lower --norm-scale where the two answers hardly differ or the float32 error is above 1e-5.
-`tools.compare_references` makes goldens and compares ours with them at once.
+`tools.compare_references` makes goldens and compares ours with them at once. --depth builds the
+transformers of timm with fewer blocks than they have.
 """
 
 import argparse
@@ -26,22 +27,24 @@ LIBRARIES = []
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def network(name: str, size: int | None):
+def network(name: str, size: int | None, depth: int | None):
     """(module, size, mean, std) of a reference with random weights.
 
     Args:
         name: "timm/MODEL", which may have a tag, or "torchvision/MODEL".
         size: height and width in pixels; None for the reference's own.
+        depth: blocks of a transformer of timm; None for all.
     """
     _declare_operators()
     library, _, model = name.partition("/")
     if library == "timm":
         import timm
 
+        less = {"depth": depth} if depth else {}
         try:  # a network of tokens is built for a size
-            net = timm.create_model(model, **({"img_size": size} if size else {}))
+            net = timm.create_model(model, **({"img_size": size} if size else {}), **less)
         except TypeError:
-            net = timm.create_model(model)
+            net = timm.create_model(model, **less)
         config = net.pretrained_cfg
         return net, size or config["input_size"][1], config["mean"], config["std"]
     from torchvision import models
@@ -64,11 +67,13 @@ def _declare_operators() -> None:
         LIBRARIES.append(library)  # which would take its operators with it
 
 
-def golden(name: str, size: int | None, norm_scale: float) -> tuple[dict, np.ndarray]:
+def golden(
+    name: str, size: int | None, norm_scale: float, depth: int | None
+) -> tuple[dict, np.ndarray]:
     """The facts of a golden and its outputs (2, classes), float32."""
     import torch
 
-    net, size, mean, std = network(name, size)
+    net, size, mean, std = network(name, size, depth)
     net.eval()
     tensors = []
     for tensor, value in net.state_dict().items():
@@ -87,6 +92,7 @@ def golden(name: str, size: int | None, norm_scale: float) -> tuple[dict, np.nda
     facts = {
         "reference": name,
         "input_size": size,
+        **({"depth": depth} if depth else {}),
         "mean": list(mean),
         "std": list(std),
         "salt": GOLDEN_SALT,
@@ -104,11 +110,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+", help="timm/MODEL or torchvision/MODEL, or either@SIZE")
     parser.add_argument("--norm-scale", type=float, default=1.0, help="of normalisations")
+    parser.add_argument("--depth", type=int, help="blocks of transformers; all of them otherwise")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the files go")
     options = parser.parse_args()
     for name in options.names:
         model, _, size = name.partition("@")
-        facts, expected = golden(model, int(size) if size else None, options.norm_scale)
+        pixels = int(size) if size else None
+        facts, expected = golden(model, pixels, options.norm_scale, options.depth)
         stem = name.replace("/", "__")
         (options.folder / f"{stem}.json").write_text(
             json.dumps(facts, separators=(",", ":")), "utf-8"
