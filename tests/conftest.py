@@ -113,6 +113,14 @@ def _home_of_its_own(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("KAPPS_HOME", str(tmp_path_factory.getbasetemp() / "kapps_home"))
 
 
+@pytest.fixture(autouse=True)
+def _whole_networks_go(request):
+    """What holds itself waits for the collector, which comes seldom: ten networks fill a memory."""
+    yield
+    if request.node.get_closest_marker("sweep") and folder(request.node) == "applications":
+        gc.collect()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_child():
     """All conversions of a worker in one process, which imports TensorFlow when the first comes."""
