@@ -84,8 +84,9 @@ def test_the_readme_has_a_line_for_each_family_and_its_best_known_member():
 def test_measurements_name_applications():
     for name, found in json.loads(models.TFLITE.read_text("utf-8")).items():
         assert name in kapps.applications.APPLICATIONS
-        if "float32_error" in found:  # every classifier and segmenter becomes a file
-            assert kapps.applications.task_of(name) in ("detection", "prompting")
+        if "float32_error" in found:  # classifiers and segmenters become files, all but one
+            other = kapps.applications.task_of(name) in ("detection", "prompting")
+            assert other or name == "DINOv3ViT7B16"
             continue
         assert found["float32"] > facts(name)["params"]
         assert found["operators"] > 0

@@ -20,7 +20,9 @@ precision. The .tflite columns are measured on files with random weights: megaby
 int8, operators of the float32 file, and those of them that LiteRT's GPU delegate leaves to the CPU
 (see `kapps/export/delegates.py`). `no` is a file that cannot be made, `-` is not measured. `~`
 follows from files with one block and with two (`python -m tools.measure_tflite --by-blocks`; of
-ViTHuge14 that is within twelve millionths of the whole files).
+ViTHuge14 that is within twelve millionths of the whole files). DINOv3ViT7B16 has none: TensorFlow's
+converter merges a LayerScale with the kernel before it where that has less than 128 MiB (with half
+the channels it converts).
 """
 COLUMNS = """\
 | application | size | parameters | MACs | tags | top-1 % | float32 MB | int8 MB | operators | not on GPU |
