@@ -1,6 +1,6 @@
 """Reference outputs of transformers' Grounding DINO for deterministic checkpoints.
 
-    REFERENCE/bin/python -m tools.make_grounding_goldens tiny@256 base@256 small@128
+    REFERENCE/bin/python -m tools.make_grounding_goldens tiny@192 base@256 small@128
 
 As `tools.make_transformer_goldens`. BERT is a small one of random weights, as what it says of the
 text is given to both networks: `states` of `ids`, the tokens of [CLS] and three phrases. There are
@@ -40,7 +40,7 @@ SWINS = {  # window, and as `kapps.applications.swin` says it
     "small": (7, {"channels": 24, "depths": [2, 2, 2, 2], "heads": [3, 3, 6, 6]}),
 }
 CONFIGS = {
-    "tiny": {"queries": 100, "blocks": 6},
+    "tiny": {"queries": 60, "blocks": 6},
     "base": {"queries": 100, "blocks": 6},
     "small": {"queries": 40, "blocks": 2},
 }

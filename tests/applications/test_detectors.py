@@ -1,6 +1,5 @@
 """Detectors: equal to those of the references, strict with weights; what all keep."""
 
-import contextlib
 
 import keras
 import numpy as np
@@ -11,7 +10,6 @@ from kapps.applications import SSDLite, SSDLite320EfficientNetLite0, get
 from kapps.errors import WeightsError
 from kapps.weights import catalog, dialects
 from tests.parity import dense
-from tests.parity.keras_reference import in_float64
 
 SMALL = (64, 64, 3)
 BACKEND = keras.backend.backend()
@@ -25,9 +23,6 @@ LATE = (
     *("grounding-dino-tiny", "grounding-dino-base"),
     *("yolov6m", "yolov6l", "yolov7", "yolov7x", "yolov7-w6"),
 )
-# The logits of its 30th and 31st query are within 1e-5 of each other: on torch, float32 swaps the
-# two, and all queries see each other.
-CLOSE = ("grounding-dino-tiny",)
 
 
 def answer(model, x):
@@ -54,8 +49,7 @@ def photo(count=1):
     ],
 )
 def test_equals_its_reference_raw_and_decoded_and_suppressed(name):
-    with in_float64() if name in CLOSE else contextlib.nullcontext():
-        errors = dense.detector_errors(name)
+    errors = dense.detector_errors(name)
     assert {"class_logits", "box_regression", "boxes", "scores", "found_boxes"} <= set(errors)
     assert max(errors.values()) <= 1e-4, errors
 
