@@ -55,7 +55,7 @@ def logits(name: str, folder: Path = FOLDER, **arguments):
             weights=None,
             classifier_activation=None,
             input_shape=_shape(size),
-            classes=expected.shape[-1] if app.classes else 0,
+            classes=expected.shape[-1] if app.defaults.get("classes", app.classes) else 0,
             include_preprocessing=_preprocessing(golden),
             **arguments,
         )
