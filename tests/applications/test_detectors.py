@@ -1,6 +1,5 @@
 """Detectors: equal to those of the references, strict with weights; what all keep."""
 
-
 import keras
 import numpy as np
 import pytest
